@@ -1,0 +1,123 @@
+"""Settings: the only reader of the environment and of `.env`."""
+
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from backend.core.errors import Invalid
+
+CODE_ROOT = Path(__file__).resolve().parent.parent
+
+
+class BrokerChoice(StrEnum):
+    """Which Celery broker to use; `auto` takes the first there is, as the guide lists them."""
+
+    AUTO = "auto"
+    MEMORY = "memory"
+
+
+class TerminalKind(StrEnum):
+    """What stands behind the MT5 connector."""
+
+    SIMULATED = "simulated"
+    NATIVE = "native"
+    BRIDGE = "bridge"
+
+
+class Settings(BaseSettings):
+    """Everything that the environment may say, checked at start.
+
+    Field `x` is read from `MT5UI_X`; the three Celery addresses keep their customary names.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="MT5UI_", env_file_encoding="utf-8", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    home: Path = Field(CODE_ROOT, description="The desk's folder: config/, data/ and logs/ stand in it")
+    redis_url: str | None = Field(None, validation_alias="REDIS_URL")
+    celery_broker_url: str | None = Field(None, validation_alias="CELERY_BROKER_URL")
+    celery_result_backend: str | None = Field(None, validation_alias="CELERY_RESULT_BACKEND")
+    broker: BrokerChoice = BrokerChoice.AUTO
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 5001
+
+    terminal: TerminalKind = TerminalKind.SIMULATED
+    connector_url: str | None = Field(None, description="An MT5 connector that runs elsewhere")
+    connector_token: SecretStr | None = None
+    terminal_path: Path | None = Field(None, description="terminal64.exe, for the native terminal")
+    terminal_login: int | None = None
+    terminal_password: SecretStr | None = None
+    terminal_server: str | None = None
+    bridge_host: str = "127.0.0.1"
+    bridge_port: Annotated[int, Field(ge=1, le=65535)] = 18812
+    bridge_allow_remote: bool = False
+    server_clock: str = Field("America/New_York+7", description="Rule of the broker's clock; see docs")
+
+    seed: int = Field(7, description="Seed of the simulated market")
+    replay: Path | None = Field(None, description="Folder of market data to play instead")
+    speed: Annotated[float, Field(gt=0)] = 1.0
+
+    allow_private_addresses: bool = Field(
+        False, description="Let calendar and news providers live on private addresses"
+    )
+    log_level: str = "INFO"
+
+    @field_validator("home", "replay", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().resolve() if value is not None else None
+
+    @field_validator("redis_url", "celery_broker_url", "celery_result_backend", mode="before")
+    @classmethod
+    def _blank_is_unset(cls, value: Any) -> Any:
+        return None if value == "" else value
+
+    @property
+    def data_dir(self) -> Path:
+        """Where the desk keeps its data."""
+        return self.home / "data"
+
+    @property
+    def logs_dir(self) -> Path:
+        """Where logs and closed trades are written."""
+        return self.home / "logs"
+
+    @property
+    def config_dir(self) -> Path:
+        """Where the user's configuration stands."""
+        return self.home / "config"
+
+    @property
+    def run_dir(self) -> Path:
+        """What lives as long as the processes: addresses, tokens, locks."""
+        return self.data_dir / "run"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from `.env` in the desk's folder, the environment, and these overrides, the last winning.
+
+    Raises:
+        Invalid: Naming the variable, its value and what is allowed.
+    """
+    try:
+        home = Settings(**overrides).home
+        return Settings(_env_file=home / ".env", **overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        variable = name if name.isupper() else f"MT5UI_{name.upper()}"
+        raise Invalid(
+            "bad_setting", f"{variable}: {first['msg']} (it is {first['input']!r})", variable=variable
+        ) from error
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return load_settings()

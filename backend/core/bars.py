@@ -1,0 +1,110 @@
+"""Closed bars as columns, the one shape that storage, evaluation and backtest share."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backend.core.clock import from_epoch
+from backend.core.errors import Invalid
+from backend.core.timeframes import Timeframe
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Bars:
+    """Bars of one symbol and timeframe in ascending time. All columns have shape (n,).
+
+    Attributes:
+        symbol: Canonical symbol.
+        timeframe: Length of each bar.
+        time: UTC epoch seconds of each bar's open, int64, strictly ascending.
+        server_time: The same instants on the broker's clock (server epoch), int64. Boundaries,
+            hours and weekdays of the market are read from here.
+        open: Bid price at the open, float64.
+        high: Highest bid.
+        low: Lowest bid.
+        close: Last bid.
+        volume: Tick volume, int64.
+        spread: Spread in points, int64; 0 is unknown, as in MetaTrader 5.
+    """
+
+    symbol: str
+    timeframe: Timeframe
+    time: Ints
+    server_time: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Ints
+    spread: Ints
+
+    def __post_init__(self) -> None:
+        length = len(self.time)
+        for name in COLUMNS:
+            if getattr(self, name).shape != (length,):
+                raise Invalid(
+                    "ragged_bars", f"{self.symbol} {self.timeframe}: column {name} has another length"
+                )
+        if length > 1 and not bool((np.diff(self.time) > 0).all()):
+            first = int(np.argmax(np.diff(self.time) <= 0)) + 1
+            raise Invalid(
+                "unsorted_bars",
+                f"{self.symbol} {self.timeframe}: bar {first} does not come after the one before it",
+                index=first,
+                time=int(self.time[first]),
+            )
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def __getitem__(self, part: slice) -> "Bars":
+        return Bars(
+            symbol=self.symbol,
+            timeframe=self.timeframe,
+            **{name: getattr(self, name)[part] for name in COLUMNS},
+        )
+
+    def opened(self, index: int) -> datetime:
+        """When the bar at `index` opened, aware UTC."""
+        return from_epoch(int(self.time[index]))
+
+
+COLUMNS: tuple[str, ...] = tuple(f.name for f in fields(Bars) if f.name not in {"symbol", "timeframe"})
+
+INTEGER_COLUMNS = frozenset({"time", "server_time", "volume", "spread"})
+
+
+def empty_bars(symbol: str, timeframe: Timeframe) -> Bars:
+    """No bars, with the right column types."""
+    columns: dict[str, Any] = {
+        name: np.empty(0, dtype=np.int64 if name in INTEGER_COLUMNS else np.float64) for name in COLUMNS
+    }
+    return Bars(symbol=symbol, timeframe=timeframe, **columns)
+
+
+def check_prices(bars: Bars) -> None:
+    """Refuse prices that cannot be: NaN, not above zero, high below low, open or close outside.
+
+    Raises:
+        Invalid: With the count of such bars and the index and time of the first.
+    """
+    body_low = np.minimum(bars.open, bars.close)
+    body_high = np.maximum(bars.open, bars.close)
+    good = (bars.low > 0) & (bars.low <= body_low) & (bars.high >= body_high) & np.isfinite(bars.high)
+    good &= (bars.spread >= 0) & (bars.volume >= 0)
+    if not bool(good.all()):
+        first = int(np.argmin(good))
+        raise Invalid(
+            "bad_bars",
+            f"{bars.symbol} {bars.timeframe}: {int((~good).sum())} bars have impossible prices, "
+            f"the first opened {bars.opened(first)}",
+            count=int((~good).sum()),
+            index=first,
+            time=int(bars.time[first]),
+        )
