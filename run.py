@@ -13,7 +13,7 @@ import sys
 
 if sys.version_info < (3, 11):
     sys.exit(
-        "MT5_UI needs Python 3.11 or newer; this is {}.{} ({}). Install a newer one and start run.py with it, "
+        "MT5_UI needs Python 3.11 or newer; this is {}.{} ({}). Install a newer one and start with it, "
         "for example: python3.12 run.py".format(sys.version_info[0], sys.version_info[1], sys.executable)
     )
 

@@ -1,0 +1,66 @@
+"""What every test may ask for."""
+
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+settings.register_profile(
+    "short", max_examples=40, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "full", max_examples=500, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("full" if os.environ.get("MT5UI_TEST_FULL") else "short")
+
+NOT_INHERITED = ("MT5UI_", "REDIS_URL", "CELERY_")
+for _name in [name for name in os.environ if name.startswith(NOT_INHERITED) and name != "MT5UI_TEST_FULL"]:
+    del os.environ[_name]
+
+
+@pytest.fixture(scope="session")
+def market_data() -> Path:
+    """The folder of real market data beside the checkout; its absence fails where CI is set."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        reason = f"no real market data at {folder}"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def desk_home(tmp_path: Path) -> Path:
+    """A fresh desk's folder: the shipped configuration, no data."""
+    home = tmp_path / "desk home"
+    home.mkdir()
+    shutil.copytree(ROOT / "config", home / "config")
+    return home
+
+
+@pytest.fixture
+def desk_env(desk_home: Path) -> Callable[..., dict[str, str]]:
+    """Builds the environment of a process that belongs to `desk_home`: `desk_env(MT5UI_BROKER="memory")`."""
+
+    def build(**extra: str) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
+        kept["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", "")])
+        return kept | {"MT5UI_HOME": str(desk_home), "PYTHONPATH": str(ROOT)} | extra
+
+    return build
