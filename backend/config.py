@@ -1,5 +1,6 @@
 """Settings: the only reader of the environment and of `.env`."""
 
+import os
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -121,3 +122,25 @@ def load_settings(**overrides: Any) -> Settings:
 def settings() -> Settings:
     """The settings of this process, read once."""
     return load_settings()
+
+
+def child_environment(current: Settings) -> dict[str, str]:
+    """The environment for a process of the same desk: this one's, with these settings put into it."""
+    passed: dict[str, object] = {
+        "MT5UI_HOME": current.home,
+        "MT5UI_HOST": current.host,
+        "MT5UI_PORT": current.port,
+        "MT5UI_BROKER": current.broker.value,
+        "MT5UI_TERMINAL": current.terminal.value,
+        "MT5UI_SEED": current.seed,
+        "MT5UI_REPLAY": current.replay,
+        "MT5UI_SPEED": current.speed,
+        "MT5UI_SERVER_CLOCK": current.server_clock,
+        "REDIS_URL": current.redis_url,
+        "CELERY_BROKER_URL": current.celery_broker_url,
+        "CELERY_RESULT_BACKEND": current.celery_result_backend,
+        "PYTHONUNBUFFERED": "1",
+    }
+    environment = os.environ  # noqa: TID251 - this module is its only reader
+    inherited = {name: value for name, value in environment.items() if name not in passed}
+    return inherited | {name: str(value) for name, value in passed.items() if value is not None}
