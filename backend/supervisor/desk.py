@@ -1,0 +1,234 @@
+"""Starts, watches and ends every process of one machine."""
+
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from backend.config import Settings, child_environment
+from backend.core.clock import SystemClock, iso
+from backend.core.errors import Unavailable
+from backend.jobs import broker as brokers
+from backend.storage.files import FileStorage
+from backend.supervisor import guards
+from backend.supervisor.child import Child, own_start, started_at
+
+START_PATIENCE = 60.0
+POLITE_SECONDS = 6.0
+FIRM_SECONDS = 8.5
+WATCH_EVERY = 0.5
+
+ORDERS_QUEUES = "orders,monitoring"
+MAIN_QUEUES = "ai_evaluation,data_collection,maintenance,research"
+
+
+def run_desk(settings: Settings, console: Console) -> int:
+    """Bring the whole desk up, keep it up, and end it on Ctrl-C or SIGTERM.
+
+    Returns:
+        The exit code: 0 after a wished end.
+
+    Raises:
+        Conflict: A desk runs in this folder already, or the port is taken.
+        Unavailable: The folder cannot be written, the broker cannot be used, or a part did not start.
+    """
+    guards.prepare_folders(settings)
+    with guards.only_desk(settings), guards.stop_signals() as stop:
+        guards.refuse_taken_port(settings.host, settings.port)
+        return Desk(settings, console, stop).run()
+
+
+class Desk:
+    """The processes of one desk and the order in which they start and end."""
+
+    def __init__(self, settings: Settings, console: Console, stop: threading.Event) -> None:
+        self._settings = settings
+        self._console = console
+        self._stop = stop
+        self._run_files = FileStorage(settings.run_dir)
+        self._clock = SystemClock()
+        self._environment = child_environment(settings)
+        self._children: list[Child] = []
+        self._broker: brokers.BrokerAddress | None = None
+
+    def run(self) -> int:
+        """Start everything, watch it until asked to stop, end everything."""
+        began = time.monotonic()
+        try:
+            guards.end_survivors(self._run_files)
+            self._start_all()
+            self._announce()
+            if self._wait_until_ready():
+                self._console.print(
+                    f"[green]Ready[/green] after {time.monotonic() - began:.0f} s. "
+                    f"First prices, decisions and checks follow within seconds. Ctrl-C ends the desk."
+                )
+            while not self._stop.wait(WATCH_EVERY):
+                self._watch()
+        finally:
+            self._end_all()
+        return 0
+
+    def _start_all(self) -> None:
+        self._broker = self._start_broker()
+        self._start("connector", ["-m", "backend.connector"])
+        self._wait_for_file(guards.CONNECTOR_FILE, "connector")
+        celery = ["-m", "celery", "-A", "backend.celery_app"]
+        if self._broker.kind is not brokers.BrokerKind.MEMORY:
+            self._start_worker("orders", ORDERS_QUEUES, concurrency=2)
+            self._start_worker("main", MAIN_QUEUES, concurrency=4)
+            self._start("beat", [*celery, "beat", "--loglevel=info"])
+        api = ["-m", "uvicorn", "backend.app:app", "--no-access-log", "--timeout-graceful-shutdown", "3"]
+        self._start("api", [*api, "--host", self._settings.host, "--port", str(self._settings.port)])
+        self._remember()
+
+    def _start_broker(self) -> brokers.BrokerAddress:
+        plan = brokers.plan(self._settings)
+        if plan.command is not None:
+            child = Child("broker", plan.command, environment=self._environment, log=self._log("broker"))
+            child.start()
+            self._children.append(child)
+        brokers.await_ready(plan.address, START_PATIENCE, stopped=self._stop.is_set)
+        brokers.publish(plan.address, self._run_files)
+        return plan.address
+
+    def _start_worker(self, name: str, queues: str, *, concurrency: int) -> None:
+        worker = ["-m", "celery", "-A", "backend.celery_app", "worker", "--loglevel=info", "--pool=threads"]
+        worker += [
+            "-n",
+            f"{name}@%h",
+            "-Q",
+            queues,
+            "-c",
+            str(concurrency),
+            "--without-gossip",
+            "--without-mingle",
+        ]
+        self._start(f"worker-{name}", worker)
+
+    def _start(self, name: str, arguments: list[str]) -> None:
+        child = Child(name, [sys.executable, *arguments], environment=self._environment, log=self._log(name))
+        child.start()
+        self._children.append(child)
+
+    def _log(self, name: str) -> Path:
+        return self._settings.logs_dir / f"{name}.log"
+
+    def _announce(self) -> None:
+        table = Table("part", "process", "where", box=None, pad_edge=False)
+        for child in self._children:
+            table.add_row(child.name, str(child.pid or "ended"), self._where(child.name))
+        if self._broker is not None:
+            self._console.print(f"Broker: {self._broker.describe()}", soft_wrap=True)
+        self._console.print(f"Market: {describe_market(self._settings)}", soft_wrap=True)
+        self._console.print(table)
+        self._console.print(f"Files: {self._settings.data_dir} and {self._settings.logs_dir}", soft_wrap=True)
+
+    def _where(self, name: str) -> str:
+        if name == "api":
+            return self._api
+        if name == "connector":
+            return str(self._run_files.read_json_or(guards.CONNECTOR_FILE, {}).get("url", ""))
+        return {"worker-orders": ORDERS_QUEUES, "worker-main": MAIN_QUEUES}.get(name, "")
+
+    @property
+    def _api(self) -> str:
+        host = "127.0.0.1" if self._settings.host in {"0.0.0.0", "::"} else self._settings.host  # noqa: S104
+        return f"http://{host}:{self._settings.port}"
+
+    def _wait_until_ready(self) -> bool:
+        deadline = time.monotonic() + START_PATIENCE
+        while not self._stop.is_set() and time.monotonic() < deadline:
+            with suppress(httpx.HTTPError):
+                if httpx.get(f"{self._api}/readyz", timeout=2.0).status_code == httpx.codes.OK:
+                    return True
+            self._watch()
+            self._stop.wait(0.2)
+        if not self._stop.is_set():
+            self._console.print(
+                f"[yellow]Not ready after {START_PATIENCE:.0f} s; {self._api}/readyz says why.[/yellow]"
+            )
+        return False
+
+    def _wait_for_file(self, name: str, child_name: str) -> None:
+        deadline = time.monotonic() + START_PATIENCE
+        while not self._run_files.exists(name):
+            child = next(child for child in self._children if child.name == child_name)
+            if (code := child.died()) is not None or time.monotonic() > deadline:
+                lines = "\n".join(f"    {line}" for line in child.last_lines)
+                happened = f"ended with code {code}" if code is not None else "did not answer"
+                raise Unavailable(
+                    "part_not_started", f"The {child_name} {happened}:\n{lines}", part=child_name
+                )
+            if self._stop.wait(0.05):
+                return
+
+    def _watch(self) -> None:
+        changed = False
+        for child in self._children:
+            if (code := child.died()) is not None:
+                lines = "\n".join(f"    {line}" for line in child.last_lines)
+                self._console.print(
+                    f"[red]{child.name} ended with code {code}[/red]; "
+                    f"again in {child.restart_in:.0f} s. Its last lines ({child.log}):\n{escape(lines)}",
+                    soft_wrap=True,
+                )
+                changed = True
+            elif child.restart_if_due():
+                self._console.print(f"{child.name} started again as process {child.pid}")
+                changed = True
+        if changed:
+            self._remember()
+
+    def _remember(self) -> None:
+        pid, since = own_start()
+        self._run_files.write_json(
+            guards.DESK_FILE,
+            {
+                "pid": pid,
+                "process_started": since,
+                "started_at": iso(self._clock.wall()),
+                "api": self._api,
+                "broker": self._broker.describe() if self._broker else None,
+                "children": [
+                    {"name": child.name, "pid": child.pid, "process_started": started_at(child.pid)}
+                    for child in self._children
+                    if child.pid is not None
+                ],
+            },
+        )
+
+    def _end_all(self) -> None:
+        self._console.print("Ending the desk ...")
+        asked = time.monotonic()
+        broker = [child for child in self._children if child.name == "broker"]
+        others = [child for child in self._children if child.name != "broker"]
+        for child in reversed(others):
+            child.ask_to_end()
+        for child in others:
+            if not child.wait(asked + POLITE_SECONDS):
+                child.kill()
+        for child in broker:
+            child.ask_to_end()
+            if not child.wait(asked + FIRM_SECONDS):
+                child.kill()
+        for child in self._children:
+            child.close()
+        for name in guards.RUN_FILES:
+            self._run_files.delete(name)
+        self._console.print(f"Ended after {time.monotonic() - asked:.1f} s.")
+
+
+def describe_market(settings: Settings) -> str:
+    """One line for the person who starts the desk: what the prices are."""
+    if settings.replay is not None:
+        return f"replay of {settings.replay} at up to {settings.speed:g} times real speed"
+    if settings.terminal.value == "simulated":
+        return f"SIMULATED terminal, seed {settings.seed}: no real prices, no real money"
+    return f"{settings.terminal.value} terminal"

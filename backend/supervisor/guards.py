@@ -1,0 +1,119 @@
+"""What must hold before a desk may start, and what is held while it runs."""
+
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from backend.config import Settings
+from backend.core.errors import Conflict, Unavailable
+from backend.storage.files import FileStorage
+from backend.supervisor.child import kill_tree, started_at
+
+DESK_FILE = "desk.json"
+CONNECTOR_FILE = "connector.json"
+BROKER_FILE = "broker.json"
+REPLAY_FILE = "replay.json"
+RUN_FILES = (CONNECTOR_FILE, BROKER_FILE, DESK_FILE, REPLAY_FILE)
+
+
+def prepare_folders(settings: Settings) -> None:
+    """Make the folders that the desk writes.
+
+    Raises:
+        Unavailable: One of them cannot be written, and which.
+    """
+    for folder in (settings.data_dir, settings.logs_dir, settings.run_dir):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / ".writable"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise Unavailable(
+                "folder_not_writable",
+                f"The desk cannot write in {folder}: {error.strerror}. "
+                f"Give your user the right to, or name another folder in MT5UI_HOME.",
+                folder=str(folder),
+            ) from error
+
+
+@contextmanager
+def only_desk(settings: Settings) -> Iterator[None]:
+    """Hold the folder's lock; the operating system frees it if this process is killed.
+
+    Raises:
+        Conflict: Another desk holds it.
+    """
+    path = settings.run_dir / "desk.lock"
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        other: dict[str, Any] = FileStorage(settings.run_dir).read_json_or(DESK_FILE, {})
+        raise Conflict(
+            "desk_already_runs",
+            f"A desk already runs in {settings.home} (process {other.get('pid', 'unknown')}, "
+            f"{other.get('api', 'still starting')}). End it there with Ctrl-C, or use another MT5UI_HOME.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+        with suppress(OSError):
+            path.unlink()
+
+
+@contextmanager
+def stop_signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C, SIGTERM or a closed console window sets."""
+    stop = threading.Event()
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    wanted = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.signal(number, ask) for number in wanted}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def refuse_taken_port(host: str, port: int) -> None:
+    """Refuse to start when somebody listens there.
+
+    Raises:
+        Conflict: The port is taken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        if sys.platform != "win32":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise Conflict(
+                "port_taken",
+                f"Port {port} on {host} is taken by another program ({error.strerror}). "
+                f"Choose another: python3 run.py --port {port + 1}",
+                port=port,
+            ) from error
+
+
+def end_survivors(run_files: FileStorage) -> None:
+    """End what a killed supervisor of this folder left running, and forget its addresses."""
+    for child in run_files.read_json_or(DESK_FILE, {}).get("children", []):
+        began = started_at(int(child["pid"]))
+        if began is not None and abs(began - float(child["process_started"])) < 1.0:
+            kill_tree(int(child["pid"]))
+    for name in RUN_FILES:
+        run_files.delete(name)
