@@ -1,0 +1,168 @@
+"""The calendar on disk: the newest state as one JSON file, revisions as an append-only log.
+
+All names are relative to the desk's data folder.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from backend.core.clock import iso, parse_iso
+from backend.core.errors import Invalid
+from backend.economic_calendar.model import Event
+from backend.storage.files import FileStorage
+
+CACHE = "cache/economic_calendar.json"
+STATE = "calendar/provider_state.json"
+LOCK = "calendar/update"
+
+
+def revisions_name(moment: datetime) -> str:
+    """The log of that UTC month."""
+    return f"calendar/revisions_{moment:%Y%m}.jsonl"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredCalendar:
+    """What `CACHE` holds.
+
+    Attributes:
+        provider: Who gave it.
+        fetched_at: When the provider last gave or confirmed these events, aware UTC.
+        known_since: From when on this desk has held such a calendar without a break, aware UTC.
+        checked_at: When the desk last looked, also in vain.
+        stale: Whether that last look failed.
+        error: Why it failed, or None.
+        covered_from: Begin of the time the events speak of, inclusive.
+        covered_to: End of it, exclusive.
+        max_age: Beyond this age the events do not count as known.
+        overdue_after: Beyond this age a look is overdue.
+        events: Ascending by time.
+        problems: Rows that were left out.
+    """
+
+    provider: str
+    fetched_at: datetime
+    known_since: datetime
+    checked_at: datetime
+    stale: bool
+    error: str | None
+    covered_from: datetime
+    covered_to: datetime
+    max_age: timedelta
+    overdue_after: timedelta
+    events: tuple[Event, ...]
+    problems: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The document as JSON values."""
+        return {
+            "provider": self.provider,
+            "fetched_at": iso(self.fetched_at),
+            "known_since": iso(self.known_since),
+            "checked_at": iso(self.checked_at),
+            "stale": self.stale,
+            "error": self.error,
+            "covered_from": iso(self.covered_from),
+            "covered_to": iso(self.covered_to),
+            "max_age_seconds": self.max_age.total_seconds(),
+            "overdue_after_seconds": self.overdue_after.total_seconds(),
+            "events": [event.as_dict() for event in self.events],
+            "problems": list(self.problems),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Any) -> "StoredCalendar":
+        """Read what `as_dict` gave.
+
+        Raises:
+            Invalid: ``bad_calendar_file`` if the document has another form.
+        """
+        try:
+            return cls(
+                provider=data["provider"],
+                fetched_at=parse_iso(data["fetched_at"]),
+                known_since=parse_iso(data["known_since"]),
+                checked_at=parse_iso(data["checked_at"]),
+                stale=bool(data["stale"]),
+                error=data["error"],
+                covered_from=parse_iso(data["covered_from"]),
+                covered_to=parse_iso(data["covered_to"]),
+                max_age=timedelta(seconds=data["max_age_seconds"]),
+                overdue_after=timedelta(seconds=data["overdue_after_seconds"]),
+                events=tuple(Event.from_dict(event) for event in data["events"]),
+                problems=tuple(data["problems"]),
+            )
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+            raise Invalid(
+                "bad_calendar_file",
+                f"data/{CACHE} is not in the desk's form ({error!r}); the next update writes it anew",
+                file=f"data/{CACHE}",
+            ) from error
+
+
+class CalendarFiles:
+    """Reads and writes the calendar's files."""
+
+    def __init__(self, storage: FileStorage) -> None:
+        self._storage = storage
+        self._cached: tuple[tuple[int, int, int], StoredCalendar] | None = None
+
+    def lock(self, timeout: float) -> Any:
+        """Only one update at a time, over all processes."""
+        return self._storage.lock(LOCK, timeout)
+
+    def load(self) -> StoredCalendar | None:
+        """The stored calendar, read again only when the file has changed; None where there is none.
+
+        Raises:
+            Invalid: If it cannot be read; a file that is not JSON has then been set aside.
+        """
+        try:
+            status = self._storage.path(CACHE).stat()
+        except FileNotFoundError:
+            return None
+        signature = (status.st_mtime_ns, status.st_size, status.st_ino)
+        if self._cached is None or self._cached[0] != signature:
+            document = self._storage.read_json_or(CACHE, None)
+            if document is None:
+                return None
+            self._cached = (signature, StoredCalendar.from_dict(document))
+        return self._cached[1]
+
+    def save(self, calendar: StoredCalendar) -> None:
+        """Replace the stored calendar atomically."""
+        self._storage.write_json(CACHE, calendar.as_dict())
+
+    def load_state(self) -> dict[str, Any]:
+        """The update's memory: next look, failures, the provider's own; empty when lost."""
+        state = self._storage.read_json_or(STATE, {})
+        return state if isinstance(state, dict) else {}
+
+    def save_state(self, state: Mapping[str, Any]) -> None:
+        """Replace the update's memory atomically."""
+        self._storage.write_json(STATE, dict(state))
+
+    def append_revisions(self, records: Iterable[Mapping[str, Any]], now: datetime) -> None:
+        """Add to this month's log."""
+        records = list(records)
+        if records:
+            self._storage.append_jsonl(revisions_name(now), records, sync=True)
+
+    def first_seen(self, now: datetime) -> dict[str, datetime]:
+        """When each event was first recorded, by key, from the logs of this month and the one before.
+
+        So the first sight survives a lost cache file.
+        """
+        found: dict[str, datetime] = {}
+        for name in sorted({revisions_name(now - timedelta(days=31)), revisions_name(now)}):
+            if not self._storage.exists(name):
+                continue
+            for record in self._storage.read_jsonl(name):
+                event = record.get("event")
+                if record.get("kind") in {"new", "moved"} and isinstance(event, dict):
+                    seen = event.get("first_seen_at") or record.get("recorded_at")
+                    if isinstance(seen, str) and isinstance(record.get("key"), str):
+                        found.setdefault(record["key"], parse_iso(seen))
+        return found

@@ -1,0 +1,153 @@
+"""Economic events and what was known of them at a given time. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from backend.core.clock import iso, parse_iso, require_utc
+from backend.core.errors import Invalid
+
+ALL_CURRENCIES = "ALL"
+REVISABLE = ("at", "all_day", "tentative", "impact", "forecast", "previous", "actual")
+
+
+class Impact(StrEnum):
+    """How much an event is expected to move its currency, as the provider judges it."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    HOLIDAY = "holiday"
+    NONE = "none"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One scheduled event.
+
+    Attributes:
+        key: Identity within a provider: time, currency and title.
+        title: The provider's words.
+        currency: Currency code such as ``USD``; ``ALL`` touches every currency.
+        at: When it happens, aware UTC. For an all-day event the provider's own odd clock time, for a
+            tentative one the provider's guess.
+        all_day: The event belongs to a day, its clock time means nothing.
+        tentative: The clock time is a guess.
+        impact: See `Impact`.
+        forecast: As given (``0.3%``, ``-169B``, ``4.12|2.5``), None where there is none.
+        previous: Same.
+        actual: Same; None also where the provider never gives any.
+        source: Name of the provider.
+        first_seen_at: When this desk first read of it, aware UTC; None before it was recorded.
+    """
+
+    key: str
+    title: str
+    currency: str
+    at: datetime
+    all_day: bool = False
+    tentative: bool = False
+    impact: Impact = Impact.NONE
+    forecast: str | None = None
+    previous: str | None = None
+    actual: str | None = None
+    source: str = ""
+    first_seen_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        require_utc(self.at)
+
+    def touches(self, currencies: Iterable[str]) -> bool:
+        """Whether it concerns any of these currencies."""
+        return self.currency == ALL_CURRENCIES or self.currency in set(currencies)
+
+    def seen(self, moment: datetime) -> "Event":
+        """The same event, first seen at `moment`."""
+        return replace(self, first_seen_at=moment)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The event as JSON values."""
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        values["at"] = iso(self.at)
+        values["impact"] = str(self.impact)
+        values["first_seen_at"] = iso(self.first_seen_at) if self.first_seen_at else None
+        return values
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Event":
+        """Read what `as_dict` gave.
+
+        Raises:
+            Invalid: If a field is missing, unknown or has the wrong form.
+        """
+        try:
+            seen = data.get("first_seen_at")
+            return cls(
+                **{
+                    **data,
+                    "at": parse_iso(data["at"]),
+                    "impact": Impact(data.get("impact", "none")),
+                    "first_seen_at": parse_iso(seen) if seen else None,
+                }
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise Invalid("bad_event", f"a stored calendar event cannot be read: {error!r}") from error
+
+
+def event_key(at: datetime, currency: str, title: str) -> str:
+    """Identity of an event: ``2026-01-02T13:30:00Z|USD|CPI m/m``."""
+    return f"{iso(at)}|{currency}|{title}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CalendarView:
+    """The calendar as it was known at one moment.
+
+    Attributes:
+        known: Whether there is a calendar to judge by at that moment.
+        reason: Why not, in a sentence; empty when known.
+        provider: Who gave it; empty when there is none.
+        fetched_at: When the provider last gave or confirmed it, aware UTC.
+        age: Time since then.
+        stale: The newest look failed or is overdue; the events are those of `fetched_at`.
+        covered_from: Begin of the time that the provider's data speaks of, inclusive, aware UTC.
+        covered_to: End of it, exclusive. Outside nothing is known, which is not "no events".
+        events: Those within reach of the moment, ascending by time.
+    """
+
+    known: bool
+    reason: str = ""
+    provider: str = ""
+    fetched_at: datetime | None = None
+    age: timedelta | None = None
+    stale: bool = False
+    covered_from: datetime | None = None
+    covered_to: datetime | None = None
+    events: tuple[Event, ...] = ()
+
+    @classmethod
+    def unknown(cls, reason: str) -> "CalendarView":
+        """No calendar, and why."""
+        return cls(known=False, reason=reason)
+
+    def covers(self, start: datetime, end: datetime) -> bool:
+        """Whether all of [start, end] lies in what the provider's data speaks of."""
+        if not self.known or self.covered_from is None or self.covered_to is None:
+            return False
+        return self.covered_from <= start and end <= self.covered_to
+
+    def as_dict(self) -> dict[str, Any]:
+        """The view as JSON values, for a decision's record."""
+        return {
+            "known": self.known,
+            "reason": self.reason,
+            "provider": self.provider,
+            "fetched_at": iso(self.fetched_at) if self.fetched_at else None,
+            "age_seconds": self.age.total_seconds() if self.age is not None else None,
+            "stale": self.stale,
+            "covered_from": iso(self.covered_from) if self.covered_from else None,
+            "covered_to": iso(self.covered_to) if self.covered_to else None,
+            "events": [event.as_dict() for event in self.events],
+        }

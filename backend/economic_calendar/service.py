@@ -1,0 +1,295 @@
+"""Keeps the economic calendar current, and tells what was known of it at a moment."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from backend.core.clock import Clock, iso, parse_iso, require_utc
+from backend.core.errors import DeskError, Invalid, Unavailable
+from backend.economic_calendar.config import CalendarConfig
+from backend.economic_calendar.files import CalendarFiles, StoredCalendar
+from backend.economic_calendar.model import CalendarView
+from backend.economic_calendar.ports import CalendarProvider, ProviderAnswer
+from backend.economic_calendar.revisions import KEEP_PAST, merge, within
+from backend.storage.files import FileStorage
+
+Source = Callable[[], tuple[CalendarConfig, CalendarProvider]]
+
+JITTER_SHARE = 0.2
+FIRST_RETRY = timedelta(minutes=1)
+LAST_RETRY = timedelta(hours=1)
+LONGEST_WAIT = timedelta(hours=25)  # a longer wait on disk comes from a clock that was wrong
+LOCK_TIMEOUT = 90.0
+PAST_REACH = timedelta(days=2)
+FUTURE_REACH = timedelta(days=8)
+MAX_PROBLEMS = 20
+
+
+class CalendarService:
+    """The desk's economic calendar.
+
+    Args:
+        source: Gives configuration and provider, read anew at each update; raises `Invalid` where the
+            configuration is refused.
+        storage: Rooted at the desk's data folder.
+        clock: Caches and ages follow its wall time.
+        jitter: A number from 0 to 1 that spreads desks over time; an argument, so that tests decide.
+    """
+
+    def __init__(
+        self, source: Source, storage: FileStorage, clock: Clock, *, jitter: Callable[[], float]
+    ) -> None:
+        self._source = source
+        self._files = CalendarFiles(storage)
+        self._clock = clock
+        self._jitter = jitter
+
+    def update(self, *, force: bool = False) -> dict[str, Any]:
+        """Ask the provider if it is time to, and keep what it says.
+
+        Args:
+            force: Ask although the last answer is younger than `update_minutes`. A provider's own
+                "not before" is respected all the same.
+
+        Returns:
+            status (``updated``, ``not_modified``, ``cached``), provider, times, counts of events and of
+            changes, problems of single rows.
+
+        Raises:
+            Unavailable: The provider did not answer with a calendar, or may not be asked yet after a
+                failure. What was held stays, with its age.
+            Invalid: The configuration is refused.
+        """
+        with self._files.lock(LOCK_TIMEOUT):
+            now = self._clock.wall()
+            state = self._files.load_state()
+            held, problems = self._held()
+            try:
+                config, provider = self._source()
+                same = held if held is not None and held.provider == provider.name else None
+                if state.get("provider") != provider.name:
+                    state = {"provider": provider.name}
+                early = self._too_early(state, same, now, force=force)
+                if early is not None:
+                    return early
+                memory = state.get("memory", {}) if same is not None else {}
+                answer = provider.fetch(memory, now)
+                _check_answer(answer, same, provider.name)
+            except DeskError as error:
+                if error.code != "calendar_waiting":
+                    self._remember_failure(state, held, now, error)
+                raise
+            return self._keep(config, provider.name, answer, same, now, problems)
+
+    def as_of(self, now: datetime) -> CalendarView:
+        """What was known at `now`: the events within reach, how old they are, or why nothing is known.
+
+        Never raises for a missing or unreadable calendar: the view says so.
+        """
+        now = require_utc(now)
+        try:
+            stored = self._files.load()
+        except DeskError as error:
+            return CalendarView.unknown(error.message)
+        if stored is None:
+            return CalendarView.unknown("no economic calendar has been fetched yet")
+        age = max(now - stored.fetched_at, timedelta(0))
+        reason = _why_unknown(stored, now, age)
+        return CalendarView(
+            known=not reason,
+            reason=reason,
+            provider=stored.provider,
+            fetched_at=stored.fetched_at,
+            age=age,
+            stale=stored.stale or age > stored.overdue_after,
+            covered_from=stored.covered_from,
+            covered_to=stored.covered_to,
+            events=within(stored.events, now - PAST_REACH, now + FUTURE_REACH, known_by=now),
+        )
+
+    def _held(self) -> tuple[StoredCalendar | None, list[str]]:
+        try:
+            return self._files.load(), []
+        except Invalid as error:  # said in the result; the file was set aside or is written anew
+            return None, [error.message]
+
+    def _too_early(
+        self, state: dict[str, Any], held: StoredCalendar | None, now: datetime, *, force: bool
+    ) -> dict[str, Any] | None:
+        barred = _moment(state, "not_before", now)
+        due = barred if force or (held is None and not state.get("failures")) else _moment(state, "next", now)
+        if due is None or now >= due:
+            return None
+        if not state.get("failures") and held is not None:
+            return {
+                "status": "cached",
+                "provider": held.provider,
+                "fetched_at": iso(held.fetched_at),
+                "age_seconds": round((now - held.fetched_at).total_seconds()),
+                "events": len(held.events),
+                "next_check_at": iso(due),
+            }
+        raise Unavailable(
+            "calendar_waiting",
+            f"the economic calendar could not be fetched ({state.get('error')}); "
+            f"the provider is asked again from {iso(due)} on",
+            retry_after=(due - now).total_seconds(),
+            next_check_at=iso(due),
+        )
+
+    def _remember_failure(
+        self, state: dict[str, Any], held: StoredCalendar | None, now: datetime, error: DeskError
+    ) -> None:
+        if held is not None:
+            self._files.save(replace(held, stale=True, error=error.message, checked_at=now))
+        if isinstance(error, Invalid):
+            return  # nobody was asked: once the configuration is mended the next look need not wait
+        failures = int(state.get("failures", 0)) + 1
+        wait = min(FIRST_RETRY * 2 ** min(failures - 1, 10), LAST_RETRY)
+        state = {**state, "failures": failures, "error": error.message, "checked_at": iso(now)}
+        asked = error.details.get("retry_after")
+        if isinstance(asked, int | float) and asked > 0:
+            wait = max(wait, min(timedelta(seconds=asked), LONGEST_WAIT))
+            state["not_before"] = iso(now + wait)
+        self._files.save_state({**state, "next": iso(now + wait)})
+
+    def _keep(
+        self,
+        config: CalendarConfig,
+        provider: str,
+        answer: ProviderAnswer,
+        held: StoredCalendar | None,
+        now: datetime,
+        problems: list[str],
+    ) -> dict[str, Any]:
+        interval = timedelta(minutes=config.update_minutes)
+        interval += interval * JITTER_SHARE * min(max(self._jitter(), 0.0), 1.0)
+        counts: dict[str, int] = {}
+        if answer.not_modified and held is not None:
+            stored = replace(held, fetched_at=now, checked_at=now, stale=False, error=None)
+        else:
+            stored, counts = self._merged(config, provider, answer, held, now)
+        problems = [*problems, *answer.problems][:MAX_PROBLEMS]
+        stored = replace(
+            stored,
+            problems=tuple(problems),
+            max_age=timedelta(hours=config.max_age_hours),
+            overdue_after=3 * timedelta(minutes=config.update_minutes),
+        )
+        self._files.save(stored)
+        self._files.save_state(
+            {
+                "provider": provider,
+                "memory": dict(answer.state),
+                "failures": 0,
+                "checked_at": iso(now),
+                "next": iso(now + interval),
+            }
+        )
+        return {
+            "status": "not_modified" if answer.not_modified else "updated",
+            "provider": provider,
+            "fetched_at": iso(now),
+            "covered_from": iso(stored.covered_from),
+            "covered_to": iso(stored.covered_to),
+            "events": len(stored.events),
+            **counts,
+            "problems": problems,
+            "next_check_at": iso(now + interval),
+        }
+
+    def _merged(
+        self,
+        config: CalendarConfig,
+        provider: str,
+        answer: ProviderAnswer,
+        held: StoredCalendar | None,
+        now: datetime,
+    ) -> tuple[StoredCalendar, dict[str, int]]:
+        if answer.covered_from is None or answer.covered_to is None:
+            raise Unavailable("calendar_unexpected", f"{provider} did not say which time its events cover")
+        known = {event.key for event in held.events} if held is not None else set()
+        unseen = any(event.key not in known for event in answer.events)
+        merged = merge(
+            held.events if held is not None else (),
+            answer.events,
+            covered_from=answer.covered_from,
+            covered_to=answer.covered_to,
+            now=now,
+            first_seen=self._files.first_seen(now) if unseen else {},
+        )
+        self._files.append_revisions(merged.revisions, now)
+        start, end = _united(held, answer.covered_from, answer.covered_to, now)
+        unbroken = (
+            held is not None
+            and held.covered_from <= now < held.covered_to
+            and now - held.fetched_at <= timedelta(hours=config.max_age_hours)
+        )
+        stored = StoredCalendar(
+            provider=provider,
+            fetched_at=now,
+            known_since=held.known_since if held is not None and unbroken else now,
+            checked_at=now,
+            stale=False,
+            error=None,
+            covered_from=start,
+            covered_to=end,
+            max_age=timedelta(0),
+            overdue_after=timedelta(0),
+            events=merged.events,
+        )
+        return stored, {kind: merged.count(kind) for kind in ("new", "changed", "moved", "withdrawn")}
+
+
+def _check_answer(answer: ProviderAnswer, held: StoredCalendar | None, provider: str) -> None:
+    if answer.not_modified:
+        if held is None:
+            raise Unavailable(
+                "calendar_unexpected", f"{provider} said 'not modified' to a desk that holds nothing"
+            )
+    elif not answer.events:
+        raise Unavailable(
+            "calendar_unexpected",
+            f"{provider} answered with no event at all, which no week is; nothing was kept",
+        )
+
+
+def _united(
+    held: StoredCalendar | None, start: datetime, end: datetime, now: datetime
+) -> tuple[datetime, datetime]:
+    """The covered time with what was held before, where both touch; else the later one."""
+    if held is None:
+        return start, end
+    if held.covered_to < start or end < held.covered_from:
+        return (start, end) if end >= held.covered_to else (held.covered_from, held.covered_to)
+    first = min(start, max(held.covered_from, now - KEEP_PAST))
+    return first, max(end, held.covered_to)
+
+
+def _moment(state: dict[str, Any], key: str, now: datetime) -> datetime | None:
+    text = state.get(key)
+    try:
+        moment = parse_iso(text) if isinstance(text, str) else None
+    except Invalid:
+        return None  # an unreadable wait is no wait; the next look writes it anew
+    return moment if moment is not None and moment - now <= LONGEST_WAIT else None
+
+
+def _why_unknown(stored: StoredCalendar, now: datetime, age: timedelta) -> str:
+    if now < stored.known_since:
+        return (
+            f"the economic calendar is held since {iso(stored.known_since)}; "
+            "what was known before is not on record"
+        )
+    if not stored.covered_from <= now < stored.covered_to:
+        return (
+            f"the economic calendar speaks of {iso(stored.covered_from)} to {iso(stored.covered_to)}, "
+            f"not of {iso(now)}"
+        )
+    if age > stored.max_age:
+        hours = age.total_seconds() / 3600
+        return f"the economic calendar is {hours:.0f} hours old" + (
+            f": {stored.error}" if stored.error else ""
+        )
+    return ""
