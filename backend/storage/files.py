@@ -1,0 +1,283 @@
+"""FileStorage: files as the desk's database.
+
+Every write is atomic or append-only, every reader tolerates every writer, and no name leads out of
+the folder. Acknowledged means: survives the death of any process; with `fsync` also the machine's.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from backend.core.clock import Clock, SystemClock, stamp
+from backend.core.errors import Conflict, DeskError, Invalid, NotFound
+from backend.storage import atomic, lines, names
+from backend.storage.encoding import decode, encode, encode_line
+from backend.storage.locks import hold
+
+LOCK_SECONDS = 30.0  # how long a write waits for the writers before it
+
+_ABSENT = object()
+
+
+class FileStorage:
+    """Files under one folder, each named relative to it with ``/``.
+
+    Every method raises `Invalid` (code ``unsafe_path``) for a name that leaves the folder or that some
+    system cannot hold, and `Unavailable` (``disk_full``, ``not_permitted``, ``locked``) with what to do
+    when the disk refuses; the old content then stands. One object serves any number of threads, and any
+    number of processes may have one on the same folder.
+
+    Args:
+        root: The folder; made with the first write.
+        fsync: Sync whole-file writes to the disk, so that they survive the machine.
+        clock: Tells the wall time for the names of files set aside.
+    """
+
+    def __init__(self, root: Path, *, fsync: bool = True, clock: Clock | None = None) -> None:
+        self.root = Path(os.path.realpath(root))
+        self.fsync = fsync
+        self.clock: Clock = clock if clock is not None else SystemClock()
+        self._swept: set[Path] = set()
+
+    safe_name = staticmethod(names.safe_name)
+
+    def path(self, name: str) -> Path:
+        """The absolute path of a name, links followed; it need not exist."""
+        return names.inside(str(self.root), name)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of that name."""
+        return self.path(name).is_file()
+
+    def names(self, pattern: str) -> list[str]:
+        """Sorted names of the files that match, such as ``trade_ideas/*.json``; never hidden ones."""
+        parts = pattern.split("/")
+        if not pattern or any(part in {"", ".", ".."} or set(part) & set("\\:\0") for part in parts):
+            raise Invalid("unsafe_path", f"{pattern!r} is refused as a pattern", name=pattern)
+        found = []
+        for path in self.root.glob(pattern):
+            name = path.relative_to(self.root).as_posix()
+            if f"/{name}".find("/.") >= 0:
+                continue
+            with contextlib.suppress(Invalid):
+                if self.path(name).is_file():
+                    found.append(name)
+        return sorted(found)
+
+    @contextlib.contextmanager
+    def lock(self, name: str, timeout: float) -> Iterator[None]:
+        """Hold a name against all other threads and processes; the same thread may hold it twice.
+
+        The methods that change a file hold its own name. The system frees the lock of a dead process.
+
+        Raises:
+            Unavailable: Code ``locked`` after `timeout` seconds.
+        """
+        with hold(self.path(name), timeout):
+            yield
+
+    def read_json(self, name: str) -> Any:
+        """The value of a JSON file.
+
+        Raises:
+            NotFound: There is no such file.
+            Invalid: Code ``corrupt_file``: it was not JSON and now stands under the name in
+                `details["aside"]`.
+        """
+        value = self._read(name)
+        if value is _ABSENT:
+            raise NotFound("no_such_file", f"{name} does not exist in {self.root}", name=name)
+        return value
+
+    def read_json_or(self, name: str, default: Any) -> Any:
+        """The value of a JSON file, or the default if there is no file; a corrupt one raises `Invalid`."""
+        value = self._read(name)
+        return default if value is _ABSENT else value
+
+    def write_json(self, name: str, value: Any, *, mode: int | None = None) -> None:
+        """Replace a JSON file atomically; `mode` such as 0o600 keeps others from reading it.
+
+        Raises:
+            Invalid: Code ``not_json``: a NaN, or a value without a JSON form.
+        """
+        self.write_bytes(name, encode(value, where=name, pretty=True), mode=mode)
+
+    def create_json(self, name: str, value: Any, *, mode: int | None = None) -> bool:
+        """Write a JSON file only if there is none of that name; says whether it did."""
+        data = encode(value, where=name, pretty=True)
+        path = self._writable(name)
+        with hold(path, LOCK_SECONDS):
+            return atomic.create_file(path, data, mode=mode, fsync=self.fsync)
+
+    def update_json(
+        self, name: str, fn: Callable[[Any], Any], default: Any, *, timeout: float = LOCK_SECONDS
+    ) -> Any:
+        """Read, change and replace a JSON file while no other process can; returns the new value.
+
+        Args:
+            name: The file.
+            fn: Takes the present value (`default` if there is no file) and returns the new one. What it
+                raises passes through and leaves the file as it was.
+            default: Value of an absent file, never of a corrupt one.
+            timeout: Seconds to wait for the other writers.
+        """
+        path = self._writable(name)
+        with hold(path, timeout):
+            value = fn(self.read_json_or(name, default))
+            self.write_json(name, value)
+            return value
+
+    def append_jsonl(self, name: str, records: Iterable[Mapping[str, Any]], *, sync: bool = False) -> int:
+        """Append records as lines; returns how many. The cost does not grow with the file.
+
+        With `sync` it returns after the disk has them; threads that append together share the wait.
+        A batch is not one unit: a writer that is killed may have left its first lines.
+        """
+        encoded = [encode_line(record, where=name) for record in records]
+        if encoded:
+            self._append(name, b"".join(encoded), sync=sync, whole=lines.is_record)
+        return len(encoded)
+
+    def read_jsonl(self, name: str, *, problems: list[DeskError] | None = None) -> Iterator[dict[str, Any]]:
+        """Each record there at this moment, in order; a line that a writer was killed in is passed over.
+
+        Raises:
+            NotFound: There is no such file.
+            Invalid: Code ``corrupt_line`` with file and line; given a list of `problems` it is put there
+                instead and reading goes on.
+        """
+        try:
+            yield from lines.read_records(self.path(name), problems)
+        except FileNotFoundError as error:
+            raise NotFound("no_such_file", f"{name} does not exist in {self.root}", name=name) from error
+
+    def last_jsonl(self, name: str) -> dict[str, Any] | None:
+        """The last record, found from the end; None if there is no file or no record."""
+        try:
+            return lines.last_record(self.path(name))
+        except FileNotFoundError:
+            return None
+
+    def append_csv(
+        self,
+        name: str,
+        columns: Sequence[str],
+        rows: Iterable[Mapping[str, Any] | Sequence[Any]],
+        *,
+        sync: bool = False,
+    ) -> int:
+        """Append rows, after a header if the file is new; returns how many.
+
+        Raises:
+            Invalid: Code ``not_csv``: a row of other columns, or a NaN.
+            Conflict: Code ``other_columns``: the file begins with another header.
+        """
+        header = lines.csv_line(columns, where=name)
+        body = b"".join(lines.csv_line(lines.csv_cells(row, columns, where=name), where=name) for row in rows)
+        self._append(name, body, sync=sync, whole=lambda _: False, header=header)
+        return body.count(b"\n")
+
+    def write_bytes(self, name: str, data: bytes, *, mode: int | None = None) -> None:
+        """Replace a file atomically."""
+        path = self._writable(name)
+        with hold(path, LOCK_SECONDS):
+            atomic.replace_file(path, data, mode=mode, fsync=self.fsync)
+
+    def read_bytes(self, name: str) -> bytes:
+        """All of a file.
+
+        Raises:
+            NotFound: There is no such file.
+        """
+        try:
+            return atomic.read_file(self.path(name))
+        except FileNotFoundError as error:
+            raise NotFound("no_such_file", f"{name} does not exist in {self.root}", name=name) from error
+
+    def delete(self, name: str) -> bool:
+        """Remove a file; says whether there was one."""
+        path = self.path(name)
+        if not path.exists():
+            return False
+        with hold(path, LOCK_SECONDS), atomic.refusals(path):
+            try:
+                atomic.while_in_use(path.unlink)
+            except FileNotFoundError:
+                return False
+            return True
+
+    def _read(self, name: str) -> Any:
+        path = self.path(name)
+        try:
+            return decode(atomic.read_file(path))
+        except FileNotFoundError:
+            return _ABSENT
+        except ValueError:
+            pass
+        with hold(path, LOCK_SECONDS):  # read again: a writer may have mended it meanwhile
+            try:
+                return decode(atomic.read_file(path))
+            except FileNotFoundError:
+                return _ABSENT
+            except ValueError as error:
+                raise self._set_aside(name, path, error) from error
+
+    def _set_aside(self, name: str, path: Path, error: ValueError) -> Invalid:
+        try:
+            aside = atomic.set_aside(path, stamp(self.clock.wall())).name
+        except OSError as failure:
+            return Invalid(
+                "corrupt_file",
+                f"{path} is not JSON ({error}) and could not be moved aside: {failure}. "
+                "It is left as it is; move it away or mend it",
+                name=name,
+            )
+        return Invalid(
+            "corrupt_file",
+            f"{path} is not JSON ({error}). It was set aside as {aside}; "
+            "mend it and move it back, or go on without it",
+            name=name,
+            aside=str(Path(name).with_name(aside).as_posix()),
+        )
+
+    def _append(
+        self, name: str, data: bytes, *, sync: bool, whole: Callable[[bytes], bool], header: bytes = b""
+    ) -> None:
+        path = self._writable(name)
+        with hold(path, LOCK_SECONDS):
+            if header:
+                _same_header(path, header)
+            file, is_new = lines.append_bytes(path, data, first=header, whole=whole)
+        with file:  # outside the lock: the disk then syncs what several threads wrote in one go
+            if sync:
+                lines.sync_file(file, path)
+                if is_new:
+                    atomic.sync_folder(path.parent)
+
+    def _writable(self, name: str) -> Path:
+        path = self.path(name)
+        folder = path.parent
+        if folder not in self._swept:
+            self._swept.add(folder)
+            atomic.make_folder(folder, fsync=self.fsync)
+            atomic.sweep_folder(folder, now=self.clock.wall().timestamp())
+        elif not folder.is_dir():
+            atomic.make_folder(folder, fsync=self.fsync)
+        return path
+
+
+def _same_header(path: Path, header: bytes) -> None:
+    try:
+        with path.open("rb") as file:
+            first = file.readline(len(header) + 2)
+    except FileNotFoundError:
+        return
+    if first.endswith(b"\n") and first.rstrip(b"\r\n") != header.rstrip(b"\n"):
+        raise Conflict(
+            "other_columns",
+            f"{path} begins with other columns ({first[:200].decode(errors='replace').strip()}); "
+            "move it away to start a new one",
+            path=str(path),
+        )

@@ -1,0 +1,109 @@
+"""Locks between threads and processes of one machine; the system frees those of the dead."""
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import filelock
+
+from backend.core.errors import Unavailable
+from backend.storage.atomic import refusals
+
+LOCKS = ".locks"  # folder of lock files beside the files they guard
+_POLL_SECONDS = 0.002
+
+
+@dataclass(slots=True)
+class _Hold:
+    """What the threads of this process share about one lock file."""
+
+    gate: threading.RLock = field(default_factory=threading.RLock)
+    users: int = 0
+    depth: int = 0
+
+
+_holds: dict[str, _Hold] = {}
+_holds_guard = threading.Lock()
+
+
+@contextlib.contextmanager
+def hold(path: Path, timeout: float) -> Iterator[None]:
+    """Hold the lock that stands for the file at `path`; the same thread may hold it again.
+
+    Threads queue in memory and one of them speaks for the process, so only processes poll.
+
+    Raises:
+        Unavailable: Code ``locked`` after `timeout` seconds.
+    """
+    file = lock_file(path)
+    key = str(file)
+    deadline = time.monotonic() + timeout
+    with _holds_guard:
+        mine = _holds.setdefault(key, _Hold())
+        mine.users += 1
+    try:
+        if not mine.gate.acquire(timeout=max(0.0, timeout)):
+            raise _held(path, timeout)
+        try:
+            if mine.depth:
+                mine.depth += 1
+                try:
+                    yield
+                finally:
+                    mine.depth -= 1
+                return
+            with _between_processes(file, path, deadline, timeout):
+                mine.depth = 1
+                try:
+                    yield
+                finally:
+                    mine.depth = 0
+        finally:
+            mine.gate.release()
+    finally:
+        with _holds_guard:
+            mine.users -= 1
+            if not mine.users:
+                _holds.pop(key, None)
+
+
+def lock_file(path: Path) -> Path:
+    """The file whose lock stands for `path`."""
+    return path.parent / LOCKS / f"{path.name}.lock"
+
+
+@contextlib.contextmanager
+def _between_processes(file: Path, path: Path, deadline: float, timeout: float) -> Iterator[None]:
+    with refusals(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(
+            file, poll_interval=_POLL_SECONDS, thread_local=False, fallback_to_soft=False
+        )
+        try:
+            lock.acquire(timeout=max(0.0, deadline - time.monotonic()))
+        except filelock.Timeout:
+            raise _held(path, timeout) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _held(path: Path, timeout: float) -> Unavailable:
+    return Unavailable(
+        "locked", f"{path} is held by another process or thread; waited {timeout:g} s for it", path=str(path)
+    )
+
+
+def _forget() -> None:
+    global _holds_guard  # noqa: PLW0603 - a child of fork inherits locks that nobody will release
+    _holds.clear()
+    _holds_guard = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
