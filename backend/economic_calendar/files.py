@@ -4,12 +4,13 @@ All names are relative to the desk's data folder.
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from backend.core.clock import iso, parse_iso
-from backend.core.errors import Invalid
+from backend.core.errors import DeskError, Invalid
 from backend.economic_calendar.model import Event
 from backend.storage.files import FileStorage
 
@@ -109,7 +110,7 @@ class CalendarFiles:
         self._storage = storage
         self._cached: tuple[tuple[int, int, int], StoredCalendar] | None = None
 
-    def lock(self, timeout: float) -> Any:
+    def lock(self, timeout: float) -> AbstractContextManager[None]:
         """Only one update at a time, over all processes."""
         return self._storage.lock(LOCK, timeout)
 
@@ -150,16 +151,16 @@ class CalendarFiles:
         if records:
             self._storage.append_jsonl(revisions_name(now), records, sync=True)
 
-    def first_seen(self, now: datetime) -> dict[str, datetime]:
+    def first_seen(self, now: datetime, problems: list[DeskError]) -> dict[str, datetime]:
         """When each event was first recorded, by key, from the logs of this month and the one before.
 
-        So the first sight survives a lost cache file.
+        So the first sight survives a lost cache file. Lines that cannot be read go to `problems`.
         """
         found: dict[str, datetime] = {}
         for name in sorted({revisions_name(now - timedelta(days=31)), revisions_name(now)}):
             if not self._storage.exists(name):
                 continue
-            for record in self._storage.read_jsonl(name):
+            for record in self._storage.read_jsonl(name, problems=problems):
                 event = record.get("event")
                 if record.get("kind") in {"new", "moved"} and isinstance(event, dict):
                     seen = event.get("first_seen_at") or record.get("recorded_at")

@@ -169,7 +169,7 @@ class CalendarService:
         if answer.not_modified and held is not None:
             stored = replace(held, fetched_at=now, checked_at=now, stale=False, error=None)
         else:
-            stored, counts = self._merged(config, provider, answer, held, now)
+            stored, counts = self._merged(config, provider, answer, held, now, problems)
         problems = [*problems, *answer.problems][:MAX_PROBLEMS]
         stored = replace(
             stored,
@@ -206,19 +206,22 @@ class CalendarService:
         answer: ProviderAnswer,
         held: StoredCalendar | None,
         now: datetime,
+        problems: list[str],
     ) -> tuple[StoredCalendar, dict[str, int]]:
         if answer.covered_from is None or answer.covered_to is None:
             raise Unavailable("calendar_unexpected", f"{provider} did not say which time its events cover")
         known = {event.key for event in held.events} if held is not None else set()
         unseen = any(event.key not in known for event in answer.events)
+        unread: list[DeskError] = []
         merged = merge(
             held.events if held is not None else (),
             answer.events,
             covered_from=answer.covered_from,
             covered_to=answer.covered_to,
             now=now,
-            first_seen=self._files.first_seen(now) if unseen else {},
+            first_seen=self._files.first_seen(now, unread) if unseen else {},
         )
+        problems += [error.message for error in unread]
         self._files.append_revisions(merged.revisions, now)
         start, end = _united(held, answer.covered_from, answer.covered_to, now)
         unbroken = (

@@ -1,0 +1,118 @@
+"""The second export of ForexFactory: which events have no clock time, or only a guessed one."""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from xml.etree import ElementTree
+
+from backend.core.errors import Unavailable
+
+_TIME = re.compile(r"(1[0-2]|0?[1-9]):([0-5]\d)\s*([ap])m", re.IGNORECASE)
+_DATE = re.compile(r"\d{1,2}-\d{1,2}-\d{4}")
+_COUNTRY = re.compile(r"[A-Z]{3}|All", re.IGNORECASE)
+
+
+class Mark(StrEnum):
+    """What is known of an event's clock time."""
+
+    TIMED = "timed"
+    ALL_DAY = "all_day"
+    TENTATIVE = "tentative"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MarkRow:
+    """One row: the event's name and its mark; `at` in UTC only where it is timed."""
+
+    title: str
+    country: str
+    mark: Mark
+    at: datetime | None = None
+
+
+def read_xml(body: bytes, shown: str) -> tuple[MarkRow, ...]:
+    """The rows of the XML export.
+
+    Raises:
+        Unavailable: ``calendar_unexpected`` if it is not that export.
+    """
+    if b"<!" in body.replace(b"<![CDATA[", b"").replace(b"\0", b""):
+        raise _unexpected(shown, "XML with declarations or comments, which the export has not")
+    try:
+        # No declaration passed, so there is no entity to expand or to fetch.
+        root = ElementTree.fromstring(body.lstrip())  # noqa: S314
+    except (ElementTree.ParseError, LookupError, ValueError, RecursionError) as error:
+        raise _unexpected(shown, f"unreadable XML ({error})") from error
+    if root.tag != "weeklyevents":
+        raise _unexpected(shown, f"XML of <{root.tag}>, not of <weeklyevents>")
+    return tuple(
+        _row(
+            event.findtext("title", ""),
+            event.findtext("country", ""),
+            event.findtext("date", ""),
+            event.findtext("time", ""),
+        )
+        for event in root.iter("event")
+    )
+
+
+def read_csv(body: bytes, shown: str) -> tuple[MarkRow, ...]:
+    """The rows of the CSV export; titles with commas may be unquoted.
+
+    Raises:
+        Unavailable: ``calendar_unexpected`` if it is not that export.
+    """
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = body.decode("cp1252", errors="replace")
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise _unexpected(shown, f"unreadable CSV ({error})") from error
+    if not lines or [name.strip().lower() for name in lines[0][:4]] != ["title", "country", "date", "time"]:
+        raise _unexpected(shown, "no CSV that begins with Title,Country,Date,Time")
+    rows = []
+    for cells in lines[1:]:
+        start = _country_at(cells)
+        if start is not None:
+            rows.append(_row(",".join(cells[:start]), *cells[start : start + 3]))
+    return tuple(rows)
+
+
+def _country_at(cells: Sequence[str]) -> int | None:
+    for index in range(1, len(cells) - 2):
+        if _COUNTRY.fullmatch(cells[index].strip()) and _DATE.fullmatch(cells[index + 1].strip()):
+            return index
+    return None
+
+
+def _row(title: str, country: str, date: str, time: str) -> MarkRow:
+    date, time = date.strip(), time.strip()
+    clock = _TIME.fullmatch(time)
+    name = {"title": title.strip(), "country": country.strip()}
+    if clock is None:
+        return MarkRow(**name, mark=_mark(time))
+    try:
+        day = datetime.strptime(date, "%m-%d-%Y").replace(tzinfo=UTC)
+    except ValueError:
+        return MarkRow(**name, mark=Mark.UNKNOWN)
+    hour = int(clock[1]) % 12 + (12 if clock[3].lower() == "p" else 0)
+    return MarkRow(**name, mark=Mark.TIMED, at=day.replace(hour=hour, minute=int(clock[2])))
+
+
+def _mark(time: str) -> Mark:
+    if not time:
+        return Mark.UNKNOWN
+    if time.lower().startswith(("all day", "day")):
+        return Mark.ALL_DAY
+    return Mark.TENTATIVE  # "Tentative", "24th-28th": whatever is no clock time is a guess
+
+
+def _unexpected(shown: str, what: str) -> Unavailable:
+    return Unavailable("calendar_unexpected", f"{shown} answered with {what}", url=shown)
