@@ -245,7 +245,8 @@ def _known_marks(state: Mapping[str, Any]) -> dict[str, Mark]:
     marks = state.get("marks")
     if not isinstance(marks, dict):
         return {}
-    return {key: Mark(value) for key, value in marks.items() if value in set(Mark)}
+    names = {str(mark) for mark in Mark}
+    return {key: Mark(value) for key, value in marks.items() if isinstance(value, str) and value in names}
 
 
 def _marks_current(state: Mapping[str, Any], now: datetime) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from backend.core.errors import Unavailable
 
@@ -41,12 +41,13 @@ def read_xml(body: bytes, shown: str) -> tuple[MarkRow, ...]:
     Raises:
         Unavailable: ``calendar_unexpected`` if it is not that export.
     """
-    if b"<!" in body.replace(b"<![CDATA[", b"").replace(b"\0", b""):
-        raise _unexpected(shown, "XML with declarations or comments, which the export has not")
+    plain = body.replace(b"\0", b"")  # declarations in UTF-16 are declarations too
+    if b"<!DOCTYPE" in plain or b"<!ENTITY" in plain:
+        raise _unexpected(shown, "XML with declarations, which the export has not")
     try:
         # No declaration passed, so there is no entity to expand or to fetch.
-        root = ElementTree.fromstring(body.lstrip())  # noqa: S314
-    except (ElementTree.ParseError, LookupError, ValueError, RecursionError) as error:
+        root = ET.fromstring(body.lstrip())  # noqa: S314
+    except (ET.ParseError, LookupError, ValueError, RecursionError) as error:
         raise _unexpected(shown, f"unreadable XML ({error})") from error
     if root.tag != "weeklyevents":
         raise _unexpected(shown, f"XML of <{root.tag}>, not of <weeklyevents>")
