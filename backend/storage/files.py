@@ -39,7 +39,8 @@ class FileStorage:
         self.root = Path(os.path.realpath(root))
         self.fsync = fsync
         self.clock: Clock = clock if clock is not None else SystemClock()
-        self._swept: set[Path] = set()
+        self._swept: set[Path] = set()  # folders made and cleared of dead writers' files
+        self._named: set[Path] = set()  # files whose names are known to be on the disk
 
     safe_name = staticmethod(names.safe_name)
 
@@ -253,8 +254,9 @@ class FileStorage:
         with file:  # outside the lock: the disk then syncs what several threads wrote in one go
             if sync:
                 lines.sync_file(file, path)
-                if is_new:
+                if is_new or path not in self._named:
                     atomic.sync_folder(path.parent)
+                    self._named.add(path)
 
     def _writable(self, name: str) -> Path:
         path = self.path(name)
