@@ -1,0 +1,332 @@
+"""A desk whose services live in memory, for tests of what speaks to it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from backend.config import Settings
+from backend.core.clock import FixedClock
+from backend.core.errors import Conflict, Invalid, NotFound, Unavailable
+from backend.jobs.service import Jobs
+from backend.jobs.views import (
+    JobEvent,
+    JobPage,
+    JobState,
+    JobView,
+    QueueView,
+    ScheduleView,
+    TaskSummary,
+    WorkerView,
+)
+from backend.market.symbols import SymbolMap, SymbolRow
+from backend.storage.files import FileStorage
+
+NOW = datetime(2026, 1, 5, 9, 0, 30, tzinfo=UTC)
+
+SYMBOLS = SymbolMap(
+    rows=(
+        SymbolRow(canonical="EURUSD", broker_symbol="EURUSD.r", enabled=True),
+        SymbolRow(canonical="XAUUSD", broker_symbol="GOLD", enabled=True),
+        SymbolRow(canonical="USDSEK", broker_symbol="USDSEK", enabled=False),
+    )
+)
+
+
+class MemoryJobs(Jobs):
+    """The job service without broker and files: what was submitted, and views that a test sets."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, JobView] = {}
+        self.keys: dict[str, str] = {}
+        self.broker_down = False
+        self.log: list[JobEvent] = []
+        self.worker_views: tuple[WorkerView, ...] = ()
+        self.schedule_views: dict[str, ScheduleView] = {"collect-market-data": schedule()}
+
+    def submit(
+        self,
+        task: str,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        actor: str,
+        key: str | None = None,
+        schedule: str | None = None,
+        planned_at: datetime | None = None,
+        expires_at: datetime | None = None,
+        retry_of: str | None = None,
+    ) -> str:
+        if key is not None and key in self.keys:
+            return self.keys[key]
+        job_id = f"job-{len(self.rows) + 1}"
+        state = JobState.REFUSED if self.broker_down else JobState.QUEUED
+        self.rows[job_id] = JobView(
+            id=job_id,
+            task=task,
+            queue="maintenance",
+            kwargs=dict(kwargs or {}),
+            state=state,
+            actor=actor,
+            key=key,
+            schedule=schedule,
+            retry_of=retry_of,
+            queued_at=NOW,
+        )
+        self.tell(job_id, state)
+        if self.broker_down:
+            raise Unavailable("broker_unavailable", "The broker does not answer")
+        if key is not None:
+            self.keys[key] = job_id
+        return job_id
+
+    def tell(self, job_id: str, state: JobState) -> None:
+        number = len(self.log) + 1
+        self.log.append(
+            JobEvent(
+                cursor=str(number),
+                kind=state.name,
+                at=NOW,
+                job_id=job_id,
+                task=None,
+                state=state,
+                details={},
+            )
+        )
+
+    def set(self, job_id: str, **changes: Any) -> None:
+        self.rows[job_id] = replace(self.rows[job_id], **changes)
+
+    def get(self, job_id: str) -> JobView:
+        try:
+            return self.rows[job_id]
+        except KeyError:
+            raise NotFound("unknown_job", f"There is no job {job_id!r}") from None
+
+    def list(
+        self,
+        *,
+        task: str | None = None,
+        state: JobState | None = None,
+        queue: str | None = None,
+        actor: str | None = None,
+        schedule: str | None = None,
+        worker: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> JobPage:
+        if cursor is not None and not cursor.isdigit():
+            raise Invalid("bad_cursor", f"{cursor!r} is not a cursor of this list")
+        rows = [
+            row
+            for row in reversed(self.rows.values())
+            if (task is None or row.task.endswith(task))
+            and (state is None or row.state is state)
+            and (queue is None or row.queue == queue)
+            and (actor is None or row.actor == actor)
+            and (schedule is None or row.schedule == schedule)
+            and (worker is None or row.worker == worker)
+            and (since is None or row.queued_at >= since)
+            and (until is None or row.queued_at < until)
+        ]
+        start = int(cursor or 0)
+        more = start + limit < len(rows)
+        return JobPage(
+            items=tuple(rows[start : start + limit]), next_cursor=str(start + limit) if more else None
+        )
+
+    def summary(self, window: timedelta = timedelta(days=1)) -> tuple[TaskSummary, ...]:
+        return (
+            TaskSummary(
+                task="backend.tasks.ai_tasks.evaluate_all_strategies",
+                counts={"succeeded": 3, "failed": 1},
+                duration_p50=0.5,
+                duration_p95=0.9,
+                duration_p99=None,
+                lateness_p95=0.1,
+                last_success_at=NOW,
+                last_failure_at=None,
+            ),
+        )
+
+    def cancel(self, job_id: str, *, actor: str) -> JobView:
+        if self.get(job_id).terminal:
+            raise Conflict("job_ended", f"{job_id} has ended already")
+        self.set(job_id, cancel_requested=True)
+        return self.get(job_id)
+
+    def retry(self, job_id: str, *, actor: str) -> str:
+        row = self.get(job_id)
+        if not row.terminal:
+            raise Conflict("job_not_ended", f"{job_id} has not ended yet")
+        return self.submit(row.task, row.kwargs, actor=actor, retry_of=job_id)
+
+    def dead_letters(self) -> tuple[JobView, ...]:
+        return tuple(row for row in self.rows.values() if row.state is JobState.DEAD)
+
+    def requeue(self, job_id: str, *, actor: str) -> str:
+        row = self.get(job_id)
+        if row.state is not JobState.DEAD:
+            raise Conflict("not_a_dead_letter", f"{job_id} is not a dead letter")
+        return self.submit(row.task, row.kwargs, actor=actor, retry_of=job_id)
+
+    def queues(self) -> tuple[QueueView, ...]:
+        return (
+            QueueView(
+                name="ai_evaluation",
+                waiting=2,
+                oldest_age=4.0,
+                running=1,
+                broker_depth=None if self.broker_down else 2,
+                workers=("main@host",),
+                canary_age=12.0,
+            ),
+        )
+
+    def workers(self) -> tuple[WorkerView, ...]:
+        return self.worker_views
+
+    def schedules(self) -> tuple[ScheduleView, ...]:
+        return tuple(self.schedule_views.values())
+
+    def pause_schedule(self, name: str, *, actor: str) -> ScheduleView:
+        return self._schedule(name, paused=True, paused_by=actor, next_planned_at=None)
+
+    def resume_schedule(self, name: str, *, actor: str) -> ScheduleView:
+        return self._schedule(name, paused=False, paused_by=None)
+
+    def trigger_schedule(self, name: str, *, actor: str) -> str:
+        view = self._schedule(name)
+        return self.submit(view.task, actor=actor, schedule=name)
+
+    def _schedule(self, name: str, **changes: Any) -> ScheduleView:
+        if name not in self.schedule_views:
+            raise NotFound("unknown_schedule", f"There is no schedule {name!r}")
+        self.schedule_views[name] = replace(self.schedule_views[name], **changes)
+        return self.schedule_views[name]
+
+    def active(self) -> dict[str, Sequence[dict[str, Any]]]:
+        return {view.name: [{"id": job_id} for job_id in view.active] for view in self.worker_views}
+
+    def scheduled(self) -> dict[str, Sequence[dict[str, Any]]]:
+        return {}
+
+    def stats(self) -> dict[str, dict[str, Any]]:
+        return {view.name: {"total": view.processed} for view in self.worker_views}
+
+    def events(self, after: str | None = None, *, limit: int = 500) -> tuple[JobEvent, ...]:
+        if after is None:
+            return ()
+        if not after.isdigit():
+            raise Invalid("bad_cursor", f"{after!r} is not a place in the stream of events")
+        return tuple(self.log[int(after) :][:limit])
+
+    def cursor(self) -> str:
+        return str(len(self.log))
+
+    def wait(self, job_id: str, timeout: float) -> JobView:
+        return self.get(job_id)
+
+
+def schedule(name: str = "collect-market-data") -> ScheduleView:
+    return ScheduleView(
+        name=name,
+        task="backend.tasks.data_tasks.collect_market_data",
+        queue="data_collection",
+        schedule='crontab(minute="*/5")',
+        clock="wall",
+        enabled=True,
+        paused=False,
+        paused_by=None,
+        overlap="skip",
+        last_planned_at=NOW,
+        next_planned_at=NOW + timedelta(minutes=5),
+        last_job_id=None,
+        last_state=None,
+        lateness_p95=0.2,
+        missed=1,
+        skipped=0,
+    )
+
+
+def worker(name: str = "main@host") -> WorkerView:
+    return WorkerView(
+        name=name,
+        host="host",
+        pid=42,
+        pool="threads",
+        concurrency=4,
+        queues=("ai_evaluation",),
+        active=("job-1",),
+        processed=7,
+        rss=90_000_000,
+        started_at=NOW - timedelta(hours=1),
+        updated_at=NOW - timedelta(seconds=3),
+        age=3.0,
+        canary_ages={"ai_evaluation": 12.0},
+        state="alive",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FakeStrategy:
+    id: str
+    name: str
+    enabled: bool = True
+    symbol: str = "EURUSD"
+    timeframe: str = "H1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FakeLoaded:
+    strategies: tuple[FakeStrategy, ...]
+    profiles: tuple[Any, ...] = ()
+    problems: tuple[Any, ...] = ()
+
+
+class FakeStrategies:
+    """Strategy files that need no disk."""
+
+    def __init__(self) -> None:
+        self.loaded = FakeLoaded(strategies=(FakeStrategy(id="EURUSD_H1", name="EURUSD H1 trend following"),))
+
+    def load(self) -> FakeLoaded:
+        return self.loaded
+
+
+class FakeTerminal:
+    """A terminal that answers, or does not."""
+
+    down = False
+
+    def terminal(self) -> str:
+        if self.down:
+            raise Unavailable("terminal_unavailable", "The terminal does not answer", terminal_code=-10005)
+        return "connected"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FakeDesk:
+    """Services in memory; `storage` is real and rooted in a temporary folder."""
+
+    settings: Settings
+    storage: FileStorage
+    clock: FixedClock = field(default_factory=lambda: FixedClock(NOW))
+    symbols: SymbolMap = SYMBOLS
+    strategies: Any = field(default_factory=FakeStrategies)
+    market: Any = None
+    ideas: Any = None
+    journal: Any = None
+    calendar: Any = None
+    news: Any = None
+    jobs: MemoryJobs = field(default_factory=MemoryJobs)
+    terminal: Any = field(default_factory=FakeTerminal)
+
+
+def fake_desk(home: Path, **services: Any) -> FakeDesk:
+    """A desk in `home`, in memory mode."""
+    settings = Settings(home=home, broker="memory")
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    return FakeDesk(settings=settings, storage=FileStorage(settings.data_dir, fsync=False), **services)
