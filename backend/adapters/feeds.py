@@ -21,12 +21,15 @@ class FeedparserReader:
         import feedparser
 
         # A stream, never the bytes: feedparser takes bytes for the name of a file first.
-        document = feedparser.parse(
-            io.BytesIO(body.lstrip()),
-            response_headers={"content-type": content_type} if content_type else {},
-            sanitize_html=False,  # all markup is taken off by the desk
-            resolve_relative_uris=False,
-        )
+        try:
+            document = feedparser.parse(
+                io.BytesIO(body.lstrip()),
+                response_headers={"content-type": content_type} if content_type else {},
+                sanitize_html=False,  # all markup is taken off by the desk
+                resolve_relative_uris=False,
+            )
+        except Exception as error:  # noqa: BLE001 - whatever a document does to its reader stays that feed's
+            raise _not_a_feed(f"a document that its reader gives up on ({error!r:.200})") from error
         if not document.get("version"):
             page = plain[:4_000].lower()
             raise _not_a_feed("a web page" if b"<html" in page or b"<!doctype html" in page else "no feed")

@@ -2,6 +2,7 @@
 
 import html
 import re
+from html.entities import html5
 from html.parser import HTMLParser
 
 MAX_RAW = 8_000
@@ -57,7 +58,7 @@ def _stripped(text: str) -> str:
 
 
 def _mended(match: re.Match[str]) -> str:
-    return match[0] if f"{match[1]};" in html.entities.html5 else f"&{match[1]}"
+    return match[0] if f"{match[1]};" in html5 else f"&{match[1]}"
 
 
 class _Reader(HTMLParser):
@@ -66,13 +67,21 @@ class _Reader(HTMLParser):
         self.parts: list[str] = []
         self._silent: list[str] = []
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(
+        self,
+        tag: str,
+        attrs: list[tuple[str, str | None]],  # noqa: ARG002 - the base class's signature
+    ) -> None:
         if tag in _SILENT:
             self._silent.append(tag)
         elif tag in _BREAKS:
             self.parts.append(" ")
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_startendtag(
+        self,
+        tag: str,
+        attrs: list[tuple[str, str | None]],  # noqa: ARG002 - the base class's signature
+    ) -> None:
         if tag in _BREAKS:
             self.parts.append(" ")
 
