@@ -1,0 +1,187 @@
+"""The journal: an append-only, hash-chained record of every decision and every act."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backend.core.clock import Clock, day, iso
+from backend.core.errors import DeskError, Invalid, NotFound
+from backend.journal.index import JournalIndex, Place
+from backend.journal.record import GENESIS, Entry, Kind, Record, digest, read
+from backend.storage.encoding import decode, encode
+from backend.storage.files import FileStorage
+
+FOLDER = "decisions"
+LOCK = f"{FOLDER}/journal"
+LOCK_SECONDS = 30.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verification:
+    """What reading the whole journal found.
+
+    Attributes:
+        records: How many records were read up to the end or the first bad one.
+        last_hash: Hash of the last good record; `GENESIS` if there is none.
+        broken_at: Where the chain breaks first: file, line, seq and why; None if it holds.
+    """
+
+    records: int
+    last_hash: str
+    broken_at: Mapping[str, Any] | None = None
+
+
+class Journal:
+    """Appends to and reads ``data/decisions/decisions_{YYYYmmdd}.jsonl``.
+
+    Files are named after the wall clock's UTC day, so their order is the order of the chain also when
+    desk time is that of a replay. Thread-safe, and safe between processes.
+
+    Args:
+        storage: Files below ``data/``.
+        clock: Tells desk and wall time.
+    """
+
+    def __init__(self, storage: FileStorage, clock: Clock) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._index = JournalIndex(storage, f"{FOLDER}/decisions_*.jsonl")
+        self._mutex = threading.Lock()
+
+    def append(self, kind: Kind, payload: Mapping[str, Any], *, actor: str, key: str | None = None) -> Record:
+        """Record one entry; see `append_many`."""
+        return self.append_many([Entry(kind=kind, payload=payload, key=key)], actor=actor)[0]
+
+    def append_many(self, entries: Sequence[Entry], *, actor: str) -> list[Record]:
+        """Record entries in order, synced to disk before this returns.
+
+        Args:
+            entries: What to record. One whose key the journal already has for that kind is not written
+                again, and its earlier record is returned.
+            actor: Who caused them.
+
+        Raises:
+            Unavailable: The disk or the lock refuses; then those entries that are there are whole
+                records, and appending the same keys again completes the rest.
+            Invalid: The last record is damaged: run `verify`, and move the file away.
+        """
+        with self._mutex, self._storage.lock(LOCK, LOCK_SECONDS):
+            self._index.refresh(writing=True)
+            seq, prev = self._tail()
+            at, wall = iso(self._clock.now()), self._clock.wall()
+            records: list[Record] = []
+            fresh: list[Record] = []
+            made: dict[tuple[Kind, str], Record] = {}
+            for entry in entries:
+                known = self._known(entry, made)
+                if known is not None:
+                    records.append(known)
+                    continue
+                seq += 1
+                fields: dict[str, Any] = {
+                    "seq": seq,
+                    "kind": entry.kind,
+                    "at": at,
+                    "at_wall": iso(wall),
+                    "actor": actor,
+                    "key": entry.key,
+                    "payload": entry.payload,
+                    "prev": prev,
+                }
+                encode(fields, where="journal")  # refuses a NaN before the chain goes on
+                record = Record(**fields, hash=digest(fields))
+                prev = record.hash
+                records.append(record)
+                fresh.append(record)
+                if entry.key is not None:
+                    made[entry.kind, entry.key] = record
+            name = f"{FOLDER}/decisions_{day(wall)}.jsonl"
+            self._storage.append_jsonl(name, [record.as_dict() for record in fresh], sync=True)
+        return records
+
+    def find(self, kind: Kind, key: str) -> Record:
+        """The record of that kind and key; `NotFound` if there is none."""
+        with self._mutex:
+            self._index.refresh()
+            place = self._index.by_key.get((kind, key))
+            if place is None:
+                raise NotFound("unknown_record", f"the journal has no {kind} {key!r}", key=key)
+            return self._at(place)
+
+    def newest(self, *, kind: Kind | None = None, before: int | None = None) -> Iterator[Record]:
+        """Records from the newest to the oldest, those of `kind` and with `seq` < `before` only."""
+        with self._mutex:
+            self._index.refresh()
+            places = self._index.places(kind=kind, before=before)
+        for place in places:
+            yield self._at(place)
+
+    def verify(self) -> Verification:
+        """Read every record and check its hash and its place in the chain."""
+        count, prev = 0, GENESIS
+        for name in self._storage.names(f"{FOLDER}/decisions_*.jsonl"):
+            lines = self._storage.read_jsonl(name)
+            number = 0
+            while True:
+                number += 1
+                try:
+                    line = next(lines, None)
+                except DeskError as error:
+                    return _broken(count, prev, name, number, error.message)
+                if line is None:
+                    break
+                why = _fault(line, expected_seq=count + 1, prev=prev)
+                if why:
+                    return _broken(count, prev, name, number, why)
+                count, prev = count + 1, str(line["hash"])
+        return Verification(records=count, last_hash=prev)
+
+    def _known(self, entry: Entry, made: Mapping[tuple[Kind, str], Record]) -> Record | None:
+        if entry.key is None:
+            return None
+        if (entry.kind, entry.key) in made:
+            return made[entry.kind, entry.key]
+        place = self._index.by_key.get((entry.kind, entry.key))
+        return None if place is None else self._at(place)
+
+    def _tail(self) -> tuple[int, str]:
+        place = self._index.last
+        if place is None:
+            return 0, GENESIS
+        record = self._at(place)
+        return record.seq, record.hash
+
+    def _at(self, place: Place) -> Record:
+        with self._storage.path(place.file).open("rb") as file:
+            file.seek(place.offset)
+            line = file.read(place.length)
+        try:
+            return read(decode(line))
+        except (ValueError, KeyError, TypeError) as error:
+            raise Invalid(
+                "damaged_journal",
+                f"{place.file}: record {place.seq} was changed after it was written; "
+                "`mt5ui verify-journal` names the first such record",
+                file=place.file,
+                seq=place.seq,
+            ) from error
+
+
+def _fault(line: Mapping[str, Any], *, expected_seq: int, prev: str) -> str | None:
+    try:
+        record = read(line)
+    except (KeyError, ValueError):
+        return "it is not a journal record"
+    if record.seq != expected_seq:
+        return f"it has number {record.seq}, and {expected_seq} was expected"
+    if record.prev != prev:
+        return "it does not follow from the record before it"
+    if digest(line) != record.hash:
+        return "its content does not match its hash"
+    return None
+
+
+def _broken(count: int, last_hash: str, name: str, line: int, why: str) -> Verification:
+    where = {"file": name, "line": line, "seq": count + 1, "why": why}
+    return Verification(records=count, last_hash=last_hash, broken_at=where)
