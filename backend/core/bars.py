@@ -1,5 +1,6 @@
 """Closed bars as columns, the one shape that storage, evaluation and backtest share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -88,16 +89,39 @@ def empty_bars(symbol: str, timeframe: Timeframe) -> Bars:
     return Bars(symbol=symbol, timeframe=timeframe, **columns)
 
 
+def join_bars(parts: Sequence[Bars]) -> Bars:
+    """One after the other: bars of one symbol and timeframe, each part later than the one before.
+
+    Raises:
+        Invalid: If there are no parts, or they overlap, or are of different symbols or timeframes.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    if len({(part.symbol, part.timeframe) for part in parts}) != 1:
+        raise Invalid("ragged_bars", "only bars of one symbol and timeframe can be joined")
+    return Bars(
+        symbol=parts[0].symbol,
+        timeframe=parts[0].timeframe,
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS},
+    )
+
+
+def plausible_prices(bars: Bars) -> npt.NDArray[np.bool_]:
+    """Which bars can be, shape (n,): finite, above zero, open and close between low and high."""
+    body_low = np.minimum(bars.open, bars.close)
+    body_high = np.maximum(bars.open, bars.close)
+    good = (bars.low > 0) & (bars.low <= body_low) & (bars.high >= body_high) & np.isfinite(bars.high)
+    good &= (bars.spread >= 0) & (bars.volume >= 0)
+    return good
+
+
 def check_prices(bars: Bars) -> None:
     """Refuse prices that cannot be: NaN, not above zero, high below low, open or close outside.
 
     Raises:
         Invalid: With the count of such bars and the index and time of the first.
     """
-    body_low = np.minimum(bars.open, bars.close)
-    body_high = np.maximum(bars.open, bars.close)
-    good = (bars.low > 0) & (bars.low <= body_low) & (bars.high >= body_high) & np.isfinite(bars.high)
-    good &= (bars.spread >= 0) & (bars.volume >= 0)
+    good = plausible_prices(bars)
     if not bool(good.all()):
         first = int(np.argmin(good))
         raise Invalid(
