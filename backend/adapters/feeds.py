@@ -28,7 +28,7 @@ class FeedparserReader:
                 sanitize_html=False,  # all markup is taken off by the desk
                 resolve_relative_uris=False,
             )
-        except Exception as error:  # noqa: BLE001 - whatever a document does to its reader stays that feed's
+        except Exception as error:  # whatever a document does to its reader stays that feed's
             raise _not_a_feed(f"a document that its reader gives up on ({error!r:.200})") from error
         if not document.get("version"):
             page = plain[:4_000].lower()
