@@ -12,8 +12,11 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
+
+from backend.core.errors import DeskError
 
 FIRST_BACKOFF = 1.0
 LONGEST_BACKOFF = 30.0
@@ -38,7 +41,7 @@ class Child:
         self.last_lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._command = list(command)
         self._environment = dict(environment)
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[Any] | None = None
         self._reader: threading.Thread | None = None
         self._started_at = 0.0
         self._not_before = 0.0
@@ -96,7 +99,12 @@ class Child:
             return False
         self._backoff = min(self._backoff * 2, LONGEST_BACKOFF)
         self.restarts += 1
-        self.start()
+        try:
+            self.start()
+        except (OSError, DeskError) as error:
+            self.last_lines.append(str(error))
+            self._not_before = time.monotonic() + self._backoff
+            return False
         return True
 
     def ask_to_end(self) -> None:

@@ -14,9 +14,10 @@ from rich.table import Table
 from backend.config import Settings, child_environment
 from backend.core.clock import SystemClock, iso
 from backend.core.errors import Unavailable
-from backend.jobs import broker as brokers
+from backend.jobs.broker import BrokerAddress, BrokerKind
 from backend.storage.files import FileStorage
-from backend.supervisor import guards
+from backend.supervisor import broker_child, guards
+from backend.supervisor.broker_child import choose_broker
 from backend.supervisor.child import Child, own_start, started_at
 
 START_PATIENCE = 60.0
@@ -55,7 +56,7 @@ class Desk:
         self._clock = SystemClock()
         self._environment = child_environment(settings)
         self._children: list[Child] = []
-        self._broker: brokers.BrokerAddress | None = None
+        self._broker: BrokerAddress | None = None
 
     def run(self) -> int:
         """Start everything, watch it until asked to stop, end everything."""
@@ -80,7 +81,7 @@ class Desk:
         self._start("connector", ["-m", "backend.connector"])
         self._wait_for_file(guards.CONNECTOR_FILE, "connector")
         celery = ["-m", "celery", "-A", "backend.celery_app"]
-        if self._broker.kind is not brokers.BrokerKind.MEMORY:
+        if self._broker.kind is not BrokerKind.MEMORY:
             self._start_worker("orders", ORDERS_QUEUES, concurrency=2)
             self._start_worker("main", MAIN_QUEUES, concurrency=4)
             self._start("beat", [*celery, "beat", "--loglevel=info"])
@@ -88,15 +89,11 @@ class Desk:
         self._start("api", [*api, "--host", self._settings.host, "--port", str(self._settings.port)])
         self._remember()
 
-    def _start_broker(self) -> brokers.BrokerAddress:
-        plan = brokers.plan(self._settings)
-        if plan.command is not None:
-            child = Child("broker", plan.command, environment=self._environment, log=self._log("broker"))
-            child.start()
+    def _start_broker(self) -> BrokerAddress:
+        address, child = choose_broker(self._settings)
+        if child is not None:
             self._children.append(child)
-        brokers.await_ready(plan.address, START_PATIENCE, stopped=self._stop.is_set)
-        brokers.publish(plan.address, self._run_files)
-        return plan.address
+        return address
 
     def _start_worker(self, name: str, queues: str, *, concurrency: int) -> None:
         worker = ["-m", "celery", "-A", "backend.celery_app", "worker", "--loglevel=info", "--pool=threads"]
@@ -125,7 +122,7 @@ class Desk:
         for child in self._children:
             table.add_row(child.name, str(child.pid or "ended"), self._where(child.name))
         if self._broker is not None:
-            self._console.print(f"Broker: {self._broker.describe()}", soft_wrap=True)
+            self._console.print(f"Broker: {broker_child.describe(self._broker)}", soft_wrap=True)
         self._console.print(f"Market: {describe_market(self._settings)}", soft_wrap=True)
         self._console.print(table)
         self._console.print(f"Files: {self._settings.data_dir} and {self._settings.logs_dir}", soft_wrap=True)
@@ -207,8 +204,8 @@ class Desk:
     def _end_all(self) -> None:
         self._console.print("Ending the desk ...")
         asked = time.monotonic()
-        broker = [child for child in self._children if child.name == "broker"]
-        others = [child for child in self._children if child.name != "broker"]
+        broker = [child for child in self._children if child.name == broker_child.NAME]
+        others = [child for child in self._children if child.name != broker_child.NAME]
         for child in reversed(others):
             child.ask_to_end()
         for child in others:
