@@ -54,10 +54,6 @@ class Child:
 
     def start(self) -> None:
         """Start the process in a group of its own, so that Ctrl-C reaches only the supervisor."""
-        if sys.platform == "win32":
-            own_group: dict[str, object] = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-        else:
-            own_group = {"start_new_session": True}
         self._process = subprocess.Popen(
             self._command,
             env=self._environment,
@@ -67,7 +63,8 @@ class Child:
             text=True,
             encoding="utf-8",
             errors="replace",
-            **own_group,  # type: ignore[call-overload]
+            start_new_session=os.name != "nt",
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
         self._started_at = time.monotonic()
         self._reader = threading.Thread(target=self._keep_output, name=f"log-{self.name}", daemon=True)

@@ -30,10 +30,6 @@ class DeskProcess:
         self.url = f"http://127.0.0.1:{port}"
         self.lines: list[str] = []
         self._new: queue.Queue[str | None] = queue.Queue()
-        if sys.platform == "win32":
-            own_group: dict[str, Any] = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-        else:
-            own_group = {"start_new_session": True}
         self.process = subprocess.Popen(
             [sys.executable, str(run), "--port", str(port), *arguments],
             cwd=cwd,
@@ -43,7 +39,8 @@ class DeskProcess:
             stderr=subprocess.STDOUT,
             text=True,
             encoding="utf-8",
-            **own_group,
+            start_new_session=os.name != "nt",
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
         threading.Thread(target=self._read, daemon=True).start()
 
