@@ -1,0 +1,37 @@
+"""The tasks of the desk, importable from here by name."""
+
+from backend.tasks.ai_tasks import (
+    backtest_strategy,
+    evaluate_all_strategies,
+    evaluate_on_bar_close,
+    evaluate_single_symbol,
+)
+from backend.tasks.data_tasks import (
+    collect_market_data,
+    collect_rss_news,
+    update_economic_calendar,
+    update_symbol_info,
+)
+from backend.tasks.maintenance_tasks import (
+    archive_old_trades,
+    cleanup_cache,
+    cleanup_old_logs,
+    optimize_csv_files,
+    system_health_check,
+)
+
+__all__ = [
+    "archive_old_trades",
+    "backtest_strategy",
+    "cleanup_cache",
+    "cleanup_old_logs",
+    "collect_market_data",
+    "collect_rss_news",
+    "evaluate_all_strategies",
+    "evaluate_on_bar_close",
+    "evaluate_single_symbol",
+    "optimize_csv_files",
+    "system_health_check",
+    "update_economic_calendar",
+    "update_symbol_info",
+]

@@ -1,0 +1,130 @@
+"""How a job's message reaches the broker: at once or not at all, and never blocking its caller long."""
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from celery import Celery
+
+from backend.core.errors import Unavailable
+from backend.jobs.broker import hide_password
+
+ANSWER_TIMEOUT = 0.7  # seconds for one answer of the broker; two tries stay within two seconds
+IDLE_PRODUCERS = 8
+REST = 1.0  # seconds for which a broker that just failed is not asked again
+
+
+class Publisher(Protocol):
+    """Hands messages to the broker."""
+
+    def publish(self, *, job_id: str, task: str, kwargs: Mapping[str, Any], queue_name: str) -> None:
+        """Hand over one message; `Unavailable` ``broker_unavailable`` within 2 s if that fails."""
+
+    def depths(self, queues: Sequence[str]) -> dict[str, int | None]:
+        """Messages that wait at the broker, by queue; None where it does not say within a second."""
+
+
+class CeleryPublisher:
+    """Publishes through a Celery app's own message format, over connections of its own. Thread-safe.
+
+    Celery's `apply_async` is not used: it waits for a result backend that is down, subscribes to
+    each result, and tries again behind its caller's back.
+    """
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+        self._idle: queue.LifoQueue[Any] = queue.LifoQueue(IDLE_PRODUCERS)
+        self._rests_until = float("-inf")
+        self._guard = threading.Lock()
+
+    def publish(self, *, job_id: str, task: str, kwargs: Mapping[str, Any], queue_name: str) -> None:
+        """Hand over one message. A connection that went stale while idle is replaced once."""
+        if time.monotonic() < self._rests_until:
+            raise self._unavailable("it failed a moment ago")
+        message = self._app.amqp.as_task_v2(job_id, task, args=(), kwargs=dict(kwargs))
+        producer, fresh = self._take()
+        try:
+            self._send(producer, task, message, queue_name)
+        except Exception as error:
+            _close(producer)
+            if fresh:
+                raise self._failed(error) from error
+            self._send_fresh(task, message, queue_name)
+        else:
+            self._give_back(producer)
+
+    def depths(self, queues: Sequence[str]) -> dict[str, int | None]:
+        """Messages that wait at the broker, by queue."""
+        unknown: dict[str, int | None] = dict.fromkeys(queues)
+        if time.monotonic() < self._rests_until:
+            return unknown
+        producer, _ = self._take()
+        try:
+            channel = producer.channel
+            found = {name: int(channel._size(name)) for name in queues}  # noqa: SLF001 - no public one
+        except Exception as error:  # noqa: BLE001 - each transport has its own
+            _close(producer)
+            self._failed(error)
+            return unknown
+        self._give_back(producer)
+        return {**unknown, **found}
+
+    def close(self) -> None:
+        """Close what is idle."""
+        while True:
+            try:
+                _close(self._idle.get_nowait())
+            except queue.Empty:
+                return
+
+    def _send_fresh(self, task: str, message: Any, queue_name: str) -> None:
+        producer = self._connect()
+        try:
+            self._send(producer, task, message, queue_name)
+        except Exception as error:
+            _close(producer)
+            raise self._failed(error) from error
+        self._give_back(producer)
+
+    def _send(self, producer: Any, task: str, message: Any, queue_name: str) -> None:
+        self._app.amqp.send_task_message(producer, task, message, queue=queue_name, retry=False)
+
+    def _take(self) -> tuple[Any, bool]:
+        try:
+            return self._idle.get_nowait(), False
+        except queue.Empty:
+            return self._connect(), True
+
+    def _give_back(self, producer: Any) -> None:
+        try:
+            self._idle.put_nowait(producer)
+        except queue.Full:
+            _close(producer)
+
+    def _connect(self) -> Any:
+        timeouts = {"socket_timeout": ANSWER_TIMEOUT, "socket_connect_timeout": ANSWER_TIMEOUT}
+        connection = self._app.connection_for_write(transport_options=timeouts)
+        try:
+            return self._app.amqp.Producer(connection.channel(), auto_declare=False)
+        except Exception as error:
+            connection.release()
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> Unavailable:
+        with self._guard:
+            self._rests_until = time.monotonic() + REST
+        return self._unavailable(str(error) or type(error).__name__)
+
+    def _unavailable(self, why: str) -> Unavailable:
+        where = hide_password(str(self._app.conf.broker_url))
+        return Unavailable(
+            "broker_unavailable", f"the broker {where} does not take work: {why}", broker=where
+        )
+
+
+def _close(producer: Any) -> None:
+    with contextlib.suppress(Exception):  # it is broken already; there is nothing left to lose
+        producer.connection.release()

@@ -1,0 +1,101 @@
+"""A replayed desk's time: it stands at a closed bar until what is due there is done, then goes on.
+
+Nothing here waits: beat calls `Conductor.step` again and again and sleeps in between as told.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from backend.core.errors import DeskError
+from backend.jobs.clock_control import ClockControl
+from backend.jobs.ledger import Ledger
+from backend.jobs.planner import Planner
+from backend.jobs.schedules import Schedule
+
+LONGEST_WAIT = 600.0  # seconds after which time goes on although a job of this bar has not ended
+STEP = 0.05
+REST = 1.0
+ON_EACH_BAR = "evaluate-on-bar-close"
+
+log = logging.getLogger(__name__)
+
+
+class Conductor:
+    """Plays the market bar by bar.
+
+    Args:
+        control: The desk's clock.
+        planner: Queues what is due.
+        ledger: Tells when it is done.
+        schedules: Those that follow desk time, in the order in which a bar runs them.
+        timeframes: Gives the timeframes of the enabled strategies.
+        speed: Desk seconds a real second, at most.
+    """
+
+    def __init__(
+        self,
+        control: ClockControl,
+        planner: Planner,
+        ledger: Ledger,
+        schedules: Sequence[Schedule],
+        timeframes: Callable[[], Sequence[str]],
+        speed: float,
+    ) -> None:
+        self._control = control
+        self._planner = planner
+        self._ledger = ledger
+        self._schedules = schedules
+        self._timeframes = timeframes
+        self._speed = speed
+        self._waiting: set[str] = set()
+        self._waits_since = 0.0
+        self._goes_on_at = 0.0
+        self._last: dict[str, datetime] = {}
+        self.finished = False
+
+    def step(self) -> float:
+        """Do what can be done now and tell after how many seconds to come again."""
+        now = time.monotonic()
+        if self._waiting:
+            self._waiting = {job_id for job_id in self._waiting if not self._ended(job_id)}
+            if self._waiting and now - self._waits_since < LONGEST_WAIT:
+                return STEP
+            for job_id in self._waiting:
+                log.warning("replay goes on although job %s has not ended", job_id)
+            self._waiting.clear()
+        if now < self._goes_on_at:
+            return min(self._goes_on_at - now, REST)
+        if self.finished:
+            return REST
+        try:
+            return self._next_bar(now)
+        except DeskError as error:
+            log.warning("replay waits: %s", error.message)
+            return REST
+
+    def _next_bar(self, now: float) -> float:
+        before = self._control.state()
+        close = self._control.next_close(self._timeframes())
+        if close is None or close > before.last:
+            self.finished = True
+            log.info("replay has come to the end of its data at %s", before.now)
+            return REST
+        self._control.advance(close)
+        self._goes_on_at = now + (close - before.now).total_seconds() / self._speed
+        for schedule in self._schedules:
+            tick = close if schedule.name == ON_EACH_BAR else schedule.when.latest(close)
+            last = self._last.get(schedule.name)
+            if tick is None or (last is not None and tick <= last):
+                continue
+            self._last[schedule.name] = tick
+            job_id = self._planner.plan_now(schedule.name, tick)
+            if job_id is not None:
+                self._waiting.add(job_id)
+        self._waits_since = now
+        return 0.0 if not self._waiting else STEP
+
+    def _ended(self, job_id: str) -> bool:
+        entry = self._ledger.recent(job_id)
+        return entry is not None and entry.state.terminal

@@ -1,0 +1,31 @@
+"""Evaluation and backtests."""
+
+from typing import Any
+
+from backend.celery_app import desk_task
+from backend.jobs.context import trigger
+from backend.services import services
+
+
+@desk_task(queue="ai_evaluation", deadline=300)
+def evaluate_all_strategies() -> dict[str, Any]:
+    """Evaluate every enabled strategy of every enabled symbol."""
+    return services().ideas.evaluate_all(trigger=trigger())
+
+
+@desk_task(queue="ai_evaluation", deadline=120)
+def evaluate_single_symbol(symbol: str) -> dict[str, Any]:
+    """Evaluate every enabled strategy of one symbol."""
+    return services().ideas.evaluate_symbol(symbol, trigger=trigger())
+
+
+@desk_task(queue="ai_evaluation", deadline=120)
+def evaluate_on_bar_close() -> dict[str, Any]:
+    """Evaluate the strategies whose bar has just closed."""
+    return services().ideas.evaluate_on_bar_close()
+
+
+@desk_task(queue="ai_evaluation", deadline=1800, bounds={"days": (1, 3650)})
+def backtest_strategy(symbol: str, strategy_name: str, days: int = 30) -> dict[str, Any]:
+    """Backtest one strategy of one symbol over the last days of its history."""
+    return services().backtests.run(symbol=symbol, strategy_name=strategy_name, days=days)
