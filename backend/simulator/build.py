@@ -1,0 +1,43 @@
+"""Puts a simulated terminal together."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from backend.mt5.server_time import ServerClock
+from backend.simulator.account import SimulatedAccount
+from backend.simulator.market import SyntheticMarket
+from backend.simulator.ports import Market
+from backend.simulator.terminal import SimulatedTerminal
+
+
+def build_simulated_terminal(
+    *,
+    seed: int,
+    replay: Path | None,
+    server_clock: ServerClock,
+    now: Callable[[], datetime],
+    account: SimulatedAccount | None = None,
+) -> SimulatedTerminal:
+    """A terminal over the seeded market or, if `replay` names a folder, over the files in it.
+
+    Args:
+        seed: Of the made-up market.
+        replay: Folder of market data; see `backend.simulator.replay.ReplayMarket`.
+        server_clock: The broker's clock.
+        now: The present, aware; of a replay the `ReplayClock`'s.
+        account: The account to be signed in to.
+
+    Raises:
+        Invalid: If the folder holds nothing that can be played.
+    """
+    market = _market(seed, replay, server_clock)
+    return SimulatedTerminal(market, server_clock=server_clock, now=now, account=account)
+
+
+def _market(seed: int, replay: Path | None, server_clock: ServerClock) -> Market:
+    if replay is None:
+        return SyntheticMarket(seed)
+    from backend.simulator.replay import ReplayMarket
+
+    return ReplayMarket(replay, server_clock)
