@@ -149,8 +149,8 @@ class Strategy(Part):
 class Profile(Part):
     """Defaults and limits of one symbol, ``config/ai/profiles/{symbol}.json``.
 
-    Every field but `symbol` may be absent. A profile never loosens a strategy: sessions and embargo count where the strategy has none or less,
-    risk is the smaller of both.
+    Every field but `symbol` may be absent. A profile never loosens a strategy: sessions and embargo
+    count where the strategy has none or less, risk is the smaller of both.
     """
 
     symbol: Symbol

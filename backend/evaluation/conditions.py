@@ -1,0 +1,356 @@
+"""A strategy's conditions, compiled once and evaluated over closed bars: the same live and in backtest."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from backend.core.bars import Bars, Floats
+from backend.core.errors import Invalid
+from backend.core.timeframes import Timeframe
+from backend.evaluation.interpreter import Interpreter, Truth
+from backend.evaluation.patterns import Bools
+from backend.strategies.facts import FACTS
+from backend.strategies.functions import Kind
+from backend.strategies.model import Direction, Strategy, fact_name
+from backend.strategies.tree import Ago, Call, Expression, Node, Number, Series, home, measure, merge
+
+NO_HIGHER: Mapping[Timeframe, Bars] = MappingProxyType({})
+
+
+class Role(StrEnum):
+    """What a condition is for."""
+
+    ENTRY = "entry"
+    EXIT = "exit"
+    STRONG = "strong"
+    WEAK = "weak"
+    INVALIDATION = "invalidation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One compiled condition.
+
+    Attributes:
+        role: What it is for.
+        text: As the file states it.
+        meaning: The named fact's meaning; the text itself for an expression.
+        expression: The checked tree; of a fact, its formula with the strategy's numbers.
+    """
+
+    role: Role
+    text: str
+    meaning: str
+    expression: Expression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SideArrays:
+    """One direction's conditions over n bars. All arrays have shape (n,).
+
+    Attributes:
+        direction: LONG or SHORT.
+        conditions: Every condition in the order of the file.
+        truths: The truth of each, in the same order.
+        entry: Every entry condition holds.
+        exit: Any exit condition holds.
+        invalidation: Any invalidation holds.
+        strong: Fraction of strong conditions that hold, 0 to 1; 1 where none are listed.
+        weak: Fraction of weak conditions that hold; 0 where none are listed.
+        signal: `entry`, and neither exit nor invalidation, every one of these being defined.
+        defined: Every condition of every role is defined.
+    """
+
+    direction: Direction
+    conditions: tuple[Condition, ...]
+    truths: tuple[Truth, ...]
+    entry: Bools
+    exit: Bools
+    invalidation: Bools
+    strong: Floats
+    weak: Floats
+    signal: Bools
+    defined: Bools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ConditionArrays:
+    """Everything that a strategy's conditions say over n bars.
+
+    Attributes:
+        bars: The bars.
+        sides: Per direction traded (LONG, SHORT).
+        conflict: Both directions signal on the same bar, shape (n,).
+        in_session: The bar closes in one of the strategy's sessions, or it lists none.
+        atr: The strategy's ATR in price, NaN while undefined.
+        target: Price that the strategy's target expression gives; None without one.
+    """
+
+    bars: Bars
+    sides: Mapping[Direction, SideArrays]
+    conflict: Bools
+    in_session: Bools
+    atr: Floats
+    target: Floats | None
+    _interpreter: Interpreter = field(repr=False)
+
+    def explain(self, index: int = -1) -> dict[str, Any]:
+        """Each condition's truth and operands at one bar, as JSON values; undefined is None."""
+        index = range(len(self.bars))[index]
+        return {
+            str(direction): [
+                _explain(condition, truth, self._interpreter, index)
+                for condition, truth in zip(side.conditions, side.truths, strict=True)
+            ]
+            for direction, side in self.sides.items()
+        }
+
+    def values(self, index: int = -1) -> dict[str, float | None]:
+        """Every indicator that a condition uses, by its text, at one bar; undefined is None."""
+        index = range(len(self.bars))[index]
+        found: dict[str, float | None] = {}
+        for side in self.sides.values():
+            for condition in side.conditions:
+                for node in _indicators(condition.expression.tree):
+                    found.setdefault(describe(node), _value(self._interpreter, node, index))
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledStrategy:
+    """A strategy whose conditions are checked trees.
+
+    Attributes:
+        strategy: The strategy.
+        conditions: Per direction, in the order of the file.
+        requirements: Bars of each timeframe without which the newest bar cannot be decided.
+        history: Bars of each timeframe after which the values no longer depend on where history
+            begins (to 1e-9): give at least these where there are as many.
+        target: The target's price expression, if any.
+    """
+
+    strategy: Strategy
+    conditions: Mapping[Direction, tuple[Condition, ...]]
+    requirements: Mapping[Timeframe, int]
+    history: Mapping[Timeframe, int]
+    target: Expression | None
+
+    @property
+    def higher(self) -> tuple[Timeframe, ...]:
+        """Timeframes besides the strategy's own whose bars are needed."""
+        return tuple(t for t in self.requirements if t is not self.strategy.timeframe)
+
+    def evaluate(
+        self,
+        bars: Bars,
+        higher: Mapping[Timeframe, Bars] = NO_HIGHER,
+        *,
+        sessions: tuple[str, ...] | None = None,
+    ) -> ConditionArrays:
+        """All conditions over all bars; a value at a bar comes from bars closed at its close only.
+
+        Args:
+            bars: Closed bars of the strategy's timeframe.
+            higher: Closed bars of `self.higher`; bars closing later than the newest of `bars` are not seen.
+            sessions: Sessions that gate entries; the strategy's own if None.
+
+        Raises:
+            Invalid: ``wrong_timeframe`` for bars of another timeframe, ``too_few_bars`` where the
+                newest bar cannot be decided, naming timeframe, needed and available.
+        """
+        if bars.timeframe is not self.strategy.timeframe:
+            raise Invalid(
+                "wrong_timeframe",
+                f"{self.strategy.id} is a strategy of {self.strategy.timeframe}; these are {bars.timeframe}",
+            )
+        interpreter = Interpreter(bars, higher)
+        self._require(interpreter)
+        sides = {d: _side(d, conditions, interpreter) for d, conditions in self.conditions.items()}
+        signals = [side.signal for side in sides.values()]
+        nothing = np.zeros(len(bars), dtype=np.bool_)
+        names = self.strategy.sessions if sessions is None else sessions
+        gates = [interpreter.base.in_session(name) for name in names]
+        return ConditionArrays(
+            bars=bars,
+            sides=MappingProxyType(sides),
+            conflict=signals[0] & signals[1] if len(signals) > 1 else nothing,
+            in_session=np.logical_or.reduce(gates) if gates else ~nothing,
+            atr=interpreter.number(_atr(self.strategy)),
+            target=None if self.target is None else interpreter.number(self.target.tree),
+            _interpreter=interpreter,
+        )
+
+    def _require(self, interpreter: Interpreter) -> None:
+        for timeframe, needed in self.requirements.items():
+            frame = interpreter.frame(timeframe)
+            seen = frame.size
+            if frame is not interpreter.base and interpreter.base.size:
+                seen = int(interpreter.visible(interpreter.base, frame)[-1]) + 1
+            if seen < needed:
+                raise Invalid(
+                    "too_few_bars",
+                    f"{self.strategy.id} needs {needed} closed bars of {timeframe} of "
+                    f"{interpreter.base.bars.symbol}, and there are {seen}",
+                    strategy=self.strategy.id,
+                    symbol=interpreter.base.bars.symbol,
+                    timeframe=str(timeframe),
+                    needed=needed,
+                    available=seen,
+                )
+
+
+@lru_cache(maxsize=1024)
+def compile_strategy(strategy: Strategy) -> CompiledStrategy:
+    """The strategy's conditions as checked trees, with the bars that they need.
+
+    Raises:
+        Invalid: Code ``bad_condition`` for a condition that is no fact and no expression.
+    """
+    conditions = {d: _compile(strategy, d) for d in strategy.directions}
+    target = strategy.target_expression()
+    requirements, history = measure(_atr(strategy), strategy.timeframe)
+    expressions = [c.expression for side in conditions.values() for c in side]
+    for expression in [*expressions, *([target] if target else [])]:
+        merge(requirements, dict(expression.needs))
+        merge(history, dict(expression.settled))
+    return CompiledStrategy(
+        strategy=strategy,
+        conditions=MappingProxyType(conditions),
+        requirements=MappingProxyType(requirements),
+        history=MappingProxyType(history),
+        target=target,
+    )
+
+
+def _atr(strategy: Strategy) -> Node:
+    return Call(function="atr", params=(strategy.indicators.atr.period,))
+
+
+def _compile(strategy: Strategy, direction: Direction) -> tuple[Condition, ...]:
+    lists = strategy.lists(direction)
+    listed = (
+        (Role.ENTRY, lists.entry),
+        (Role.EXIT, lists.exit),
+        (Role.STRONG, lists.strong),
+        (Role.WEAK, lists.weak),
+        (Role.INVALIDATION, lists.invalidations),
+    )
+    compiled = []
+    for role, texts in listed:
+        for text in texts:
+            expression = strategy.expression(text)
+            word = fact_name(text)
+            meaning = FACTS[word].meaning if word is not None else text.strip()
+            compiled.append(Condition(role=role, text=text.strip(), meaning=meaning, expression=expression))
+    return tuple(compiled)
+
+
+def _side(direction: Direction, conditions: tuple[Condition, ...], interpreter: Interpreter) -> SideArrays:
+    size = interpreter.base.size
+    truths = tuple(interpreter.truth(condition.expression.tree) for condition in conditions)
+    by_role: dict[Role, list[Truth]] = {role: [] for role in Role}
+    for condition, truth in zip(conditions, truths, strict=True):
+        by_role[condition.role].append(truth)
+
+    def joined(role: Role, how: Callable[..., Any]) -> Bools:
+        given = [truth.true for truth in by_role[role]]
+        result: Bools = how(given) if given else np.zeros(size, dtype=np.bool_)
+        return result
+
+    def fraction(role: Role, empty: float) -> Floats:
+        given = [truth.true for truth in by_role[role]]
+        if not given:
+            return np.full(size, empty)
+        held: Floats = np.add.reduce(given, dtype=np.float64)
+        return held / len(given)
+
+    def known(*roles: Role) -> Bools:
+        given = [truth.defined for role in roles for truth in by_role[role]]
+        result: Bools = np.logical_and.reduce(given) if given else np.ones(size, dtype=np.bool_)
+        return result
+
+    entry = joined(Role.ENTRY, np.logical_and.reduce)
+    leave = joined(Role.EXIT, np.logical_or.reduce)
+    invalid = joined(Role.INVALIDATION, np.logical_or.reduce)
+    deciding = known(Role.ENTRY, Role.EXIT, Role.INVALIDATION)
+    return SideArrays(
+        direction=direction,
+        conditions=conditions,
+        truths=truths,
+        entry=entry,
+        exit=leave,
+        invalidation=invalid,
+        strong=fraction(Role.STRONG, 1.0),
+        weak=fraction(Role.WEAK, 0.0),
+        signal=entry & ~leave & ~invalid & deciding,
+        defined=deciding & known(Role.STRONG, Role.WEAK),
+    )
+
+
+def describe(node: Node) -> str:
+    """A short name for a value: the function, its constants and timeframe, such as ``ema(200, tf=H4)``."""
+    if isinstance(node, Series):
+        return node.name
+    if isinstance(node, Number):
+        return f"{node.value:g}"
+    if isinstance(node, Call):
+        # the close is what a single series stands for where none is written
+        parts = [describe(part) for part in node.series if part != Series(name="close")]
+        parts += [f"{p:g}" if not isinstance(p, str) else p for p in node.params]
+        if node.timeframe is not None:
+            parts.append(f"tf={node.timeframe}")
+        return f"{node.function}({', '.join(parts)})"
+    operands = ", ".join(describe(part) for part in node.parts)
+    bars = getattr(node, "bars", None)
+    return f"{operands}[{bars}]" if bars is not None else f"({operands})"
+
+
+def _indicators(node: Node) -> Iterator[Node]:
+    """Every indicator on the base bars; one with ``tf=`` stands for all that is inside it."""
+    if isinstance(node, Call) and node.gives is Kind.NUMBER:
+        yield node
+    if home(node) is None:
+        for part in node.parts:
+            yield from _indicators(part)
+    elif isinstance(node, Ago):
+        yield from _indicators(node.operand)
+
+
+def _explain(condition: Condition, truth: Truth, interpreter: Interpreter, index: int) -> dict[str, Any]:
+    operands: dict[str, float | None] = {}
+    for node in _shown(condition.expression.tree):
+        operands[condition.expression.source(node) or describe(node)] = _value(interpreter, node, index)
+    defined = bool(truth.defined[index])
+    return {
+        "role": str(condition.role),
+        "condition": condition.text,
+        "meaning": condition.meaning,
+        "formula": condition.expression.text,
+        "holds": bool(truth.true[index]) if defined else None,
+        "operands": operands,
+    }
+
+
+def _shown(node: Node) -> list[Node]:
+    """The outermost numbers of a condition: what its comparisons compare."""
+    if node.gives is Kind.NUMBER:
+        return [] if isinstance(node, Number) else [node]
+    if isinstance(node, Call) and home(node) is not None:
+        return []  # its operands live on another timeframe's bars
+    if isinstance(node, Call) and not node.series:
+        return (
+            [Series(name=name) for name in ("open", "high", "low", "close")]
+            if node.function != "session"
+            else []
+        )
+    return [shown for part in node.parts for shown in _shown(part)]
+
+
+def _value(interpreter: Interpreter, node: Node, index: int) -> float | None:
+    value = float(interpreter.number(node)[index])
+    return value if np.isfinite(value) else None
