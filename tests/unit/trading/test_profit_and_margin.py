@@ -1,4 +1,4 @@
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pytest
 
@@ -10,6 +10,7 @@ from backend.trading.profit import loss_per_lot, profit, tick_value, to_cents
 from backend.trading.sides import Side
 from tests.fakes.instruments import instrument
 
+D = Decimal
 EURUSD, USDJPY, EURJPY, XAUUSD = (instrument(s) for s in ("EURUSD", "USDJPY", "EURJPY", "XAUUSD"))
 RATES = Rates(
     quotes={("EUR", "USD"): (D("1.0990"), D("1.0991")), ("USD", "JPY"): (D("108.179"), D("108.183"))}
@@ -99,7 +100,7 @@ def test_margin_by_calculation_mode() -> None:
     one = D(1)
     dow = {"currency_margin": "USD", "contract_size": one}
     assert margin(instrument("US30USD", calc_mode=2, **dow), one, D(39000), 100, "USD") == D(39000)
-    assert margin(instrument(calc_mode=5), one, D("1.1"), 100, "USD") == D("110000")
+    assert margin(instrument(calc_mode=5), one, D("1.1"), 100, "USD") == D(110_000)
     index = instrument("US30USD", calc_mode=3, tick_size=D("0.1"), tick_value=D("0.1"), **dow)
     assert margin(index, D(2), D(39000), 100, "USD") == D(78000)
     with pytest.raises(Invalid, match="mode 36"):

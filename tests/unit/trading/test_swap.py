@@ -1,5 +1,5 @@
 from datetime import date
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from backend.trading.sides import Side
 from backend.trading.swap import nights, swap
 from tests.fakes.instruments import instrument
 
+D = Decimal
 EURUSD = instrument("EURUSD")  # −7 points long, +2 short, triple on Wednesday
 USD = Conversion()
 

@@ -1,0 +1,172 @@
+"""How many lots a risk allows."""
+
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
+from typing import Any
+
+from backend.core.errors import Invalid
+from backend.core.instruments import Instrument
+from backend.trading.conversion import Conversion
+from backend.trading.profit import loss_per_lot, to_cents
+from backend.trading.sides import Side
+
+MAX_RISK_FRACTION = Decimal("0.05")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Size:
+    """A volume and how it came about; money in account currency.
+
+    Attributes:
+        lots: Volume in lots; 0 when refused.
+        steps: The same in volume steps.
+        risk_fraction: Fraction of the smaller of balance and equity, halves included.
+        risk_money: That fraction in money.
+        loss_per_lot: Loss of one lot at the stop with commission and expected slippage.
+        risk_taken: Loss of the volume at the stop, costs included.
+        margin: Margin that the volume takes.
+        limited_by: ``risk``, ``maximum`` or ``margin``: what decided the volume.
+        refusal: Why there is none, with what would be needed; empty when there is one.
+        needed: Risk money (or free margin) that the smallest volume would need; None when not refused.
+    """
+
+    lots: Decimal
+    steps: int
+    risk_fraction: Decimal
+    risk_money: Decimal
+    loss_per_lot: Decimal
+    risk_taken: Decimal
+    margin: Decimal
+    limited_by: str
+    refusal: str = ""
+    needed: Decimal | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The size as JSON values, money to the cent."""
+        return {
+            "lots": float(self.lots),
+            "risk_fraction": float(self.risk_fraction),
+            "limited_by": self.limited_by,
+            "refusal": self.refusal,
+            **{
+                name: float(to_cents(getattr(self, name)))
+                for name in ("risk_money", "loss_per_lot", "risk_taken", "margin")
+            },
+            "needed": None if self.needed is None else float(to_cents(self.needed)),
+        }
+
+
+def check_fraction(fraction: Decimal) -> Decimal:
+    """The fraction, if it is one: above zero and at most 0.05.
+
+    Raises:
+        Invalid: Above that, asking whether percent was meant.
+    """
+    if not fraction.is_finite() or fraction <= 0:
+        raise Invalid("bad_risk", f"risk is {fraction}; it is a fraction above zero, 0.01 is 1 %")
+    if fraction > MAX_RISK_FRACTION:
+        raise Invalid(
+            "bad_risk",
+            f"risk is {fraction}, which is {fraction * 100:f} % of the account in one trade; it is a "
+            f"fraction of at most {MAX_RISK_FRACTION}. Did you mean percent? "
+            f"{fraction} % is written {fraction / 100:f}",
+        )
+    return fraction
+
+
+def size_position(
+    *,
+    instrument: Instrument,
+    side: Side,
+    entry: Decimal,
+    stop: Decimal,
+    balance: Decimal,
+    equity: Decimal,
+    margin_free: Decimal,
+    margin_per_lot: Decimal,
+    risk_fraction: Decimal,
+    conversion: Conversion,
+    commission_per_lot: Decimal = Decimal(0),
+    slippage: Decimal = Decimal(0),
+    half: bool = False,
+) -> Size:
+    """The largest volume whose loss at the stop stays within the risk.
+
+    risk money = fraction × min(balance, equity), halved before anything is floored. Loss per lot =
+    entry → stop converted at the stop's price + commission of both sides + expected slippage. Lots are
+    floored to the volume step, within the symbol's maximum and free margin; below the symbol's minimum
+    the trade is refused, never rounded up.
+
+    Args:
+        instrument: The symbol.
+        side: Side of the trade.
+        entry: Entry price.
+        stop: Stop price.
+        balance: Account balance.
+        equity: Account equity.
+        margin_free: Free margin.
+        margin_per_lot: Margin of one lot at the entry price.
+        risk_fraction: 0.01 is 1 %.
+        conversion: Of the symbol's profit currency.
+        commission_per_lot: Account currency per lot and side.
+        slippage: Price distance expected to be lost over entry and stop together.
+        half: Whether half the risk is taken.
+
+    Raises:
+        Invalid: If the fraction is none, or the stop does not lie on the losing side.
+    """
+    fraction = check_fraction(risk_fraction) / (2 if half else 1)
+    at_stop = loss_per_lot(instrument, side, entry, stop, conversion)
+    if at_stop <= 0:
+        raise Invalid(
+            "bad_stop", f"{instrument.symbol}: the stop {stop} of a {side} at {entry} is on the wrong side"
+        )
+    slipped = -conversion.convert(-slippage * instrument.contract_size, stop)
+    per_lot = at_stop + 2 * commission_per_lot + slipped
+    money = fraction * max(min(balance, equity), Decimal(0))
+
+    limit, limited_by = money / per_lot, "risk"
+    if instrument.volume_max < limit:
+        limit, limited_by = instrument.volume_max, "maximum"
+    if margin_per_lot > 0 and margin_free < limit * margin_per_lot:
+        limit, limited_by = max(margin_free, Decimal(0)) / margin_per_lot, "margin"
+    steps = int((limit / instrument.volume_step).to_integral_value(ROUND_FLOOR))
+    lots = instrument.volume_step * steps
+
+    refusal, needed = "", None
+    if lots < instrument.volume_min:
+        refusal, needed = _refusal(instrument, limited_by, per_lot, money, margin_per_lot, margin_free)
+        lots, steps = Decimal(0), 0
+    return Size(
+        lots=lots,
+        steps=steps,
+        risk_fraction=fraction,
+        risk_money=money,
+        loss_per_lot=per_lot,
+        risk_taken=lots * per_lot,
+        margin=lots * margin_per_lot,
+        limited_by=limited_by,
+        refusal=refusal,
+        needed=needed,
+    )
+
+
+def _refusal(
+    instrument: Instrument,
+    limited_by: str,
+    per_lot: Decimal,
+    money: Decimal,
+    margin_per_lot: Decimal,
+    margin_free: Decimal,
+) -> tuple[str, Decimal]:
+    least = instrument.volume_min
+    if limited_by == "margin":
+        needed, have, what = least * margin_per_lot, margin_free, "free margin"
+    elif limited_by == "maximum":
+        return f"the symbol's maximum {instrument.volume_max} is below its minimum {least} lots", least
+    else:
+        needed, have, what = least * per_lot, money, "risk"
+    return (
+        f"the smallest volume {least} lots needs {to_cents(needed)} of {what}, and {to_cents(have)} is there",
+        needed,
+    )
