@@ -6,8 +6,6 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from backend.core.clock import iso
-
 
 class AccountKind(StrEnum):
     """Whose money it is."""
@@ -136,36 +134,3 @@ class TerminalStatus:
     def as_dict(self) -> dict[str, Any]:
         """The status as JSON values."""
         return asdict(self)
-
-
-class OffsetVerdict(StrEnum):
-    """Whether the broker's clock keeps its rule."""
-
-    AGREES = "agrees"
-    DIFFERS = "differs"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ServerOffset:
-    """The broker's clock as measured from ticks, against its rule.
-
-    Attributes:
-        verdict: Agrees, differs, or unknown: without a fresh tick nothing is guessed.
-        rule: The configured rule.
-        expected_seconds: Server − UTC by the rule.
-        measured_seconds: Server − UTC by the ticks, in quarter hours; None if unknown.
-        tick_time: When the newest tick came if the rule holds, aware UTC; None if there is none.
-        reason: For a person.
-    """
-
-    verdict: OffsetVerdict
-    rule: str
-    expected_seconds: int
-    measured_seconds: int | None
-    tick_time: datetime | None
-    reason: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """The check as JSON values."""
-        return asdict(self) | {"tick_time": iso(self.tick_time) if self.tick_time else None}
