@@ -4,8 +4,10 @@ An int is not a float, an np.int64 is not an int, a tuple is not a list: the ter
 so the wire does. Values are JSON; what JSON has no word for is ``{"$": kind, …}``. Arrays are bytes.
 """
 
+import contextlib
 import json
-from datetime import date, datetime
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -47,7 +49,7 @@ def load_arguments(data: bytes) -> tuple[tuple[Any, ...], dict[str, Any]]:
         raise ValueError('a call is {"args": [...], "kwargs": {...}}')
     args, kwargs = call.get("args", []), decode(call.get("kwargs", {}))
     if not isinstance(args, list) or not isinstance(kwargs, dict):
-        raise ValueError("args is a list and kwargs an object")
+        raise ValueError("args is a list and kwargs an object")  # noqa: TRY004 - bad text, not a bad type
     return tuple(decode(arg) for arg in args), {str(name): value for name, value in kwargs.items()}
 
 
@@ -87,41 +89,43 @@ def exception_of(kind: str, message: str) -> Exception:
 def _encode(value: Any) -> Any:
     if value is None or type(value) in _PLAIN:
         return value
-    if isinstance(value, datetime):
-        return _moment(value)
-    if isinstance(value, np.generic):
-        return _encode_numpy(value)
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        fields = {name: _encode(item) for name, item in value._asdict().items()}
-        return {_KIND: "struct", "type": type(value).__name__, "fields": fields}
     if isinstance(value, (tuple, list)):
-        items = [_encode(item) for item in value]
-        return {_KIND: "tuple", "items": items} if isinstance(value, tuple) else items
+        return _encode_sequence(value)
     if isinstance(value, dict):
         if all(type(key) is str and key != _KIND for key in value):
             return {key: _encode(item) for key, item in value.items()}
         return {_KIND: "dict", "items": [[_encode(key), _encode(item)] for key, item in value.items()]}
-    for plain in _PLAIN:  # a subclass, such as an IntEnum
-        if isinstance(value, plain):
-            return plain(value)
-    return {_KIND: "opaque", "type": type(value).__name__}
+    return _encode_rare(value)
 
 
-def _moment(value: datetime) -> Any:
-    try:
-        return {_KIND: "datetime", "epoch": value.timestamp()}
-    except (ValueError, OverflowError, OSError):  # before this platform's calendar begins
-        return {_KIND: "opaque", "type": "datetime"}
+def _encode_sequence(value: Any) -> Any:
+    if hasattr(value, "_asdict"):
+        fields = {name: _encode(item) for name, item in value._asdict().items()}
+        return {_KIND: "struct", "type": type(value).__name__, "fields": fields}
+    items = [_encode(item) for item in value]
+    return {_KIND: "tuple", "items": items} if isinstance(value, tuple) else items
 
 
-def _encode_numpy(value: Any) -> Any:
-    if isinstance(value, (float, str)):  # np.float64 and np.str_ are what they look like
-        return value.item()
-    return {_KIND: "numpy", "dtype": value.dtype.str, "value": _encode(value.item())}
+def _encode_rare(value: Any) -> Any:
+    encoded: Any = {_KIND: "opaque", "type": type(value).__name__}
+    if isinstance(value, datetime):
+        with contextlib.suppress(ValueError, OverflowError, OSError):  # outside this platform's calendar
+            encoded = {_KIND: "datetime", "epoch": value.timestamp()}
+    elif isinstance(value, (float, str)):  # a subclass, such as np.float64, is what it looks like
+        encoded = float(value) if isinstance(value, float) else str(value)
+    elif isinstance(value, (np.number, np.bool)):
+        encoded = {_KIND: "numpy", "dtype": value.dtype.str, "value": value.item()}
+    elif isinstance(value, int):  # such as an IntEnum
+        encoded = int(value)
+    return encoded
 
 
 def decode(value: Any) -> Any:
-    """Values out of parsed JSON."""
+    """Values out of parsed JSON.
+
+    Raises:
+        ValueError: It holds a kind that `dump_arguments` and `dump_result` do not write.
+    """
     if isinstance(value, list):
         return [decode(item) for item in value]
     if not isinstance(value, dict):
@@ -129,21 +133,20 @@ def decode(value: Any) -> Any:
     kind = value.get(_KIND)
     if kind is None:
         return {key: decode(item) for key, item in value.items()}
-    if kind == "struct":
-        fields = {name: decode(item) for name, item in value["fields"].items()}
-        return STRUCTURES[value["type"]](**fields)
-    if kind == "tuple":
-        return tuple(decode(item) for item in value["items"])
-    if kind == "dict":
-        return {decode(key): decode(item) for key, item in value["items"]}
-    return _decode_rare(kind, value)
+    reader = _READERS.get(kind)
+    if reader is None:
+        raise ValueError(f"unknown kind of value {kind!r}")
+    try:
+        return reader(value)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"a value of kind {kind!r} is not whole: {error}") from error
 
 
-def _decode_rare(kind: str, value: dict[str, Any]) -> Any:
-    if kind == "datetime":
-        return float(value["epoch"])  # every terminal reads a date's number as it reads the date
-    if kind == "numpy":
-        return np.dtype(value["dtype"]).type(decode(value["value"]))
-    if kind == "opaque":
-        return date.min if value.get("type") == "date" else Opaque()
-    raise ValueError(f"unknown kind of value {kind!r}")
+_READERS: dict[Any, Callable[[dict[str, Any]], Any]] = {
+    "struct": lambda one: STRUCTURES[one["type"]](**{n: decode(v) for n, v in one["fields"].items()}),
+    "tuple": lambda one: tuple(decode(item) for item in one["items"]),
+    "dict": lambda one: {decode(key): decode(item) for key, item in one["items"]},
+    "datetime": lambda one: float(one["epoch"]),  # terminals read a date's number as they read the date
+    "numpy": lambda one: np.dtype(one["dtype"]).type(one["value"]),
+    "opaque": lambda _one: Opaque(),
+}
