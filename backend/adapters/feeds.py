@@ -2,12 +2,18 @@
 
 import calendar
 import io
+import re
 import time
 from datetime import UTC, datetime
 from typing import Any
 
 from backend.core.errors import Unavailable
 from backend.news.ports import ParsedFeed, RawItem
+
+MAX_ITEMS = 5_000  # reading costs by the item: a document of more is a dump, not news
+
+_ITEM = re.compile(rb"<(?:item|entry)[\s>]")
+_CLOSING = {b"item": b"</channel></rss>", b"entry": b"</feed>"}
 
 
 class FeedparserReader:
@@ -18,12 +24,13 @@ class FeedparserReader:
         plain = body.replace(b"\0", b"")  # declarations in UTF-16 are declarations too
         if b"<!ENTITY" in plain:
             raise _not_a_feed("a document that declares entities, which no feed needs")
+        body, beyond = _shortened(body.lstrip())
         import feedparser
 
         # A stream, never the bytes: feedparser takes bytes for the name of a file first.
         try:
             document = feedparser.parse(
-                io.BytesIO(body.lstrip()),
+                io.BytesIO(body),
                 response_headers={"content-type": content_type} if content_type else {},
                 sanitize_html=False,  # all markup is taken off by the desk
                 resolve_relative_uris=False,
@@ -34,7 +41,23 @@ class FeedparserReader:
             page = plain[:4_000].lower()
             raise _not_a_feed("a web page" if b"<html" in page or b"<!doctype html" in page else "no feed")
         malformed = str(document.get("bozo_exception") or "") if document.get("bozo") else ""
-        return ParsedFeed(items=[_item(entry) for entry in document.entries], malformed=malformed[:200])
+        return ParsedFeed(
+            items=[_item(entry) for entry in document.entries], malformed=malformed[:200], unread=beyond
+        )
+
+
+def _shortened(body: bytes) -> tuple[bytes, int]:
+    """The document up to its item number `MAX_ITEMS`, and how many it has beyond."""
+    starts = [match.start() for match in _ITEM.finditer(body)]
+    beyond = len(starts) - MAX_ITEMS
+    if beyond <= 0:
+        return body, 0
+    cut = starts[MAX_ITEMS]
+    if b"<rdf:RDF" in body[:2_000]:
+        closing = b"</rdf:RDF>"
+    else:
+        closing = _CLOSING[b"entry" if body.startswith(b"<entry", cut) else b"item"]
+    return body[:cut] + closing, beyond
 
 
 def _item(entry: Any) -> RawItem:

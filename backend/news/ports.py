@@ -34,10 +34,12 @@ class ParsedFeed:
     Attributes:
         items: In the feed's order.
         malformed: What is wrong with it; empty for a well-formed one. Its items were read all the same.
+        unread: How many items beyond the reader's limit were left out.
     """
 
     items: Sequence[RawItem]
     malformed: str = ""
+    unread: int = 0
 
 
 class FeedParser(Protocol):

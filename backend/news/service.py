@@ -38,6 +38,7 @@ class _Outcome:
     new: tuple[Article, ...] = ()
     estimated: int = 0
     malformed: str = ""
+    unread: int = 0
     state: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -52,6 +53,8 @@ class _Outcome:
             told |= {"items": self.items, "new": len(self.new), "estimated_dates": self.estimated}
         if self.malformed:
             told["malformed"] = self.malformed
+        if self.unread:
+            told["unread_items"] = self.unread
         return told
 
 
@@ -230,6 +233,7 @@ class NewsService:
             new=read.new,
             estimated=read.estimated,
             malformed=parsed.malformed,
+            unread=parsed.unread,
             state={**good, "read_at": iso(now)},
         )
 

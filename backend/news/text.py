@@ -15,7 +15,8 @@ _BREAKS = frozenset(
 )
 _ESCAPED = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});|</?[a-zA-Z][^<>]*>")
 _TAG = re.compile(r"<[^>]*>")
-_OPEN_TAG = re.compile(r"<[a-zA-Z/!][^>]*$")
+_CUT_TAG = re.compile(r"<[a-zA-Z/!]")
+_OPEN_TAG = re.compile(r"<(?:!|[a-zA-Z][\w-]{0,30}\s{1,9}[\w-]{1,30}\s{0,9}=)")
 _LOOSE_AMPERSAND = re.compile(r"&([A-Za-z]\w{0,7});")
 
 
@@ -31,8 +32,7 @@ def clean(text: str, limit: int, *, loose: bool = False) -> str:
         loose: The feed was not well-formed, and its reader makes ``S&P;`` of ``S&P``: mend that.
     """
     cut = len(text) > MAX_RAW
-    if cut:
-        text = _OPEN_TAG.sub("", text[:MAX_RAW])
+    text = _without_open_tag(text[:MAX_RAW], _CUT_TAG if cut else _OPEN_TAG)
     if loose:
         text = _LOOSE_AMPERSAND.sub(_mended, text)
     plain = _stripped(text)
@@ -43,6 +43,12 @@ def clean(text: str, limit: int, *, loose: bool = False) -> str:
     if len(plain) > limit or cut:
         plain = plain[: limit - 1].rstrip() + "…"
     return plain
+
+
+def _without_open_tag(text: str, begin: re.Pattern[str]) -> str:
+    """Without a last tag that never closes; "profits <loss" is no tag unless the text was cut there."""
+    open_tag = begin.search(text, text.rfind(">") + 1)
+    return text[: open_tag.start()] if open_tag else text
 
 
 def _stripped(text: str) -> str:
