@@ -6,6 +6,7 @@ import re
 import time
 from datetime import UTC, datetime
 from typing import Any
+from xml.sax import SAXException
 
 from backend.core.errors import Unavailable
 from backend.news.ports import ParsedFeed, RawItem
@@ -13,6 +14,8 @@ from backend.news.ports import ParsedFeed, RawItem
 MAX_ITEMS = 5_000  # reading costs by the item: a document of more is a dump, not news
 
 _ITEM = re.compile(rb"<(?:item|entry)[\s>]")
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
+_ENCODING = re.compile(rb"<\?xml[^>]*\sencoding\s*=")
 _CLOSING = {b"item": b"</channel></rss>", b"entry": b"</feed>"}
 
 
@@ -31,7 +34,7 @@ class FeedparserReader:
         try:
             document = feedparser.parse(
                 io.BytesIO(body),
-                response_headers={"content-type": content_type} if content_type else {},
+                response_headers=_headers(body, content_type),
                 sanitize_html=False,  # all markup is taken off by the desk
                 resolve_relative_uris=False,
             )
@@ -40,10 +43,23 @@ class FeedparserReader:
         if not document.get("version"):
             page = plain[:4_000].lower()
             raise _not_a_feed("a web page" if b"<html" in page or b"<!doctype html" in page else "no feed")
-        malformed = str(document.get("bozo_exception") or "") if document.get("bozo") else ""
+        # Only this means that the document was not XML and the reader had to guess.
+        broken = document.get("bozo_exception")
+        malformed = str(broken) if isinstance(broken, SAXException) else ""
         return ParsedFeed(
             items=[_item(entry) for entry in document.entries], malformed=malformed[:200], unread=beyond
         )
+
+
+def _headers(body: bytes, content_type: str) -> dict[str, str]:
+    """The server's charset, but only for a document that names none: servers add theirs unseen.
+
+    The media type itself says nothing: feeds come as text/plain and text/html too.
+    """
+    charset = _CHARSET.search(content_type)
+    if charset is None or _ENCODING.search(body[:200]):
+        return {}
+    return {"content-type": f"application/xml; charset={charset[1]}"}
 
 
 def _shortened(body: bytes) -> tuple[bytes, int]:

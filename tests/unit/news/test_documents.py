@@ -149,3 +149,16 @@ def test_a_dump_is_read_up_to_the_limit_and_the_rest_is_counted() -> None:
     document = READER.parse(rss(*[f"<item><title>Item {n}</title></item>" for n in range(MAX_ITEMS + 7)]), "")
     assert (len(document.items), document.unread, document.malformed) == (MAX_ITEMS, 7, "")
     assert document.items[-1].title == f"Item {MAX_ITEMS - 1}"
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "text/html", "text/xml", "application/octet-stream", ""])
+def test_the_media_type_says_nothing(kind: str) -> None:
+    document = READER.parse(rss(ITEM.replace("Rates held", "Zinsüberschuss")), kind)
+    assert (document.items[0].title, document.malformed) == ("Zinsüberschuss", "")
+
+
+def test_the_servers_charset_counts_only_where_the_document_names_none() -> None:
+    bare = rss(ITEM.replace("Rates held", "Banque de Genève"), head="").decode().encode("iso-8859-1")
+    assert READER.parse(bare, "text/xml; charset=ISO-8859-1").items[0].title == "Banque de Genève"
+    named = rss(ITEM.replace("Rates held", "Banque de Genève"))
+    assert READER.parse(named, "text/xml; charset=ISO-8859-1").items[0].title == "Banque de Genève"
