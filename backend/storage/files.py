@@ -14,7 +14,7 @@ from backend.core.clock import Clock, SystemClock, stamp
 from backend.core.errors import Conflict, DeskError, Invalid, NotFound
 from backend.storage import atomic, lines, names
 from backend.storage.encoding import decode, encode, encode_line
-from backend.storage.locks import hold
+from backend.storage.locks import hold, retire
 
 LOCK_SECONDS = 30.0  # how long a write waits for the writers before it
 
@@ -207,6 +207,7 @@ class FileStorage:
                 atomic.while_in_use(path.unlink)
             except FileNotFoundError:
                 return False
+            retire(path)
             return True
 
     def _read(self, name: str) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 import filelock
 
 from backend.core.errors import Unavailable
-from backend.storage.atomic import refusals
+from backend.storage.atomic import WINDOWS, refusals
 
 LOCKS = ".locks"  # folder of lock files beside the files they guard
 _POLL_SECONDS = 0.002
@@ -69,6 +69,20 @@ def hold(path: Path, timeout: float) -> Iterator[None]:
             mine.users -= 1
             if not mine.users:
                 _holds.pop(key, None)
+
+
+def retire(path: Path) -> None:
+    """Remove the lock file of a file that was deleted; call it holding the lock.
+
+    Those who wait for it see that it is gone and make a new one. Where an open file cannot be removed
+    (Windows), or the thread holds the lock for longer than this, it stays.
+    """
+    file = lock_file(path)
+    with _holds_guard:
+        mine = _holds.get(str(file))
+    if not WINDOWS and mine is not None and mine.depth == 1:
+        with contextlib.suppress(OSError):
+            file.unlink()
 
 
 def lock_file(path: Path) -> Path:
