@@ -110,7 +110,8 @@ def _ticks(
     wanted = MAX_TICKS + 1 if count is None else min(count, MAX_TICKS)
     parts: list[Records] = []
     found = 0
-    at = max(first_ms, market.history_start(symbol, Timeframe.M1, at_ms) * 1000)
+    begin = min(market.history_start(symbol, length, at_ms) for length in (Timeframe.M1, Timeframe.H1))
+    at = max(first_ms, begin * 1000)
     while at <= last_ms and found < wanted:
         end = min(at + _TICK_STEP_MS - 1, last_ms)
         ticks = market.ticks(symbol, at, end, at_ms)

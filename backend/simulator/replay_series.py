@@ -1,0 +1,232 @@
+"""One symbol of a replay: its files as bars and ticks on the server's clock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+from backend.core.errors import Invalid
+from backend.core.timeframes import Timeframe
+from backend.mt5 import constants as mt5
+from backend.mt5.server_time import ServerClock
+from backend.mt5.structures import TICKS_DTYPE, Records
+from backend.simulator.columns import Columns, aggregate, joined
+from backend.simulator.replay_files import (
+    DataFile,
+    Floats,
+    Ints,
+    Kind,
+    RawTicks,
+    decimals_of,
+    read_bars,
+    read_ticks,
+)
+from backend.simulator.replay_specs import scale_of, spec_of
+from backend.simulator.symbols import SymbolSpec
+
+HOUR, MINUTE = 3_600, 60
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """Bars of one length with the quotes at both ends of each.
+
+    Attributes:
+        bars: Bid bars; server time.
+        ask_open: Ask at each open, shape (n,).
+        ask_close: Ask at each close, shape (n,).
+        length: Seconds of a bar.
+    """
+
+    bars: Columns
+    ask_open: Floats
+    ask_close: Floats
+    length: int
+
+    def __len__(self) -> int:
+        return len(self.bars)
+
+    def __getitem__(self, part: slice) -> "Series":
+        return Series(self.bars[part], self.ask_open[part], self.ask_close[part], self.length)
+
+    def between(self, first: int, last: int) -> "Series":
+        """The bars that open in [first, last]."""
+        low, high = np.searchsorted(self.bars.time, (first, last + 1))
+        return self[int(low) : int(high)]
+
+    def ticks(self) -> Records:
+        """What is known of a bar's ticks: the open when it opens, the rest in its last milliseconds.
+
+        When inside the bar its extremes came nobody knows, so they are not shown before its end; a
+        rising bar has its low first.
+        """
+        bars = self.bars
+        rows = np.zeros((len(bars), 4), dtype=TICKS_DTYPE)
+        ends = (bars.time + self.length) * 1000
+        rising = bars.close >= bars.open
+        spread_end = self.ask_close - bars.close
+        sides = (
+            (bars.time * 1000, bars.open, self.ask_open - bars.open),
+            (ends - 3, np.where(rising, bars.low, bars.high), spread_end),
+            (ends - 2, np.where(rising, bars.high, bars.low), spread_end),
+            (ends - 1, bars.close, spread_end),
+        )
+        for place, (time_ms, bid, spread) in enumerate(sides):
+            rows["time_msc"][:, place] = time_ms
+            rows["bid"][:, place] = bid
+            rows["ask"][:, place] = np.round(bid + spread, 8)
+        rows["time"] = rows["time_msc"] // 1000
+        rows["flags"] = mt5.TICK_FLAG_BID | mt5.TICK_FLAG_ASK
+        return rows.reshape(-1)
+
+
+class SymbolFiles:
+    """The files of one symbol, read when first asked for and then kept as arrays."""
+
+    def __init__(self, symbol: str, files: Sequence[DataFile], clock: ServerClock) -> None:
+        self._symbol = symbol
+        self._clock = clock
+        self._files = {kind: [file for file in files if file.kind is kind] for kind in Kind}
+
+    def has_minutes(self) -> bool:
+        """Whether anything finer than hours is there."""
+        return bool(self._files[Kind.MINUTES] or self._files[Kind.TICKS])
+
+    @cached_property
+    def spec(self) -> SymbolSpec:
+        """The symbol's specification, with as many digits as its files show."""
+        kinds = (Kind.MINUTES, Kind.TICKS, Kind.HOURS)
+        files = next(self._files[kind] for kind in kinds if self._files[kind])
+        return spec_of(self._symbol, max(decimals_of(file) for file in files))
+
+    @cached_property
+    def ticks(self) -> Records:
+        """Every tick of the tick files, server time."""
+        rows = [self._tick_rows(read_ticks(file)) for file in self._files[Kind.TICKS]]
+        return np.concatenate(rows) if rows else np.zeros(0, dtype=TICKS_DTYPE)
+
+    @cached_property
+    def ticked_minutes(self) -> Ints:
+        """Server minutes since 1970 that have ticks, ascending."""
+        return np.unique(self.ticks["time"] // MINUTE)
+
+    def _tick_rows(self, raw: RawTicks) -> Records:
+        rows = np.zeros(len(raw.time_ms), dtype=TICKS_DTYPE)
+        rows["time"] = self._clock.to_server(raw.time_ms // 1000)
+        rows["time_msc"] = rows["time"] * 1000 + raw.time_ms % 1000
+        rows["bid"], rows["ask"] = raw.bid, raw.ask
+        rows["flags"] = mt5.TICK_FLAG_BID | mt5.TICK_FLAG_ASK
+        return rows
+
+    @cached_property
+    def minutes(self) -> Series:
+        """M1: from minute files, and from ticks where there are none of those."""
+        parts = [self._series(file, MINUTE) for file in self._files[Kind.MINUTES]]
+        bars = _one_after_another(self._symbol, parts, MINUTE)
+        made = _minutes_of(self.ticks, self.spec.point) if self._files[Kind.TICKS] else None
+        if made is None or not len(made):
+            return bars
+        missing = ~np.isin(made.bars.time, bars.bars.time)
+        return _merged(bars, _picked(made, missing))
+
+    @cached_property
+    def hours(self) -> Series:
+        """H1: from minutes where there are whole hours of them, before that from hour files."""
+        parts = [self._series(file, HOUR) for file in self._files[Kind.HOURS]]
+        coarse = _one_after_another(self._symbol, parts, HOUR)
+        if not self.has_minutes() or not len(self.minutes):
+            return coarse
+        minutes = self.minutes
+        first = int(minutes.bars.time[0])
+        cut = -(-first // HOUR) * HOUR
+        if len(coarse) == 0 or int(coarse.bars.time[0]) >= cut:
+            cut = first - first % HOUR  # no hour file tells of the hour in which the minutes begin
+        made = _hours_of(minutes.between(cut, int(minutes.bars.time[-1])))
+        earlier = coarse.between(int(coarse.bars.time[0]), cut - 1) if len(coarse) else coarse
+        return _merged(earlier, made)
+
+    def _series(self, file: DataFile, length: int) -> Series:
+        raw = read_bars(file)
+        digits, point = self.spec.digits, self.spec.point
+        time = raw.time if file.server_time else self._clock.to_server(raw.time)
+        scale = scale_of(self._symbol, raw) if raw.ask is None else 1
+        opened, high, low, close = (np.round(side / scale, digits) for side in raw.bid)
+        if raw.ask is None:
+            typical = self.spec.spread * point
+            ask_open, ask_close = np.round(opened + typical, digits), np.round(close + typical, digits)
+            spread = np.zeros(len(time), dtype=np.int64)  # unknown, as MetaTrader 5 says it
+        else:
+            ask_open, ask_close = np.round(raw.ask[0], digits), np.round(raw.ask[3], digits)
+            least = np.minimum(ask_open - opened, ask_close - close)
+            spread = np.rint(least / point).astype(np.int64)
+        return Series(
+            Columns(time, opened, high, low, close, raw.volume, spread), ask_open, ask_close, length
+        )
+
+
+_NO: Floats = np.empty(0)
+
+
+def _one_after_another(symbol: str, parts: Sequence[Series], length: int) -> Series:
+    parts = sorted((part for part in parts if len(part)), key=lambda part: int(part.bars.time[0]))
+    for before, after in pairwise(parts):
+        if int(after.bars.time[0]) <= int(before.bars.time[-1]):
+            raise Invalid(
+                "overlapping_files",
+                f"{symbol}: two files hold bars of the same time; play one folder at a time",
+                symbol=symbol,
+            )
+    if not parts:
+        return Series(joined([]), _NO, _NO, length)
+    return Series(
+        joined([part.bars for part in parts]),
+        np.concatenate([part.ask_open for part in parts]),
+        np.concatenate([part.ask_close for part in parts]),
+        length,
+    )
+
+
+def _picked(series: Series, rows: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]") -> Series:
+    bars = series.bars
+    names = ("time", "open", "high", "low", "close", "volume", "spread")
+    return Series(
+        Columns(*(getattr(bars, name)[rows] for name in names)),
+        series.ask_open[rows],
+        series.ask_close[rows],
+        series.length,
+    )
+
+
+def _merged(first: Series, second: Series) -> Series:
+    """Both in the order of time; they share no bar."""
+    if not len(first) or not len(second):
+        return second if not len(first) else first
+    together = Series(
+        joined([first.bars, second.bars]),
+        np.concatenate((first.ask_open, second.ask_open)),
+        np.concatenate((first.ask_close, second.ask_close)),
+        first.length,
+    )
+    order = np.argsort(together.bars.time, kind="stable")
+    return _picked(together, order)  # type: ignore[arg-type]  # rows by number pick as well
+
+
+def _hours_of(minutes: Series) -> Series:
+    bars = aggregate(minutes.bars, Timeframe.H1)
+    return _ends(minutes, bars, HOUR)
+
+
+def _minutes_of(ticks: Records, point: float) -> Series:
+    bid, ask = ticks["bid"], ticks["ask"]
+    spread = np.rint((ask - bid) / point).astype(np.int64)
+    each = Columns(ticks["time"], bid, bid, bid, bid, np.ones(len(ticks), dtype=np.int64), spread)
+    return _ends(Series(each, ask, ask, 0), aggregate(each, Timeframe.M1), MINUTE)
+
+
+def _ends(source: Series, bars: Columns, length: int) -> Series:
+    """The longer bars with the asks of the first and the last short one in each."""
+    firsts = np.searchsorted(source.bars.time, bars.time, side="left")
+    lasts = np.searchsorted(source.bars.time, bars.time + length, side="left") - 1
+    return Series(bars, source.ask_open[firsts], source.ask_close[lasts], length)
