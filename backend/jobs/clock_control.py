@@ -1,24 +1,13 @@
 """How a replayed desk's clock is moved: the port that the MT5 connector's client implements."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from backend.core.replay import ReplayState
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReplayState:
-    """Where a replay stands. Times are desk times, aware UTC.
 
-    Attributes:
-        now: The desk's time.
-        first: The first moment that can be played.
-        last: The last one.
-    """
-
-    now: datetime
-    first: datetime
-    last: datetime
+__all__ = ["ClockControl", "ReplayState"]
 
 
 class ClockControl(Protocol):
