@@ -1,13 +1,17 @@
 """Puts a simulated terminal together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from backend.mt5.server_time import ServerClock
 from backend.simulator.account import SimulatedAccount
 from backend.simulator.market import SyntheticMarket
 from backend.simulator.ports import Market
+from backend.simulator.replay import ReplayMarket
+from backend.simulator.replay_clock import ReplayClock
 from backend.simulator.terminal import SimulatedTerminal
 
 
@@ -38,6 +42,37 @@ def build_simulated_terminal(
 def _market(seed: int, replay: Path | None, server_clock: ServerClock) -> Market:
     if replay is None:
         return SyntheticMarket(seed)
-    from backend.simulator.replay import ReplayMarket
-
     return ReplayMarket(replay, server_clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A replay put together: who owns the clock moves it to `market.closes(clock.now(), …)`.
+
+    Attributes:
+        terminal: Shows the files as far as the clock has come.
+        market: Knows the range and the closes.
+        clock: The desk's time.
+    """
+
+    terminal: SimulatedTerminal
+    market: ReplayMarket
+    clock: ReplayClock
+
+
+def build_replay(
+    *,
+    folder: Path,
+    server_clock: ServerClock,
+    state: Mapping[str, Any] | None = None,
+    account: SimulatedAccount | None = None,
+) -> Replay:
+    """A replay of a folder, from its beginning or from where `ReplayClock.state()` says it stood.
+
+    Raises:
+        Invalid: If the folder holds nothing that can be played, or a corrupt file.
+    """
+    market = ReplayMarket(folder, server_clock)
+    clock = ReplayClock(*market.range(), state)
+    terminal = SimulatedTerminal(market, server_clock=server_clock, now=clock.now, account=account)
+    return Replay(terminal, market, clock)
