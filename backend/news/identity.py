@@ -25,6 +25,7 @@ from backend.core.errors import Invalid
 from backend.core.fetching import check_url
 
 SAME_TITLE_SECONDS = 24 * 3600
+MAX_NAMESAKES = 50  # of one title, the newest so many are compared
 _SHORT_TITLE = 2
 _TRACKING = re.compile(r"utm_\w+|fbclid|gclid|mc_[ce]id|cmpid|ref|ref_src|rss|source|xtor", re.IGNORECASE)
 _WORDS = re.compile(r"\w+")
@@ -119,7 +120,7 @@ class Index:
             or _near(one.identity, item)
         ):
             return one
-        for one in reversed(self._titles.get(item.title, ())):
+        for one in reversed(self._titles.get(item.title, [])[-MAX_NAMESAKES:]):
             unlinked = item.link is None or one.identity.link is None
             undated = item.is_estimated or one.identity.is_estimated
             if _near(one.identity, item) or (unlinked and undated):

@@ -1,6 +1,6 @@
 """News articles and what became of each feed."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -43,7 +43,7 @@ class Article:
 
     def as_dict(self) -> dict[str, Any]:
         """The article as JSON values."""
-        values = asdict(self)
+        values: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
         values["published"] = iso(self.published)
         values["fetched_at"] = iso(self.fetched_at)
         values["currencies"] = list(self.currencies)

@@ -29,12 +29,21 @@ class Tagger:
     def currencies(self, text: str) -> set[str]:
         """Codes of the currencies whose terms stand in the text."""
         words = _WORDS.findall(text[:_READ])
-        return {
-            currency
-            for position, word in enumerate(words)
-            for term, currency in self._terms.get(word.lower(), ())
-            if _matches(term, words[position : position + len(term)])
-        }
+        found: set[str] = set()
+        for first in set(words):
+            for term, currency in self._terms.get(first.lower(), ()):
+                if currency not in found and _stands(term, first, words):
+                    found.add(currency)
+        return found
+
+
+def _stands(term: Sequence[str], first: str, words: Sequence[str]) -> bool:
+    if len(term) == 1:
+        return _matches(term, (first,))
+    return any(
+        word == first and _matches(term, words[position : position + len(term)])
+        for position, word in enumerate(words)
+    )
 
 
 def _matches(term: Sequence[str], words: Sequence[str]) -> bool:

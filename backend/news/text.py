@@ -38,7 +38,8 @@ def clean(text: str, limit: int, *, loose: bool = False) -> str:
     plain = _stripped(text)
     if _ESCAPED.search(plain):
         plain = _stripped(plain)
-    plain = "".join(each if each.isprintable() else " " for each in plain)
+    if not plain.isprintable():
+        plain = "".join(each if each.isprintable() else " " for each in plain)
     plain = " ".join(plain.split())
     if len(plain) > limit or cut:
         plain = plain[: limit - 1].rstrip() + "…"
