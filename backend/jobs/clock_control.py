@@ -6,7 +6,6 @@ from typing import Protocol
 
 from backend.core.replay import ReplayState
 
-
 __all__ = ["ClockControl", "ReplayState"]
 
 
