@@ -1,5 +1,6 @@
 """The API of the desk. `uvicorn backend.app:app` from the root, or `uvicorn app:app` from inside backend/."""
 
+import logging
 import signal
 import sys
 import threading
@@ -16,9 +17,23 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from backend import celery_routes
-from backend.config import settings
+from backend.config import Settings, settings
 from backend.core.version import VERSION
-from backend.routes import errors, events, health, metrics, queues, schedules, tasks
+from backend.routes import (
+    calendar,
+    decisions,
+    errors,
+    events,
+    health,
+    ideas,
+    market,
+    metrics,
+    queues,
+    schedules,
+    status,
+    strategies,
+    tasks,
+)
 from backend.routes.guard import Guard
 from backend.routes.ports import Desk
 from backend.routes.stream import Changes
@@ -30,6 +45,12 @@ ROUTERS: Final = (
     queues.router,
     schedules.router,
     events.router,
+    ideas.router,
+    decisions.router,
+    market.router,
+    strategies.router,
+    calendar.router,
+    status.router,
     health.router,
     metrics.router,
 )
@@ -50,11 +71,16 @@ def create_app(services: Desk | None = None, *, host: str | None = None) -> Fast
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = THREADS
-        app.state.services = services or await to_thread.run_sync(_build_services)
+        engine = None if services is not None else await to_thread.run_sync(Engine)
+        app.state.services = services or (engine and engine.services)
         app.state.changes = changes = Changes(app.state.services.jobs)
-        with _at_stop_signal(changes):
-            yield
-        await changes.close()
+        try:
+            with _at_stop_signal(changes):
+                yield
+        finally:
+            await changes.close()
+            if engine is not None:
+                await to_thread.run_sync(engine.stop)
 
     app = FastAPI(
         title="MT5_UI",
@@ -73,10 +99,50 @@ def create_app(services: Desk | None = None, *, host: str | None = None) -> Fast
     return app
 
 
-def _build_services() -> Desk:
-    from backend.services import services
+class Engine:
+    """What an API process of a real desk runs beside the routes.
 
-    return services()
+    The services, the log file, and, where the broker lives in this process, the workers and beat.
+
+    Raises:
+        DeskError: The desk cannot start, and why.
+    """
+
+    def __init__(self) -> None:
+        from backend.celery_app import app as celery
+        from backend.celery_app import lifecycle, runtimes
+        from backend.jobs.broker import MEMORY_URL
+        from backend.jobs.embedded import Embedded, start_embedded
+        from backend.services import services
+
+        _log(settings())
+        self._runtimes = runtimes
+        self._embedded: Embedded | None = None
+        runtimes.role = "api"
+        self.services: Desk = services()
+        if str(celery.conf.broker_url).startswith(MEMORY_URL):
+            self._embedded = start_embedded(celery, runtimes, lifecycle)
+
+    def stop(self) -> None:
+        """End what runs here; what waits to be written is written."""
+        if self._embedded is not None:
+            self._embedded.stop()
+        else:
+            self._runtimes.close()
+
+
+def _log(settings: Settings) -> None:
+    from backend.jobs.applog import log_to_file
+
+    console = logging.StreamHandler()
+    console.setLevel(logging.WARNING)
+    if not logging.getLogger().handlers:
+        logging.getLogger().addHandler(console)
+    handler = log_to_file(settings.logs_dir, "api", level=settings.log_level)
+    server = logging.getLogger("uvicorn")
+    if not server.propagate and handler not in server.handlers:
+        server.addHandler(handler)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each look at the terminal
 
 
 @contextmanager

@@ -1,10 +1,8 @@
 """Names that a request gives, checked before anything is queued or read."""
 
-from typing import Any
-
-from backend.core.errors import NotFound
 from backend.market.symbols import SymbolRow
 from backend.routes.ports import Desk
+from backend.strategies.model import Strategy
 
 
 def require_symbol(desk: Desk, symbol: str) -> SymbolRow:
@@ -13,16 +11,16 @@ def require_symbol(desk: Desk, symbol: str) -> SymbolRow:
     return row
 
 
-def require_strategy(desk: Desk, name: str) -> Any:
-    """The strategy of that id or name; `NotFound` lists the ids there are."""
+def require_strategy(desk: Desk, name: str) -> Strategy:
+    """The strategy of that id, or else of that name.
+
+    Raises:
+        NotFound: There is none; the ids are listed.
+        Invalid: Its file has problems.
+    """
     loaded = desk.strategies.load()
-    for strategy in loaded.strategies:
-        if name in {strategy.id, strategy.name}:
-            return strategy
-    known = [strategy.id for strategy in loaded.strategies]
-    raise NotFound(
-        "unknown_strategy",
-        f"There is no strategy {name!r}; there are {', '.join(known) or 'none'}",
-        strategy=name,
-        problems=len(loaded.problems),
-    )
+    if all(strategy.id != name for strategy in loaded.strategies):
+        for strategy in loaded.strategies:
+            if strategy.name == name:
+                return strategy
+    return loaded.get(name)

@@ -1,14 +1,23 @@
 """A desk whose services live in memory, for tests of what speaks to it."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from backend.config import Settings
+import numpy as np
+
+from backend.config import BrokerChoice, Settings
+from backend.core.bars import Bars, empty_bars
 from backend.core.clock import FixedClock
 from backend.core.errors import Conflict, Invalid, NotFound, Unavailable
+from backend.core.problems import Problem
+from backend.core.quotes import Quote
+from backend.core.timeframes import Timeframe
+from backend.economic_calendar.model import CalendarView
 from backend.jobs.service import Jobs
 from backend.jobs.views import (
     JobEvent,
@@ -20,8 +29,10 @@ from backend.jobs.views import (
     TaskSummary,
     WorkerView,
 )
+from backend.journal.journal import Journal
 from backend.market.symbols import SymbolMap, SymbolRow
 from backend.storage.files import FileStorage
+from backend.strategies.files import StrategyFiles
 
 NOW = datetime(2026, 1, 5, 9, 0, 30, tzinfo=UTC)
 
@@ -37,7 +48,7 @@ SYMBOLS = SymbolMap(
 class MemoryJobs(Jobs):
     """The job service without broker and files: what was submitted, and views that a test sets."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # its parent's parts are files and a broker, and it has neither
         self.rows: dict[str, JobView] = {}
         self.keys: dict[str, str] = {}
         self.broker_down = False
@@ -226,6 +237,9 @@ class MemoryJobs(Jobs):
     def cursor(self) -> str:
         return str(len(self.log))
 
+    def schedule_problems(self) -> tuple[Invalid, ...]:
+        return ()
+
     def wait(self, job_id: str, timeout: float) -> JobView:
         return self.get(job_id)
 
@@ -270,41 +284,117 @@ def worker(name: str = "main@host") -> WorkerView:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class FakeStrategy:
-    id: str
-    name: str
-    enabled: bool = True
-    symbol: str = "EURUSD"
-    timeframe: str = "H1"
+STRATEGY = {
+    "id": "EURUSD_H1",
+    "name": "EURUSD H1 trend following",
+    "symbol": "EURUSD",
+    "timeframe": "H1",
+    "conditions": {"entry": ["ema_fast_gt_slow"]},
+    "strategy": {"direction": "long", "min_rr": 2.0, "max_risk_pct": 0.01},
+}
 
 
-@dataclass(frozen=True, kw_only=True)
-class FakeLoaded:
-    strategies: tuple[FakeStrategy, ...]
-    profiles: tuple[Any, ...] = ()
-    problems: tuple[Any, ...] = ()
+class FakeCalendar:
+    """A calendar that says what the test gave it."""
+
+    def __init__(self, view: CalendarView | None = None) -> None:
+        self.view = view or CalendarView.unknown("no economic calendar has been fetched yet")
+
+    def as_of(self, now: datetime) -> CalendarView:
+        return self.view
 
 
-class FakeStrategies:
-    """Strategy files that need no disk."""
+class FakeNews:
+    """News that the test gave it, or none yet."""
+
+    document: dict[str, Any] | None = None
+
+    def latest(self) -> dict[str, Any]:
+        if self.document is None:
+            raise NotFound("no_news", "no news has been collected yet")
+        return self.document
+
+
+class FakeIdeas:
+    """Idea files that need no disk."""
 
     def __init__(self) -> None:
-        self.loaded = FakeLoaded(strategies=(FakeStrategy(id="EURUSD_H1", name="EURUSD H1 trend following"),))
+        self.rows: list[dict[str, Any]] = []
 
-    def load(self) -> FakeLoaded:
-        return self.loaded
+    def problems(self) -> Sequence[Problem]:
+        return []
+
+    def list(self) -> Sequence[dict[str, Any]]:
+        return self.rows
+
+    def get(self, idea_id: str) -> dict[str, Any]:
+        for row in self.rows:
+            if row["id"] == idea_id:
+                return row
+        raise NotFound("unknown_idea", f"there is no trade idea {idea_id!r}")
+
+
+class FakeMarket:
+    """Stored bars of EURUSD H1 and nothing else."""
+
+    def __init__(self) -> None:
+        opens = int(NOW.timestamp()) // 3600 * 3600 - np.arange(3, 0, -1) * 3600
+        prices = np.array([1.1, 1.2, 1.3])
+        self.stored = Bars(
+            symbol="EURUSD",
+            timeframe=Timeframe.H1,
+            time=opens,
+            server_time=opens + 7200,
+            open=prices,
+            high=prices + 0.01,
+            low=prices - 0.01,
+            close=prices,
+            volume=np.array([10, 11, 12]),
+            spread=np.array([8, 8, 8]),
+        )
+
+    def bars(
+        self, symbol: str, timeframe: Timeframe, *, count: int | None = None, until: datetime | None = None
+    ) -> Bars:
+        if (symbol, timeframe) != ("EURUSD", Timeframe.H1):
+            return empty_bars(symbol, timeframe)
+        return self.stored[-count:] if count else self.stored
+
+
+class FakeOffset:
+    """What was measured of the broker's clock."""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"verdict": "agrees", "expected_seconds": 7200, "measured_seconds": 7200}
 
 
 class FakeTerminal:
     """A terminal that answers, or does not."""
 
-    down = False
+    def __init__(self) -> None:
+        self.down = False
 
     def terminal(self) -> str:
-        if self.down:
-            raise Unavailable("terminal_unavailable", "The terminal does not answer", terminal_code=-10005)
+        self._answer()
         return "connected"
+
+    def quote(self, symbol: str, *, with_volume: bool = False) -> Quote:
+        self._answer()
+        return Quote(
+            symbol=symbol,
+            time=NOW - timedelta(seconds=2),
+            bid=Decimal("1.10000"),
+            ask=Decimal("1.10008"),
+            volume=41,
+        )
+
+    def check_server_clock(self, symbols: Any, *, now: datetime) -> Any:
+        self._answer()
+        return FakeOffset()
+
+    def _answer(self) -> None:
+        if self.down:
+            raise Unavailable("terminal_unreachable", "The terminal does not answer", terminal_code=-10005)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -313,20 +403,32 @@ class FakeDesk:
 
     settings: Settings
     storage: FileStorage
-    clock: FixedClock = field(default_factory=lambda: FixedClock(NOW))
+    clock: FixedClock
+    strategies: StrategyFiles
+    journal: Journal
     symbols: SymbolMap = SYMBOLS
-    strategies: Any = field(default_factory=FakeStrategies)
-    market: Any = None
-    ideas: Any = None
-    journal: Any = None
-    calendar: Any = None
-    news: Any = None
+    market: Any = field(default_factory=FakeMarket)
+    ideas: Any = field(default_factory=FakeIdeas)
+    calendar: Any = field(default_factory=FakeCalendar)
+    news: Any = field(default_factory=FakeNews)
     jobs: MemoryJobs = field(default_factory=MemoryJobs)
     terminal: Any = field(default_factory=FakeTerminal)
 
 
 def fake_desk(home: Path, **services: Any) -> FakeDesk:
     """A desk in `home`, in memory mode."""
-    settings = Settings(home=home, broker="memory")
+    settings = Settings(home=home, broker=BrokerChoice.MEMORY)
     settings.run_dir.mkdir(parents=True, exist_ok=True)
-    return FakeDesk(settings=settings, storage=FileStorage(settings.data_dir, fsync=False), **services)
+    folder = settings.config_dir / "ai" / "strategies"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "EURUSD_H1.json").write_text(json.dumps(STRATEGY), encoding="utf-8")
+    storage = FileStorage(settings.data_dir, fsync=False)
+    clock = FixedClock(NOW)
+    return FakeDesk(
+        settings=settings,
+        storage=storage,
+        clock=clock,
+        strategies=StrategyFiles(settings.config_dir / "ai"),
+        journal=Journal(storage, clock),
+        **services,
+    )
