@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -185,13 +185,14 @@ class HealthCheck:
             ((at, name) for name, _, at in _files(self._storage.root / "data/cache/market_data")),
             default=None,
         )
-        is_open = self._market_open(self._clock.now())
+        now = self._clock.now()
+        is_open = self._market_open(now) and self._market_open(now - timedelta(seconds=warn))
         if newest is None:
             return _part(UNKNOWN, "no market data has been collected yet", None, warn)
         at, name = newest
         age = round(max(0.0, age_seconds(from_epoch(at), self._clock.wall())), 1)
         if not is_open:
-            return _part(OK, f"market closed; newest is {name}, {age:g} s old", age, warn)
+            return _part(OK, f"market closed or just opened; newest is {name}, {age:g} s old", age, warn)
         status = FAIL if age > fail else WARN if age > warn else OK
         late = f", more than {warn:g} s while the market is open" if status != OK else ""
         return _part(status, f"newest is {name}, {age:g} s old{late}", age, warn)
