@@ -1,59 +1,15 @@
 """How many lots a risk allows."""
 
-from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
-from typing import Any
 
 from backend.core.errors import Invalid
 from backend.core.instruments import Instrument
 from backend.trading.conversion import Conversion
 from backend.trading.profit import loss_per_lot, to_cents
 from backend.trading.sides import Side
+from backend.trading.verdict import Size
 
 MAX_RISK_FRACTION = Decimal("0.05")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Size:
-    """A volume and how it came about; money in account currency.
-
-    Attributes:
-        lots: Volume in lots; 0 when refused.
-        steps: The same in volume steps.
-        risk_fraction: Fraction of the smaller of balance and equity, halves included.
-        risk_money: That fraction in money.
-        loss_per_lot: Loss of one lot at the stop with commission and expected slippage.
-        risk_taken: Loss of the volume at the stop, costs included.
-        margin: Margin that the volume takes.
-        limited_by: ``risk``, ``maximum`` or ``margin``: what decided the volume.
-        refusal: Why there is none, with what would be needed; empty when there is one.
-        needed: Risk money (or free margin) that the smallest volume would need; None when not refused.
-    """
-
-    lots: Decimal
-    steps: int
-    risk_fraction: Decimal
-    risk_money: Decimal
-    loss_per_lot: Decimal
-    risk_taken: Decimal
-    margin: Decimal
-    limited_by: str
-    refusal: str = ""
-    needed: Decimal | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """The size as JSON values, money to the cent."""
-        return {
-            "lots": float(self.lots),
-            "risk_fraction": float(self.risk_fraction),
-            "limited_by": self.limited_by,
-            "refusal": self.refusal,
-            **{
-                name: float(to_cents(getattr(self, name)))
-                for name in ("risk_money", "loss_per_lot", "risk_taken", "margin")
-            },
-            "needed": None if self.needed is None else float(to_cents(self.needed)),
-        }
 
 
 def check_fraction(fraction: Decimal) -> Decimal:

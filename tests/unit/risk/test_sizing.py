@@ -4,9 +4,10 @@ from typing import Any
 import pytest
 
 from backend.core.errors import Invalid
-from backend.risk.sizing import Size, size_position
+from backend.risk.sizing import size_position
 from backend.trading.conversion import Conversion
 from backend.trading.sides import Side
+from backend.trading.verdict import Size
 from tests.fakes.instruments import instrument
 
 D = Decimal
