@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 
 from backend.core.errors import Invalid, NotFound
 from backend.strategies.model import Profile, Strategy
-from backend.strategies.validation import parse_profile, parse_strategy, reachability_problems
+from backend.strategies.validation import parse_profile, parse_strategy
 
 MAX_BYTES = 1_000_000
-DEFAULT_THRESHOLDS: Mapping[str, float] = {"pending_only": 60.0, "open_or_scale": 75.0, "autonomous": 80.0}
 
 
 class FileProblem(NamedTuple):
@@ -83,17 +82,17 @@ class _Outcome(NamedTuple):
 
 
 class StrategyFiles:
-    """Reads ``strategies/*.json`` and ``profiles/*.json`` of a folder; a file is parsed again when it changed.
+    """Reads ``strategies/*.json`` and ``profiles/*.json``; a file is parsed again when it changed.
 
     Args:
         root: The folder ``config/ai``, or its ``strategies`` folder.
-        thresholds: Configured confidence thresholds by name; a strategy whose conditions can never
-            reach one of them is refused.
+        accept: Raises `Invalid` for a strategy that is valid by itself but cannot work with the desk's
+            settings, such as one whose conditions can never reach a configured threshold.
     """
 
-    def __init__(self, root: Path, *, thresholds: Mapping[str, float] = DEFAULT_THRESHOLDS) -> None:
+    def __init__(self, root: Path, *, accept: Callable[[Strategy], None] | None = None) -> None:
         self._root = root.parent if root.name == "strategies" else root
-        self._thresholds = dict(thresholds)
+        self._accept = accept
         self._parsed: dict[Path, tuple[tuple[int, int], _Outcome]] = {}
 
     def load(self) -> LoadedStrategies:
@@ -139,9 +138,8 @@ class StrategyFiles:
 
     def _strategy(self, data: Any, *, stem: str) -> Strategy:
         strategy = parse_strategy(data, stem=stem)
-        problems = reachability_problems(strategy, self._thresholds)
-        if problems:
-            raise Invalid("unreachable_threshold", problems[0]["reason"], problems=problems)
+        if self._accept is not None:
+            self._accept(strategy)
         return strategy
 
     def _read(self, path: Path, parse: Callable[..., Any]) -> _Outcome:

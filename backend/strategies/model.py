@@ -171,6 +171,19 @@ class Profile(Part):
     """Slippage that is expected of a market or stop order; absent means unknown."""
     notes: Annotated[str, Field(strict=True, max_length=10_000)] = ""
 
+    def risk_fraction(self, strategy: Strategy) -> float:
+        """Risk of one trade: the strategy's, times this symbol's multiplier, at most this symbol's cap."""
+        fraction = strategy.strategy.max_risk_pct * self.risk_multiplier
+        return fraction if self.max_risk_pct is None else min(fraction, self.max_risk_pct)
+
+    def entry_sessions(self, strategy: Strategy) -> tuple[str, ...]:
+        """Sessions that gate the strategy's entries on this symbol; none means any time."""
+        return strategy.sessions or self.sessions
+
+    def embargo_minutes(self, strategy: Strategy) -> int:
+        """Minutes around news without entries: the longer of both."""
+        return max(strategy.strategy.news_embargo_minutes, self.news_embargo_minutes or 0)
+
 
 def fact_name(condition: str) -> str | None:
     """The word, if the condition is a plain word and so a named fact."""

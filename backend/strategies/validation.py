@@ -1,6 +1,6 @@
 """From JSON values to a strategy or profile, or to every reason why not, each with its pointer."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,7 +13,6 @@ from backend.strategies.tokens import did_you_mean
 Problem = dict[str, str]
 """``{"pointer": "/strategy/max_risk_pct", "reason": "..."}``; the pointer is a JSON pointer."""
 
-ENTRY_SCORE, STRONG_SCORE, WEAK_SCORE, OTHER_SCORE = 30.0, 20.0, 10.0, 50.0
 
 _OPPOSITES = (
     {"ema_fast_gt_slow", "ema_fast_lt_slow"},
@@ -119,18 +118,6 @@ def contradictions(strategy: Strategy) -> Iterator[Problem]:
                 yield {"pointer": f"{pointer}/entry", "reason": reason}
 
 
-def best_score(strategy: Strategy) -> float:
-    """The highest confidence that the condition lists leave possible, by the default weights.
-
-    Conditions that exclude each other, and weak conditions that are entries too, lower it; of several
-    directions the lower counts, since each must be able to trade.
-    """
-    return min(
-        ENTRY_SCORE + STRONG_SCORE * strong - WEAK_SCORE * weak + OTHER_SCORE
-        for strong, weak in (match_bounds(strategy, direction) for direction in strategy.directions)
-    )
-
-
 def match_bounds(strategy: Strategy, direction: Direction) -> tuple[float, float]:
     """The largest fraction of strong and the smallest fraction of weak conditions possible at an entry."""
     lists = strategy.lists(direction)
@@ -142,20 +129,6 @@ def match_bounds(strategy: Strategy, direction: Direction) -> tuple[float, float
     best_strong = 1.0 if not strong else (len(possible) - clashes) / len(strong)
     certain_weak = 0.0 if not weak else sum(c in entry for c in weak) / len(weak)
     return best_strong, certain_weak
-
-
-def reachability_problems(strategy: Strategy, thresholds: Mapping[str, float]) -> list[Problem]:
-    """For each configured threshold that `best_score` cannot reach: which, and by how much."""
-    best = best_score(strategy)
-    return [
-        {
-            "pointer": "/conditions/strong",
-            "reason": f"threshold {name} is {threshold:g} and the conditions allow at most {best:.1f}: "
-            "some of them exclude each other",
-        }
-        for name, threshold in thresholds.items()
-        if best < threshold
-    ]
 
 
 def _fewest_losses(conditions: list[str]) -> int:
