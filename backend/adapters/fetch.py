@@ -213,7 +213,7 @@ def _explained(url: str) -> Iterator[None]:
         httpcore.UnsupportedProtocol,
         httpx.HTTPError,
         httpx.InvalidURL,
-        ssl.SSLError,
+        UnicodeError,
         OSError,
     ) as error:
         raise Unavailable(

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from backend.core.clock import iso, parse_iso
-from backend.core.errors import DeskError, Invalid
+from backend.core.errors import DeskError, Invalid, Unavailable
 from backend.economic_calendar.model import Event
+from backend.economic_calendar.revisions import History
 from backend.storage.files import FileStorage
 
 CACHE = "cache/economic_calendar.json"
@@ -124,6 +125,8 @@ class CalendarFiles:
             status = self._storage.path(CACHE).stat()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise Unavailable("calendar_unreadable", f"data/{CACHE} cannot be read: {error}") from error
         signature = (status.st_mtime_ns, status.st_size, status.st_ino)
         if self._cached is None or self._cached[0] != signature:
             document = self._storage.read_json_or(CACHE, None)
@@ -151,19 +154,25 @@ class CalendarFiles:
         if records:
             self._storage.append_jsonl(revisions_name(now), records, sync=True)
 
-    def first_seen(self, now: datetime, problems: list[DeskError]) -> dict[str, datetime]:
-        """When each event was first recorded, by key, from the logs of this month and the one before.
+    def history(self, now: datetime, problems: list[DeskError]) -> History:
+        """What the logs of this month and the one before say of each event.
 
         So the first sight survives a lost cache file. Lines that cannot be read go to `problems`.
         """
-        found: dict[str, datetime] = {}
+        seen: dict[str, datetime] = {}
+        withdrawn: set[str] = set()
         for name in sorted({revisions_name(now - timedelta(days=31)), revisions_name(now)}):
             if not self._storage.exists(name):
                 continue
             for record in self._storage.read_jsonl(name, problems=problems):
-                event = record.get("event")
-                if record.get("kind") in {"new", "moved"} and isinstance(event, dict):
-                    seen = event.get("first_seen_at") or record.get("recorded_at")
-                    if isinstance(seen, str) and isinstance(record.get("key"), str):
-                        found.setdefault(record["key"], parse_iso(seen))
-        return found
+                try:
+                    kind, event = record["kind"], Event.from_dict(record["event"])
+                except (KeyError, Invalid) as error:
+                    problems.append(
+                        Invalid("bad_revision", f"data/{name}: a record cannot be read ({error})")
+                    )
+                    continue
+                if event.first_seen_at is not None:
+                    seen.setdefault(event.key, event.first_seen_at)
+                (withdrawn.add if kind == "withdrawn" else withdrawn.discard)(event.key)
+        return History(first_seen=seen, withdrawn=frozenset(withdrawn))

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,12 +13,26 @@ KEEP_PAST = timedelta(days=14)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class History:
+    """What is on record of events that are not held.
+
+    Attributes:
+        first_seen: First sights by key, aware UTC.
+        withdrawn: Keys whose last record is that the provider no longer names them.
+    """
+
+    first_seen: Mapping[str, datetime] = field(default_factory=dict)
+    withdrawn: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Merged:
     """Events after a look, and what it changed.
 
     Attributes:
         events: Those of the new look, and those outside its time that are still within reach.
-        revisions: One record a change: kind (new, changed, moved, withdrawn), key, event, before, after.
+        revisions: One record a change: kind (new, changed, moved, withdrawn,
+            returned), key, event, before, after.
     """
 
     events: tuple[Event, ...]
@@ -36,7 +50,7 @@ def merge(
     covered_from: datetime,
     covered_to: datetime,
     now: datetime,
-    first_seen: Mapping[str, datetime],
+    history: History,
 ) -> Merged:
     """Put a new look over what is held.
 
@@ -50,7 +64,7 @@ def merge(
         covered_from: Begin of the time this look speaks of.
         covered_to: End of it.
         now: Wall time of this look.
-        first_seen: First sights on record, by key; the earliest one wins.
+        history: What is on record of events that are not held.
     """
     before = {event.key: event for event in held}
     inside = {key: event for key, event in before.items() if covered_from <= event.at < covered_to}
@@ -72,8 +86,10 @@ def merge(
             if changes:
                 kind = "changed" if key in before else "moved"
                 revisions.append(_record(kind, event, now, changes, previous_key=old.key))
-        elif key in first_seen:
-            event = event.seen(first_seen[key])  # noqa: PLW2901
+        elif key in history.first_seen:
+            event = event.seen(history.first_seen[key])  # noqa: PLW2901
+            if key in history.withdrawn:
+                revisions.append(_record("returned", event, now, {}))
         else:
             event = event.seen(now)  # noqa: PLW2901
             revisions.append(_record("new", event, now, {}))

@@ -8,10 +8,10 @@ from typing import Any
 from backend.core.clock import Clock, iso, parse_iso, require_utc
 from backend.core.errors import DeskError, Invalid, Unavailable
 from backend.economic_calendar.config import CalendarConfig
-from backend.economic_calendar.files import CalendarFiles, StoredCalendar
+from backend.economic_calendar.files import STATE, CalendarFiles, StoredCalendar
 from backend.economic_calendar.model import CalendarView
 from backend.economic_calendar.ports import CalendarProvider, ProviderAnswer
-from backend.economic_calendar.revisions import KEEP_PAST, merge, within
+from backend.economic_calendar.revisions import KEEP_PAST, History, merge, within
 from backend.storage.files import FileStorage
 
 Source = Callable[[], tuple[CalendarConfig, CalendarProvider]]
@@ -24,6 +24,7 @@ LOCK_TIMEOUT = 90.0
 PAST_REACH = timedelta(days=2)
 FUTURE_REACH = timedelta(days=8)
 MAX_PROBLEMS = 20
+KINDS = ("new", "changed", "moved", "withdrawn", "returned")
 
 
 class CalendarService:
@@ -63,8 +64,9 @@ class CalendarService:
         """
         with self._files.lock(LOCK_TIMEOUT):
             now = self._clock.wall()
-            state = self._files.load_state()
-            held, problems = self._held()
+            problems: list[str] = []
+            state = self._state(problems)
+            held = self._held(problems)
             try:
                 config, provider = self._source()
                 same = held if held is not None and held.provider == provider.name else None
@@ -108,11 +110,23 @@ class CalendarService:
             events=within(stored.events, now - PAST_REACH, now + FUTURE_REACH, known_by=now),
         )
 
-    def _held(self) -> tuple[StoredCalendar | None, list[str]]:
+    def _held(self, problems: list[str]) -> StoredCalendar | None:
         try:
-            return self._files.load(), []
+            return self._files.load()
         except Invalid as error:  # said in the result; the file was set aside or is written anew
-            return None, [error.message]
+            problems.append(error.message)
+            return None
+
+    def _state(self, problems: list[str]) -> dict[str, Any]:
+        try:
+            state = self._files.load_state()
+        except Invalid as error:  # same
+            problems.append(error.message)
+            return {}
+        if not isinstance(state.get("failures", 0), int) or not isinstance(state.get("memory", {}), dict):
+            problems.append(f"data/{STATE} was not in the desk's form and is written anew")
+            return {}
+        return state
 
     def _too_early(
         self, state: dict[str, Any], held: StoredCalendar | None, now: datetime, *, force: bool
@@ -219,7 +233,7 @@ class CalendarService:
             covered_from=answer.covered_from,
             covered_to=answer.covered_to,
             now=now,
-            first_seen=self._files.first_seen(now, unread) if unseen else {},
+            history=self._files.history(now, unread) if unseen else History(),
         )
         problems += [error.message for error in unread]
         self._files.append_revisions(merged.revisions, now)
@@ -242,7 +256,7 @@ class CalendarService:
             overdue_after=timedelta(0),
             events=merged.events,
         )
-        return stored, {kind: merged.count(kind) for kind in ("new", "changed", "moved", "withdrawn")}
+        return stored, {kind: merged.count(kind) for kind in KINDS}
 
 
 def _check_answer(answer: ProviderAnswer, held: StoredCalendar | None, provider: str) -> None:

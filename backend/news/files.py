@@ -48,9 +48,9 @@ class NewsFiles:
         """The newest articles: from the document, or else from the archive."""
         if document is not None:
             try:
-                return [Article.from_dict(row) for row in document.get("articles", [])]
-            except Invalid as error:
-                problems.append(f"data/{CACHE}: {error.message}; it was read anew from the archive")
+                return [Article.from_dict(row) for row in document["articles"]]
+            except (Invalid, KeyError, TypeError) as error:
+                problems.append(f"data/{CACHE}: {error}; it was read anew from the archive")
         return newest(self._archived(RECHECKED_ARCHIVES, problems))
 
     def index(self, problems: list[str]) -> Index:

@@ -11,7 +11,7 @@ from backend.core.clock import Clock, age_seconds, iso, parse_iso
 from backend.core.errors import DeskError, Invalid, NotFound, Unavailable
 from backend.core.fetching import NO_VALIDATORS, Fetched, Fetcher, Validators
 from backend.news.config import FEEDS_FILE, TAGS_FILE, Feed, Feeds, Tags, load_feeds, load_tags
-from backend.news.files import CACHE_LIMIT, NewsFiles, newest
+from backend.news.files import CACHE, CACHE_LIMIT, NewsFiles, newest
 from backend.news.identity import Index, forget
 from backend.news.model import Article
 from backend.news.ports import FeedParser
@@ -113,6 +113,10 @@ class NewsService:
             raise Invalid("corrupt_file", problems[0])
         if document is None:
             raise NotFound("no_news", "no news has been collected yet")
+        if not isinstance(document.get("fetched_at"), str):
+            raise Invalid(
+                "bad_news_file", f"data/{CACHE} is not in the desk's form; the next run writes it anew"
+            )
         age = age_seconds(parse_iso(document["fetched_at"]), self._clock.wall())
         return {**document, "age_seconds": round(max(age, 0.0))}
 
@@ -190,7 +194,7 @@ class NewsService:
         with ThreadPoolExecutor(min(PARALLEL, len(due)), thread_name_prefix="feed") as pool:
             running = {pool.submit(self._get(feed, states.get(feed.url, {}))): feed for feed in due.values()}
             for done in as_completed(running):
-                feed = running[done]
+                feed = running.pop(done)  # with it goes the body, once it is read
                 try:
                     yield feed, done.result()
                 except DeskError as error:
@@ -239,7 +243,9 @@ class NewsService:
 
 
 def _failed(feed: Feed, error: DeskError, state: Mapping[str, Any], now: datetime) -> _Outcome:
-    memory = {**state, "failures": int(state.get("failures", 0)) + 1, "error": error.message}
+    before = state.get("failures")
+    failures = before + 1 if isinstance(before, int) else 1
+    memory = {**state, "failures": failures, "error": error.message}
     if error.code == "feed_waiting":
         return _Outcome(feed=feed, status="waiting", reason=error.message, state=dict(state))
     wait = error.details.get("retry_after")

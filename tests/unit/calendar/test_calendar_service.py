@@ -269,6 +269,25 @@ def test_an_event_at_another_time_has_moved_and_one_no_longer_named_is_withdrawn
     assert desk.cache()["events"][0]["first_seen_at"] == "2026-01-05T12:00:00Z"
 
 
+def test_an_event_that_is_withdrawn_and_named_again_keeps_its_first_sight(desk: Desk) -> None:
+    desk.service.update()
+    for events in ((CPI,), (CPI, NFP)):
+        desk.clock.turn(hours=2)
+        desk.provider.answer = answer(*events)
+        told = desk.service.update()
+    assert (told["new"], told["returned"]) == (0, 1)
+    assert [record["kind"] for record in desk.revisions()] == ["new", "new", "withdrawn", "returned"]
+    assert {each["first_seen_at"] for each in desk.cache()["events"]} == {"2026-01-05T12:00:00Z"}
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"failures": "x"}', '{"provider": "fake", "memory": 5}'])
+def test_a_broken_memory_of_the_update_stops_nothing(desk: Desk, content: str) -> None:
+    desk.service.update()
+    desk.storage.path("calendar/provider_state.json").write_text(content, encoding="utf-8")
+    desk.clock.turn(hours=2)
+    assert desk.service.update()["status"] == "updated"
+
+
 def test_the_week_before_stays_a_while_and_both_weeks_are_covered(desk: Desk) -> None:
     desk.service.update()
     desk.clock.turn(days=6)
