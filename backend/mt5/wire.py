@@ -113,7 +113,7 @@ def _encode_rare(value: Any) -> Any:
             encoded = {_KIND: "datetime", "epoch": value.timestamp()}
     elif isinstance(value, (float, str)):  # a subclass, such as np.float64, is what it looks like
         encoded = float(value) if isinstance(value, float) else str(value)
-    elif isinstance(value, (np.number, np.bool)):
+    elif isinstance(value, (np.integer, np.floating, np.bool)):
         encoded = {_KIND: "numpy", "dtype": value.dtype.str, "value": value.item()}
     elif isinstance(value, int):  # such as an IntEnum
         encoded = int(value)
