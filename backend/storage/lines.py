@@ -63,6 +63,7 @@ def write_whole_lines(file: IO[bytes], path: Path, data: bytes, *, start: int) -
     except BaseException as error:
         kept = data.rfind(b"\n", 0, written) + 1
         file.truncate(start + kept)
+        file.seek(start + kept)
         if isinstance(error, OSError):
             known = refusal(error, path)
             known.details["kept"] = kept
