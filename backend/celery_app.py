@@ -9,7 +9,7 @@ from typing import Any
 
 from backend.config import settings
 from backend.core.clock import Clock, SystemClock
-from backend.jobs import lifecycle
+from backend.jobs.lifecycle import install
 from backend.jobs.app import desk_app, desk_runtimes
 from backend.jobs.clock_control import ClockControl
 from backend.jobs.spec import RetryPolicy
@@ -38,7 +38,7 @@ app = desk_app()
 runtimes = desk_runtimes()
 runtimes.clock_source = _clock
 runtimes.control_source = _clock_control
-lifecycle.install(app, runtimes)
+lifecycle = install(app, runtimes)
 
 
 def desk_task(

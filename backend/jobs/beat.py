@@ -72,7 +72,7 @@ class DeskScheduler(Scheduler):
             return AFTER_TROUBLE
         return pause
 
-    @property
+    @property  # type: ignore[override]
     def schedule(self) -> dict[str, ScheduleEntry]:
         """The schedules as Celery's entries, for those who ask beat what it plans."""
         if self._runtime is None:

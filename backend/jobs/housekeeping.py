@@ -36,17 +36,19 @@ class Housekeeper:
 
     Args:
         runtime: Whose ledger is kept.
-        forgetful: The broker forgets with its process: at the first pass everything live is
-            published again.
+        forgetful: The broker forgets with its process: everything published before this process
+            began is published again.
     """
 
     def __init__(self, runtime: Runtime, *, forgetful: bool = False) -> None:
         self._runtime = runtime
-        self._forgotten = forgetful
+        self._forgotten_before = written(runtime.clock.wall()) if forgetful else ""
 
     def sweep(self) -> Sweep:
         """One pass; does nothing if another process is at it."""
         done = Sweep()
+        if self._runtime.stopping.is_set():
+            return done  # what this process lets go of is for the next one
         try:
             with self._runtime.storage.lock(LOCK, 0.0):
                 self._sweep(done)
@@ -70,7 +72,6 @@ class Housekeeper:
                     break
             except DeskError as error:
                 log.warning("job %s: %s", entry.id, error.message)
-        self._forgotten = False
 
     def _reason(self, entry: Entry, now: datetime) -> str | None:
         """Why something is to be done about the job now, or None."""
@@ -86,7 +87,7 @@ class Housekeeper:
         reasons = (
             ("expired", entry.run == 0 and entry.expires_at is not None and entry.expires_at < text),
             ("cancelled", entry.cancel_requested),
-            ("desk restarted", self._forgotten),
+            ("desk restarted", (entry.sent_at or entry.queued_at) < self._forgotten_before),
             ("released", entry.run > 0 and not on_its_way),
             ("not sent", entry.sent_at is None and now - since > UNSENT_AFTER),
             ("unseen", entry.sent_at is not None and now - since > UNSEEN_AFTER),

@@ -1,5 +1,6 @@
 """What happens when a worker starts, is ready, and ends, whoever started it."""
 
+import logging
 import threading
 from typing import Any
 
@@ -67,6 +68,14 @@ class Lifecycle:
         """Celery set up its console; the file comes beside it."""
         settings = self._runtimes.settings
         log_to_file(settings.logs_dir, self._runtimes.role, level=settings.log_level)
+        for name in ("celery.worker.strategy", "celery.app.trace"):
+            logging.getLogger(name).addFilter(_without_canaries)
+
+
+def _without_canaries(record: logging.LogRecord) -> bool:
+    """Test messages are not worth a line; a message of Celery's names its task in its data."""
+    data = getattr(record, "data", None)
+    return not (isinstance(data, dict) and data.get("name") == CANARY)
 
 
 def refuse_alone(app: Celery) -> None:

@@ -34,6 +34,8 @@ class Conductor:
         speed: Desk seconds a real second, at most.
     """
 
+    _last: dict[str, datetime]
+
     def __init__(
         self,
         control: ClockControl,
@@ -52,7 +54,7 @@ class Conductor:
         self._waiting: set[str] = set()
         self._waits_since = 0.0
         self._goes_on_at = 0.0
-        self._last: dict[str, datetime] = {}
+        self._last = {}
         self.finished = False
 
     def step(self) -> float:

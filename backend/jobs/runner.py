@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import orjson
-from celery.exceptions import Ignore, SoftTimeLimitExceeded
+from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 
 from backend.core.clock import age_seconds, parse_iso
 from backend.core.errors import DeskError, Invalid, Unavailable
@@ -71,9 +71,12 @@ def deliver(runtime: Runtime, spec: TaskSpec, work: Callable[..., Any], delivery
     Raises:
         Passed: It is not to be run: cancelled, expired, ended, run by another just now, parked, or
             to be tried again later.
+        Reject: This worker ends; the message goes back to the broker.
         Exception: What the work raised, after the row FAILED.
     """
     ledger, leases, job_id = runtime.ledger, runtime.leases, delivery.job_id
+    if runtime.stopping.is_set() and not delivery.eager:
+        raise Reject("the worker ends", requeue=True)
     if not leases.take(job_id, delivery.worker):
         ledger.note(Kind.DUPLICATE, job_id, worker=delivery.worker)
         raise Passed(JobState.STARTED, "it runs already")

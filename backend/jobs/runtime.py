@@ -110,10 +110,13 @@ class Runtimes:
         embedded: Whether worker and beat run inside this process, with the broker in memory.
     """
 
+    clock_source: Callable[[], Clock]
+    control_source: Callable[[], ClockControl | None]
+
     def __init__(self, app: Celery, settings: Callable[[], Settings]) -> None:
         self.app = app
-        self.clock_source: Callable[[], Clock] = SystemClock
-        self.control_source: Callable[[], ClockControl | None] = lambda: None
+        self.clock_source = SystemClock
+        self.control_source = lambda: None
         self.role = "desk"
         self.small = False
         self.embedded = False

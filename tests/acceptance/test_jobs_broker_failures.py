@@ -1,0 +1,167 @@
+"""Redis going away, coming back, forgetting, and handing out twice."""
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backend.core.errors import Unavailable
+from backend.jobs.app import build_app
+from backend.jobs.broker import resolve
+from backend.jobs.views import JobState
+from tests.fakes.jobs_desk import APP, JobsDesk
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(110)]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[JobsDesk]:
+    with JobsDesk(tmp_path, "redis") as made:
+        yield made
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def test_with_the_broker_down_a_job_is_refused_within_two_seconds_and_never_run(desk: JobsDesk) -> None:
+    marks = desk.home / "marks"
+    desk.runtime.jobs.submit("echo", actor="test")  # a connection that will have gone stale
+    address = desk.kill_redis()
+    for _ in range(3):
+        began = time.monotonic()
+        with pytest.raises(Unavailable) as refusal:
+            desk.submit("note", path=str(marks))
+        assert time.monotonic() - began < 2.0
+        job = desk.runtime.jobs.get(refusal.value.details["job"])
+        assert (job.state, job.status) == (JobState.REFUSED, "failure")
+        assert job.error is not None
+        assert job.error.code == "broker_unavailable"
+    assert "***" in refusal.value.message
+    desk.start_redis(again=address)
+    desk.start_worker()
+    desk.until(lambda: desk.runtime.publisher.depths(["maintenance"])["maintenance"] is not None)
+    after = desk.submit("note", path=str(marks), text="after")
+    desk.wait(after)
+    assert lines(marks) == ["after"]
+
+
+def test_a_broker_that_hangs_is_given_up_within_two_seconds(desk: JobsDesk) -> None:
+    desk.runtime.jobs.submit("echo", actor="test")
+    assert desk.redis is not None
+    desk.redis.process.send_signal(signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        with pytest.raises(Unavailable) as refusal:
+            desk.submit("note", path=str(desk.home / "marks"))
+        assert time.monotonic() - began < 2.0
+    finally:
+        desk.redis.process.send_signal(signal.SIGCONT)
+    # The server may have the message all the same: a worker must leave it alone.
+    desk.start_worker()
+    after = desk.runtime.jobs.submit("echo", actor="test") if _settled(desk) else ""
+    desk.wait(after)
+    assert desk.runtime.jobs.get(refusal.value.details["job"]).state is JobState.REFUSED
+    assert lines(desk.home / "marks") == []
+
+
+def _settled(desk: JobsDesk) -> bool:
+    desk.until(lambda: desk.runtime.publisher.depths(["maintenance"])["maintenance"] is not None)
+    return True
+
+
+def test_worker_and_jobs_outlive_a_broker_that_dies_and_returns(desk: JobsDesk) -> None:
+    marks = desk.home / "marks"
+    worker = desk.start_worker("--concurrency", "1")
+    ids = [desk.submit("dull", path=str(marks), milliseconds=1000)]
+    ids += [desk.submit("note", path=str(marks), text=str(number)) for number in range(5)]
+    address = desk.kill_redis()
+    time.sleep(0.5)
+    desk.start_redis(again=address)
+    for job_id in ids:
+        assert desk.wait(job_id, 60).state is JobState.SUCCEEDED
+    assert worker.poll() is None
+    assert sorted(line for line in lines(marks) if line.isdigit()) == ["0", "1", "2", "3", "4"]
+
+
+def test_what_the_broker_forgot_is_published_again(desk: JobsDesk) -> None:
+    marks = desk.home / "marks"
+    job_id = desk.submit("note", path=str(marks))
+    client = desk.runtime.publisher
+    assert client.depths(["data_collection"]) == {"data_collection": 1}
+    from backend.jobs.broker import connect
+
+    redis = connect(resolve(desk.settings).url)
+    redis.flushall()
+    redis.close()
+    desk.start_worker()
+    job = desk.wait(job_id, 60)
+    assert job.state is JobState.SUCCEEDED
+    assert any(step.details.get("reason") == "unseen" for step in job.timeline)
+
+
+@pytest.mark.parametrize("pool", ["threads", "solo"])
+def test_a_task_longer_than_the_visibility_timeout_runs_once(desk: JobsDesk, pool: str) -> None:
+    marks = desk.home / "marks"
+    desk.environment["PROBE_VISIBILITY"] = "3"
+    desk.start_worker(name="w1", pool=pool)
+    desk.start_worker(name="w2", pool=pool)
+    job = desk.wait(desk.submit("dull", path=str(marks), milliseconds=9000), 40)
+    assert (job.state, job.attempts) == (JobState.SUCCEEDED, 1)
+    assert [line.split()[0] for line in lines(marks)] == ["begin", "end"]
+    assert "duplicate" not in {step.kind for step in job.timeline}, "its message was not even handed out again"
+
+
+def test_the_loop_of_windows_hands_out_again_what_a_killed_consumer_held(desk: JobsDesk) -> None:
+    app = build_app(resolve(desk.settings))
+    app.conf.broker_transport_options["visibility_timeout"] = 3
+    marks = desk.home / "marks"
+    app.send_task(f"{APP}.note", kwargs={"path": str(marks)}, queue="data_collection", ignore_result=True)
+    connection = app.connection_for_read()
+    queue = app.amqp.queues["data_collection"](connection.channel())
+    message = queue.get(no_ack=False)
+    assert message is not None, "handed out, and nobody will ever acknowledge it"
+    desk.environment |= {"PROBE_VISIBILITY": "3", "PROBE_WINDOWS": "1"}
+    desk.start_worker()
+    desk.until(lambda: lines(marks) == ["x"], 20)
+    connection.transport.channels.clear()
+    connection._closed = True
+
+
+def test_two_beats_make_one_job_of_a_tick(desk: JobsDesk) -> None:
+    marks = desk.home / "marks"
+    schedule_every_second(desk, marks)
+    desk.start_worker()
+    desk.start_beat("beat1")
+    desk.start_beat("beat2")
+    desk.until(lambda: len(lines(marks)) >= 6, 40)
+    jobs = desk.runtime.jobs.list(schedule="tick", limit=500).items
+    planned = [job.planned_at for job in jobs if job.state is not JobState.MISSED]
+    assert len(planned) == len(set(planned)), "no tick has two jobs"
+    assert len(lines(marks)) <= len(planned)
+
+
+def test_beat_waits_for_a_broker_that_is_away_and_catches_up_once(desk: JobsDesk) -> None:
+    marks = desk.home / "marks"
+    schedule_every_second(desk, marks)
+    desk.start_worker()
+    beat = desk.start_beat()
+    desk.until(lambda: len(lines(marks)) >= 2, 40)
+    address = desk.kill_redis()
+    time.sleep(3)
+    desk.start_redis(again=address)
+    before = len(lines(marks))
+    desk.until(lambda: len(lines(marks)) >= before + 2, 60)
+    assert beat.poll() is None
+
+
+def schedule_every_second(desk: JobsDesk, marks: Path) -> None:
+    from backend.jobs.schedules import DEFAULTS
+
+    entries: dict[str, object] = {schedule.name: {"enabled": False} for schedule in DEFAULTS}
+    entries["tick"] = {"task": f"{APP}.note", "every": 1, "kwargs": {"path": str(marks)}}
+    (desk.home / "config").mkdir(exist_ok=True)
+    (desk.home / "config/schedules.json").write_text(json.dumps(entries))
