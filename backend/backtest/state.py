@@ -1,0 +1,119 @@
+"""Everything that a running backtest knows: its inputs, what was computed from them, and the account."""
+
+from collections import Counter
+from dataclasses import dataclass
+from decimal import Decimal
+
+from backend.backtest.fills import Exit
+from backend.backtest.model import Job, Reading, Trade
+from backend.backtest.policy import Policy
+from backend.backtest.position import Money, Position
+from backend.backtest.prices import last_of_week, prices, trades_weekends
+from backend.core.bars import check_prices
+from backend.core.errors import Invalid
+from backend.core.timeframes import DAY_SECONDS, Timeframe, close_of
+from backend.evaluation.conditions import ConditionArrays, compile_strategy
+from backend.evaluation.levels import Levels
+from backend.strategies.model import OrderType
+from backend.trading.sides import Side
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """An order decided at a close, to be sent at the next open."""
+
+    levels: Levels
+    atr: float
+    time: int
+    kind: OrderType
+    expiry: int | None
+    half: bool
+
+    @property
+    def side(self) -> Side:
+        """Side of the trade."""
+        return self.levels.side
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resting:
+    """A limit or stop order at the broker; `level`, `stop` and `target` are mirrored ticks."""
+
+    request: Request
+    level: int
+    stop: int
+    target: int
+    lots: Decimal
+    placed: int
+
+
+class State:
+    """One run. Attributes that change are the account, the position, the orders and the counts."""
+
+    def __init__(self, job: Job, policy: Policy, reading: Reading) -> None:
+        if not 1 <= job.first < len(job.bars):
+            raise Invalid(
+                "too_few_bars",
+                f"{job.strategy.id} on {job.bars.symbol}: {len(job.bars)} bars, trading from {job.first}; "
+                "there must be a bar before the first traded one",
+                available=len(job.bars),
+                needed=job.first + 1,
+            )
+        check_prices(job.bars)
+        self.job, self.policy, self.reading = job, policy, reading
+        self.rules = job.strategy.strategy
+        self.compiled = compile_strategy(job.strategy)
+        self.facts: ConditionArrays = self.compiled.evaluate(
+            job.bars, job.higher, sessions=job.profile.entry_sessions(job.strategy)
+        )
+        self.prices = prices(job.bars, job.instrument, job.costs)
+        self.money = Money(instrument=job.instrument, conversion=job.conversion)
+        self.weekends = trades_weekends(job.bars)
+        self.week_end = last_of_week(job.bars)
+        self.day_bars = job.bars.timeframe.seconds >= Timeframe.D1.seconds
+        self.closes = job.bars.time + (
+            close_of(job.bars.timeframe, job.bars.server_time) - job.bars.server_time
+        )
+        self.slip = job.instrument.ticks_up(float(job.costs.slippage_points * job.instrument.point))
+        self.balance = job.account.balance
+        self.trades: list[Trade] = []
+        self.refusals: Counter[str] = Counter()
+        self.position: Position | None = None
+        self.resting: Resting | None = None
+        self.requested: Request | None = None
+        self.quiet_until = 0
+        self.entries_on: Counter[int] = Counter()
+        self.signals = self.in_position = 0
+        self.max_margin = 0.0
+        self.lowest = self.balance
+        self.touched = False
+
+    def day(self, index: int) -> int:
+        """Server day number of a bar."""
+        return int(self.job.bars.server_time[index]) // DAY_SECONDS
+
+    def opened(self, index: int) -> int:
+        """UTC epoch of a bar's open."""
+        return int(self.job.bars.time[index])
+
+    def sink(self, position: Position, price: int) -> None:
+        """Note the equity that an open position had at its worst price of this bar."""
+        equity = self.balance - position.commission + position.floating(self.money, price)
+        self.lowest = min(self.lowest, equity)
+
+    def close(self, position: Position, leave: Exit, index: int, time: int) -> None:
+        """End the position and book its trade."""
+        trade = position.closed(
+            self.job,
+            self.money,
+            leave,
+            number=len(self.trades) + 1,
+            spread=int(self.prices.spread[index]),
+            time=time,
+            index=index,
+        )
+        self.trades.append(trade)
+        self.balance += trade.net
+        self.lowest = min(self.lowest, self.balance)
+        self.position = None
+        self.quiet_until = index + self.rules.cooldown_bars
