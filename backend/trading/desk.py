@@ -66,6 +66,7 @@ class Circumstances:
 
     Attributes:
         in_session: The strategy's sessions allow an entry.
+        sessions: Their names; none means any time.
         market_open: Whether the symbol trades now; None if unknown.
         closed_since: Since when it does not, ISO; empty when open or unknown.
         embargo: Why news forbid an entry; empty when they do not.
@@ -79,6 +80,7 @@ class Circumstances:
     """
 
     in_session: bool = True
+    sessions: tuple[str, ...] = ()
     market_open: bool | None = True
     closed_since: str = ""
     embargo: str = ""
@@ -92,4 +94,4 @@ class Circumstances:
 
     def as_dict(self) -> dict[str, Any]:
         """The circumstances as JSON values."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {name: getattr(self, name) for name in self.__slots__} | {"sessions": list(self.sessions)}

@@ -1,0 +1,133 @@
+"""Limits of the desk, ``config/risk.json``: typed, checked, every field with a sensible default."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from backend.core.errors import Invalid
+from backend.risk.sizing import check_fraction
+from backend.trading.desk import Mode
+from backend.trading.scoring import Thresholds, Weights
+
+FILE = "config/risk.json"
+
+Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+Multiple = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=100_000, strict=True)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+def _fraction(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"a fraction such as 0.01 is wanted, and this is {value!r}")  # noqa: TRY004 - pydantic
+    try:
+        return float(check_fraction(Decimal(repr(float(value)))))
+    except Invalid as error:
+        raise ValueError(error.message) from error
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class DailyLoss(_Part):
+    """Loss since the day's reset, on floating equity."""
+
+    limit: Share = 0.05
+    """Share that may be lost in a day."""
+    of: Literal["reference", "initial"] = "reference"
+    """What the share is of: the day's reference, or what the account began with."""
+    reset_from: Literal["balance", "equity", "higher"] = "balance"
+    """What the day's reference is at the reset."""
+    reset_tz: str | None = None
+    """Zone whose midnight resets the day; null is the broker's."""
+    target: Share | None = None
+    """Share of profit after which no new entry is made that day."""
+
+
+class Drawdown(_Part):
+    """Loss since the account's high or beginning."""
+
+    limit: Share = 0.10
+    """Share that may be lost."""
+    kind: Literal["static", "trailing", "trailing_end_of_day"] = "trailing"
+    """From the initial balance, from the floating peak, or from the highest end of a day."""
+    lock_at_initial: bool = False
+    """The floor of a trailing drawdown stops rising at the initial balance."""
+
+
+class RiskLimits(_Part):
+    """Everything that ``config/risk.json`` may say. Shares are fractions: 0.05 is 5 %."""
+
+    mode: Mode = Mode.SUPERVISED
+    ai_enabled: bool = True
+    risk_fraction: Annotated[float, BeforeValidator(_fraction)] = 0.01
+    """Largest risk of one trade; a strategy or profile may ask for less."""
+    weights: Weights = Weights()
+    thresholds: Thresholds = Thresholds()
+    margin_limit: Share = 0.5
+    """Margin after the trade ÷ equity."""
+    exposure_cap: Multiple = 20.0
+    """|Net exposure of a currency| ÷ equity."""
+    exposure_exempt: tuple[str, ...] | None = None
+    """Currencies and units that the cap leaves out; null is the account currency."""
+    open_risk_limit: Share = 0.06
+    """Loss of all open trades at their stops, the new one included ÷ equity."""
+    daily_loss: DailyLoss = DailyLoss()
+    drawdown: Drawdown = Drawdown()
+    max_positions: Count = 10
+    max_positions_per_symbol: Count = 2
+    max_trades_per_day: Count = 30
+    max_orders_per_minute: Count = 10
+    max_spread_points: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """No entry while the spread is wider; a symbol's profile may say less."""
+    embargo_when_calendar_unknown: Literal["warn", "block"] = "warn"
+    """What an unknown calendar does; in autonomous mode it always blocks."""
+    max_idea_age_seconds: Amount = 900.0
+    max_drift_atr: Amount = 0.25
+    no_entries_before_weekend_minutes: Amount = 60.0
+    commission_per_lot: Amount | None = None
+    """Account currency per lot and side where a profile says none; null is unknown."""
+    expected_slippage_points: Amount = 1.0
+    """Of one market or stop fill, where a profile says nothing."""
+
+
+def parse_limits(data: Any, *, file: str = FILE) -> RiskLimits:
+    """The limits that these JSON values state.
+
+    Raises:
+        Invalid: Code ``bad_risk_limits``, naming file, key and what is allowed.
+    """
+    if not isinstance(data, Mapping):
+        raise Invalid("bad_risk_limits", f"{file}: the file holds no JSON object", file=file, key="")
+    try:
+        limits = RiskLimits.model_validate(dict(data))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        reason = str(first["msg"]).removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            reason = f"unknown key; known are {', '.join(_known(first['loc']))}"
+        else:
+            reason = f"{reason} (it is {first['input']!r})"
+        raise Invalid("bad_risk_limits", f"{file}: {key}: {reason}", file=file, key=key) from error
+    best = limits.weights.highest
+    for name, threshold in limits.thresholds.named().items():
+        if threshold > best:
+            raise Invalid(
+                "bad_risk_limits",
+                f"{file}: thresholds.{name}: {threshold:g} can never be reached, "
+                f"the weights give at most {best:g}",
+                file=file,
+                key=f"thresholds.{name}",
+            )
+    return limits
+
+
+def _known(location: tuple[Any, ...]) -> list[str]:
+    model: Any = RiskLimits
+    for part in location[:-1]:
+        model = model.model_fields[part].annotation
+    return [*model.model_fields]

@@ -1,0 +1,179 @@
+"""From what the desk knows to the numbers that the gate's core takes. Pure."""
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from backend.core.instruments import Instrument
+from backend.risk.gate import Limit, State
+from backend.risk.limits import RiskLimits
+from backend.trading.account import AccountState
+from backend.trading.desk import Circumstances, DeskState, Mode, Purpose
+from backend.trading.exposure import exposure_of, netted, units
+from backend.trading.sides import Side
+from backend.trading.verdict import Proposal
+
+_MODES = {Mode.OBSERVE: 0.0, Mode.SUPERVISED: 1.0, Mode.AUTONOMOUS: 2.0}
+_LONG_ONLY, _SHORT_ONLY, _FULL = 1, 2, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """The largest net exposure that a trade adds to: unit and amount in account currency."""
+
+    unit: str
+    amount: float
+
+
+def exposed(proposal: Proposal, account: AccountState, limits: RiskLimits) -> Exposed:
+    """Net exposure after the trade in the unit where it grows most.
+
+    A unit in which the trade makes exposure smaller is not counted against it, nor one that is exempt:
+    the account currency unless configured otherwise.
+    """
+    exempt = {account.currency} if limits.exposure_exempt is None else set(limits.exposure_exempt)
+    mid = proposal.entry
+    added = exposure_of(proposal.instrument, proposal.side, proposal.size.lots, mid, proposal.conversion)
+    after = netted(account.exposure, added)
+    found = Exposed(units(proposal.instrument)[0], 0.0)
+    for unit in added:
+        before = abs(account.exposure.get(unit, Decimal(0)))
+        if unit not in exempt and abs(after[unit]) > max(before, Decimal(repr(found.amount))):
+            found = Exposed(unit, float(abs(after[unit])))
+    return found
+
+
+def open_risk(account: AccountState) -> float:
+    """Loss of all open trades at their stops; NaN if one of ours has none."""
+    return math.nan if account.open_risk is None else float(account.open_risk)
+
+
+def day_base(account: AccountState, limits: RiskLimits) -> float:
+    """What shares of the day are of."""
+    reference = account.balance if account.day_reference is None else account.day_reference
+    initial = account.balance if account.initial_balance is None else account.initial_balance
+    return float(initial if limits.daily_loss.of == "initial" else reference)
+
+
+def drawdown(account: AccountState, limits: RiskLimits) -> tuple[float, float]:
+    """Loss from the high or the beginning, and what its share is of."""
+    initial = account.balance if account.initial_balance is None else account.initial_balance
+    peak = max(initial, account.equity) if account.peak is None else account.peak
+    if limits.drawdown.kind == "static":
+        return float(initial - account.equity), float(initial)
+    floor_rise = peak * (1 - Decimal(repr(limits.drawdown.limit)))
+    if limits.drawdown.lock_at_initial and floor_rise > initial:
+        # The floor stays at the initial balance: as if the peak had stopped rising there.
+        peak = initial / (1 - Decimal(repr(limits.drawdown.limit)))
+    return float(peak - account.equity), float(peak)
+
+
+def state_of(
+    proposal: Proposal,
+    account: AccountState,
+    desk: DeskState,
+    around: Circumstances,
+    limits: RiskLimits,
+    *,
+    purpose: Purpose,
+    reduces: bool,
+) -> list[float]:
+    """The state, indexed by `State`."""
+    ours = [trade for trade in account.trades if trade.strategy is not None]
+    same = [
+        trade
+        for trade in ours
+        if trade.strategy == proposal.strategy
+        and trade.symbol == proposal.instrument.symbol
+        and trade.side is proposal.side
+    ]
+    wanted = Fraction(Decimal(repr(float(proposal.min_rr))))
+    reference = account.balance if account.day_reference is None else account.day_reference
+    lost, lost_of = drawdown(account, limits)
+    lots, step = proposal.size.lots, proposal.instrument.volume_step
+    values: dict[State, float] = {
+        State.REDUCES: float(reduces),
+        State.AI_ENABLED: float(desk.ai_enabled and limits.ai_enabled),
+        State.HALTED: float(bool(desk.halted)),
+        State.MODE: _MODES[desk.mode],
+        State.SENDS_ITSELF: float(
+            purpose in {Purpose.DESK, Purpose.BACKTEST} and desk.mode is Mode.AUTONOMOUS
+        ),
+        State.CONFLICT: float(around.conflict),
+        State.CONFIDENCE: math.nan if proposal.confidence is None else proposal.confidence,
+        State.COMMISSION_KNOWN: float(proposal.commission_known),
+        State.STOP_TICKS: float(proposal.stop_ticks),
+        State.TARGET_TICKS: float(proposal.target_ticks),
+        State.RR_NUMERATOR: float(wanted.numerator),
+        State.RR_DENOMINATOR: float(wanted.denominator),
+        State.STEPS: float(lots / step),
+        State.STEP_FRACTION: float(abs(lots / step - round(lots / step))),
+        State.SYMBOL_ALLOWS: float(allows(proposal.instrument, proposal.side)),
+        State.POSITIONS: float(len(account.trades)),
+        State.POSITIONS_SYMBOL: float(
+            sum(trade.symbol == proposal.instrument.symbol for trade in account.trades)
+        ),
+        State.DUPLICATES: float(len(same) if proposal.strategy is not None else 0),
+        State.EXPOSURE_AFTER: exposed(proposal, account, limits).amount,
+        State.EQUITY: float(account.equity),
+        State.OPEN_RISK: open_risk(account),
+        State.NEW_RISK: float(proposal.size.risk_taken),
+        State.MARGIN: float(account.margin),
+        State.NEW_MARGIN: float(proposal.size.margin),
+        State.DAY_LOSS: float(account.day_loss),
+        State.DAY_PROFIT: float(max(account.equity - reference, Decimal(0))),
+        State.DAY_BASE: day_base(account, limits),
+        State.DRAWDOWN: lost,
+        State.DRAWDOWN_BASE: lost_of,
+        State.BARS_SINCE_CLOSE: math.inf if desk.bars_since_close is None else float(desk.bars_since_close),
+        State.ENTRIES_STRATEGY: float(desk.entries_today_strategy),
+        State.ENTRIES_DAY: float(desk.entries_today),
+        State.IN_SESSION: float(around.in_session),
+        State.MARKET_OPEN: math.nan if around.market_open is None else float(around.market_open),
+        State.EMBARGO: float(bool(around.embargo)),
+        State.CALENDAR_KNOWN: float(around.calendar_known),
+        State.SPREAD_POINTS: math.nan if around.spread_points is None else around.spread_points,
+        State.AGE_SECONDS: around.age_seconds,
+        State.DRIFT_ATR: around.drift_atr,
+        State.ORDERS_MINUTE: float(desk.orders_last_minute),
+        State.SECONDS_TO_WEEKEND: around.seconds_to_weekend,
+    }
+    return [values[index] for index in State]
+
+
+def limits_of(proposal: Proposal, limits: RiskLimits) -> list[float]:
+    """The limits, indexed by `Limit`."""
+    instrument = proposal.instrument
+    caps = [cap for cap in (limits.max_spread_points, proposal.max_spread_points) if cap is not None]
+    own_trades = proposal.max_trades_per_day
+    target = limits.daily_loss.target
+    values: dict[Limit, float] = {
+        Limit.MIN_CONFIDENCE: limits.thresholds.pending_only,
+        Limit.MIN_CONFIDENCE_AUTONOMOUS: limits.thresholds.autonomous,
+        Limit.MIN_STEPS: float(instrument.volume_min / instrument.volume_step),
+        Limit.MAX_STEPS: float(instrument.volume_max / instrument.volume_step),
+        Limit.MAX_POSITIONS: float(limits.max_positions),
+        Limit.MAX_POSITIONS_SYMBOL: float(limits.max_positions_per_symbol),
+        Limit.EXPOSURE_CAP: limits.exposure_cap,
+        Limit.OPEN_RISK: limits.open_risk_limit,
+        Limit.MARGIN: limits.margin_limit,
+        Limit.DAILY_LOSS: limits.daily_loss.limit,
+        Limit.DAILY_TARGET: math.inf if target is None else target,
+        Limit.DRAWDOWN: limits.drawdown.limit,
+        Limit.COOLDOWN_BARS: float(proposal.cooldown_bars),
+        Limit.MAX_ENTRIES_STRATEGY: math.inf if own_trades is None else float(own_trades),
+        Limit.MAX_ENTRIES_DAY: float(limits.max_trades_per_day),
+        Limit.CALENDAR_BLOCKS: float(limits.embargo_when_calendar_unknown == "block"),
+        Limit.MAX_SPREAD: min(caps, default=math.inf),
+        Limit.MAX_AGE: limits.max_idea_age_seconds,
+        Limit.MAX_DRIFT: limits.max_drift_atr,
+        Limit.MAX_ORDERS_MINUTE: float(limits.max_orders_per_minute),
+        Limit.WEEKEND_SECONDS: limits.no_entries_before_weekend_minutes * 60,
+    }
+    return [values[index] for index in Limit]
+
+
+def allows(instrument: Instrument, side: Side) -> bool:
+    """Whether the symbol's trade mode takes a new trade of this side."""
+    return instrument.trade_mode in {_FULL, _LONG_ONLY if side is Side.BUY else _SHORT_ONLY}
