@@ -15,6 +15,7 @@ from backend.config import Settings, child_environment
 from backend.core.clock import SystemClock, iso
 from backend.core.errors import Unavailable
 from backend.jobs.broker import BrokerAddress, BrokerKind
+from backend.jobs.commands import WORKERS, beat_command, worker_command
 from backend.storage.files import FileStorage
 from backend.supervisor import broker_child, guards
 from backend.supervisor.broker_child import choose_broker
@@ -24,9 +25,6 @@ START_PATIENCE = 60.0
 POLITE_SECONDS = 6.0
 FIRM_SECONDS = 8.5
 WATCH_EVERY = 0.5
-
-ORDERS_QUEUES = "orders,monitoring"
-MAIN_QUEUES = "ai_evaluation,data_collection,maintenance,research"
 
 
 def run_desk(settings: Settings, console: Console) -> int:
@@ -78,14 +76,21 @@ class Desk:
 
     def _start_all(self) -> None:
         self._broker = self._start_broker()
-        self._start("connector", ["-m", "backend.connector"])
+        self._start("connector", [sys.executable, "-m", "backend.connector"])
         self._wait_for_file(guards.CONNECTOR_FILE, "connector")
-        celery = ["-m", "celery", "-A", "backend.celery_app"]
         if self._broker.kind is not BrokerKind.MEMORY:
-            self._start_worker("orders", ORDERS_QUEUES, concurrency=2)
-            self._start_worker("main", MAIN_QUEUES, concurrency=4)
-            self._start("beat", [*celery, "beat", "--loglevel=info"])
-        api = ["-m", "uvicorn", "backend.app:app", "--no-access-log", "--timeout-graceful-shutdown", "3"]
+            for plan in WORKERS:
+                self._start(f"worker-{plan.name}", worker_command(plan))
+            self._start("beat", beat_command())
+        api = [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "backend.app:app",
+            "--no-access-log",
+            "--timeout-graceful-shutdown",
+            "3",
+        ]
         self._start("api", [*api, "--host", self._settings.host, "--port", str(self._settings.port)])
         self._remember()
 
@@ -95,22 +100,8 @@ class Desk:
             self._children.append(child)
         return address
 
-    def _start_worker(self, name: str, queues: str, *, concurrency: int) -> None:
-        worker = ["-m", "celery", "-A", "backend.celery_app", "worker", "--loglevel=info", "--pool=threads"]
-        worker += [
-            "-n",
-            f"{name}@%h",
-            "-Q",
-            queues,
-            "-c",
-            str(concurrency),
-            "--without-gossip",
-            "--without-mingle",
-        ]
-        self._start(f"worker-{name}", worker)
-
-    def _start(self, name: str, arguments: list[str]) -> None:
-        child = Child(name, [sys.executable, *arguments], environment=self._environment, log=self._log(name))
+    def _start(self, name: str, command: list[str]) -> None:
+        child = Child(name, command, environment=self._environment, log=self._log(name))
         child.start()
         self._children.append(child)
 
@@ -132,7 +123,7 @@ class Desk:
             return self._api
         if name == "connector":
             return str(self._run_files.read_json_or(guards.CONNECTOR_FILE, {}).get("url", ""))
-        return {"worker-orders": ORDERS_QUEUES, "worker-main": MAIN_QUEUES}.get(name, "")
+        return {f"worker-{plan.name}": ",".join(plan.queues) for plan in WORKERS}.get(name, "")
 
     @property
     def _api(self) -> str:

@@ -20,7 +20,8 @@ DESK_FILE = "desk.json"
 CONNECTOR_FILE = "connector.json"
 BROKER_FILE = "broker.json"
 REPLAY_FILE = "replay.json"
-RUN_FILES = (CONNECTOR_FILE, BROKER_FILE, DESK_FILE, REPLAY_FILE)
+READY_FILE = "ready.json"
+RUN_FILES = (CONNECTOR_FILE, BROKER_FILE, DESK_FILE, REPLAY_FILE, READY_FILE)
 
 
 def prepare_folders(settings: Settings) -> None:

@@ -1,0 +1,302 @@
+"""The composition root: the one place that chooses adapters and puts the desk's parts together.
+
+Parts are built on first use, so that a process carries only what it needs.
+"""
+
+import random
+from collections.abc import Callable
+from datetime import datetime
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+from backend.config import Settings, TerminalKind, settings
+from backend.core.clock import Clock, SystemClock, parse_iso
+from backend.core.errors import NotFound, Unavailable
+from backend.mt5.server_time import ServerClock
+from backend.storage.files import FileStorage
+
+if TYPE_CHECKING:
+    from backend.adapters.connector_client import ConnectorAddress, ConnectorClock, ConnectorLink
+    from backend.adapters.fetch import HttpFetcher
+    from backend.backtest.service import BacktestService
+    from backend.economic_calendar.service import CalendarService
+    from backend.ideas.service import IdeaService
+    from backend.jobs.service import Jobs
+    from backend.journal.journal import Journal
+    from backend.maintenance.health import HealthCheck
+    from backend.maintenance.retention import Maintenance
+    from backend.market.service import MarketService
+    from backend.market.store import MarketStore
+    from backend.market.symbol_file import SymbolFile
+    from backend.mt5.api import Mt5Api
+    from backend.mt5.client import MT5Client
+    from backend.news.service import NewsService
+    from backend.strategies.files import StrategyFiles
+
+CONNECTOR_FILE = "connector.json"
+BEAT_FILE = "task_runs/beat.json"
+
+
+class Services:
+    """The parts of one process, each built once. Attributes are read only.
+
+    Args:
+        settings: Of this process.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of this process."""
+        return self._settings
+
+    # Time and files
+
+    @cached_property
+    def clock(self) -> Clock:
+        """Desk time: wall time, or in a replay that of the connector."""
+        return SystemClock() if self._settings.replay is None else self._connector_clock
+
+    @property
+    def clock_control(self) -> "ConnectorClock | None":
+        """What moves the clock of a replay; None on a live desk."""
+        return None if self._settings.replay is None else self._connector_clock
+
+    @cached_property
+    def server_clock(self) -> ServerClock:
+        """The broker's clock."""
+        return ServerClock.parse(self._settings.server_clock)
+
+    @cached_property
+    def storage(self) -> FileStorage:
+        """Files below ``data/``."""
+        return FileStorage(self._settings.data_dir)
+
+    @cached_property
+    def home(self) -> FileStorage:
+        """Files below the desk's folder, logs included."""
+        return FileStorage(self._settings.home)
+
+    # The terminal, through the connector
+
+    @cached_property
+    def terminal(self) -> "MT5Client":
+        """The terminal in UTC, canonical symbols and exact numbers."""
+        from backend.adapters.connector_client import ConnectorApi
+        from backend.mt5.client import MT5Client
+
+        return MT5Client(ConnectorApi(self._connector_link), self.symbols, self.server_clock)
+
+    @cached_property
+    def _connector_link(self) -> "ConnectorLink":
+        from backend.adapters.connector_client import ConnectorLink
+
+        return ConnectorLink(self._find_connector)
+
+    @cached_property
+    def _connector_clock(self) -> "ConnectorClock":
+        from backend.adapters.connector_client import ConnectorClock
+
+        return ConnectorClock(self._connector_link)
+
+    def _find_connector(self) -> "ConnectorAddress":
+        from backend.adapters.connector_client import ConnectorAddress
+
+        current = self._settings
+        if current.connector_url is not None:
+            token = current.connector_token.get_secret_value() if current.connector_token else ""
+            return ConnectorAddress(current.connector_url, token)
+        try:
+            record = FileStorage(current.run_dir).read_json(CONNECTOR_FILE)
+        except NotFound as error:
+            raise Unavailable(
+                "no_connector",
+                "No MT5 connector runs in this folder. `python3 run.py` starts one with the desk, "
+                "`python -m backend.connector` starts one alone, MT5UI_CONNECTOR_URL names one elsewhere.",
+            ) from error
+        return ConnectorAddress.from_record(record)
+
+    # Configuration that users edit
+
+    @cached_property
+    def symbols(self) -> "SymbolFile":
+        """The symbol map."""
+        from backend.market.symbol_file import SymbolFile
+
+        return SymbolFile(self._settings.config_dir / "symbol_map.csv")
+
+    @cached_property
+    def strategies(self) -> "StrategyFiles":
+        """Strategies and profiles."""
+        from backend.strategies.files import StrategyFiles
+
+        return StrategyFiles(self._settings.config_dir / "ai")
+
+    # What the market says
+
+    @cached_property
+    def market_store(self) -> "MarketStore":
+        """Closed bars."""
+        from backend.market.store import MarketStore
+
+        return MarketStore(self.storage, self.server_clock, clock=self.clock)
+
+    @cached_property
+    def market(self) -> "MarketService":
+        """Quotes, bars and specifications."""
+        from backend.market.service import MarketService
+
+        return MarketService(self.terminal, self.market_store, self.storage, self.symbols, self.clock)
+
+    @cached_property
+    def _fetcher(self) -> "HttpFetcher":
+        from backend.adapters.fetch import HttpFetcher
+
+        return HttpFetcher(self.clock, allow_private=self._settings.allow_private_addresses)
+
+    @cached_property
+    def calendar(self) -> "CalendarService":
+        """The economic calendar."""
+        from backend.adapters.calendars import calendar_source
+        from backend.economic_calendar.service import CalendarService
+
+        source = calendar_source(self._settings.config_dir / "api_integrations.json", self._fetcher)
+        return CalendarService(source, self.storage, self.clock, jitter=random.SystemRandom().random)
+
+    @cached_property
+    def news(self) -> "NewsService":
+        """The news."""
+        from backend.adapters.feeds import FeedparserReader
+        from backend.news.service import NewsService
+
+        return NewsService(
+            self._settings.config_dir, self.storage, self._fetcher, FeedparserReader(), self.clock
+        )
+
+    # Decisions
+
+    @cached_property
+    def journal(self) -> "Journal":
+        """The record of decisions."""
+        from backend.journal.journal import Journal
+
+        return Journal(self.storage, self.clock)
+
+    @cached_property
+    def ideas(self) -> "IdeaService":
+        """From closed bars to decisions and trade ideas."""
+        from backend.ideas.service import IdeaService
+
+        return IdeaService(
+            storage=self.storage,
+            clock=self.clock,
+            config_dir=self._settings.config_dir,
+            strategies=self.strategies,
+            symbols=self.symbols,
+            market=self.market,
+            terminal=self.terminal,
+            calendar=self.calendar,
+            journal=self.journal,
+        )
+
+    @cached_property
+    def backtests(self) -> "BacktestService":
+        """Backtests over the stored history."""
+        from backend.backtest.service import BacktestService
+
+        return BacktestService(
+            storage=self.storage,
+            clock=self.clock,
+            config_dir=self._settings.config_dir,
+            strategies=self.strategies,
+            symbols=self.symbols,
+            market=self.market,
+            terminal=self.terminal,
+        )
+
+    # Work and upkeep
+
+    @cached_property
+    def jobs(self) -> "Jobs":
+        """The job service."""
+        from backend.jobs.app import desk_jobs
+
+        return desk_jobs()
+
+    @cached_property
+    def maintenance(self) -> "Maintenance":
+        """Retention and tidy CSV files."""
+        from backend.maintenance.retention import Maintenance
+
+        return Maintenance(self.home, self.clock, current_logs=("*.log",))
+
+    @cached_property
+    def health(self) -> "HealthCheck":
+        """Is the desk well?"""
+        from backend.jobs import broker
+        from backend.maintenance.health import HealthCheck
+
+        return HealthCheck(
+            terminal=lambda: self.terminal.terminal(),
+            broker=lambda: broker.check(broker.resolve(self._settings)),
+            workers=lambda: {worker.name: worker.updated_at for worker in self.jobs.workers()},
+            beat=self._beat_seen,
+            storage=self.home,
+            clock=self.clock,
+        )
+
+    def _beat_seen(self) -> datetime | None:
+        report = self.storage.read_json_or(BEAT_FILE, None)
+        return None if report is None else parse_iso(report["updated_at"])
+
+
+def build_services(current: Settings) -> Services:
+    """The parts for these settings."""
+    return Services(current)
+
+
+@lru_cache(maxsize=1)
+def services() -> Services:
+    """The parts of this process."""
+    return build_services(settings())
+
+
+def build_terminal(current: Settings, *, now: Callable[[], datetime]) -> "Mt5Api":
+    """The terminal that the settings name; only the connector asks for it.
+
+    Args:
+        current: The settings.
+        now: Desk time, for terminals that have no clock of their own.
+    """
+    if current.terminal is TerminalKind.SIMULATED:
+        from backend.simulator.build import build_simulated_terminal
+
+        return build_simulated_terminal(
+            seed=current.seed,
+            replay=current.replay,
+            server_clock=ServerClock.parse(current.server_clock),
+            now=now,
+        )
+    password = current.terminal_password.get_secret_value() if current.terminal_password else ""
+    if current.terminal is TerminalKind.NATIVE:
+        from backend.adapters.native_terminal import NativeTerminal
+
+        return NativeTerminal(
+            path=str(current.terminal_path) if current.terminal_path else None,
+            login=current.terminal_login,
+            password=password,
+            server=current.terminal_server or "",
+        )
+    from backend.adapters.bridge_terminal import BridgeTerminal
+
+    return BridgeTerminal(
+        current.bridge_host,
+        current.bridge_port,
+        allow_remote=current.bridge_allow_remote,
+        login=current.terminal_login,
+        password=password,
+        server=current.terminal_server or "",
+        path=str(current.terminal_path) if current.terminal_path else None,
+    )
