@@ -61,8 +61,9 @@ class BridgeTerminal(ForwardingApi):
             raise Invalid(
                 "remote_bridge",
                 f"the bridge at {host}:{port} is not on this computer, and RPyC has neither password nor "
-                f"encryption: whoever reaches it rules that machine. Tunnel it (ssh -L {port}:127.0.0.1:{port} {host}) "
-                "and use 127.0.0.1, or set MT5UI_BRIDGE_ALLOW_REMOTE=true on a network you trust",
+                f"encryption: whoever reaches it rules that machine. Tunnel it: "
+                f"ssh -L {port}:127.0.0.1:{port} {host}, and use 127.0.0.1; "
+                "or set MT5UI_BRIDGE_ALLOW_REMOTE=true on a network you trust",
                 host=host,
             )
         self._host, self._port = host, port

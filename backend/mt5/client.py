@@ -78,6 +78,11 @@ class MT5Client:
         """The terminal itself."""
         return self._asker.api
 
+    @property
+    def server_clock(self) -> ServerClock:
+        """Rule of the broker's clock."""
+        return self._server_clock
+
     # Symbols and prices
 
     def instrument(self, symbol: str) -> Instrument:

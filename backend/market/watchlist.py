@@ -1,0 +1,60 @@
+"""Quotes of the watchlist, a file a symbol and day: bounded JSON, and every tick seen in .jsonl beside it."""
+
+from datetime import datetime
+from typing import Any
+
+from backend.core.clock import age_seconds, day, iso
+from backend.core.instruments import Instrument
+from backend.core.quotes import Quote
+from backend.storage.files import FileStorage
+
+FOLDER = "cache/market_data"
+MAX_ROWS = 2000
+CLOSED_AFTER_SECONDS = 900.0
+"""Without a tick for so long, the market counts as closed."""
+
+
+def row_of(quote: Quote, instrument: Instrument, now: datetime) -> dict[str, Any]:
+    """One row: prices as the broker's digits, spread in points, times ISO-8601."""
+    age = age_seconds(quote.time, now)
+    return {
+        "collected_at": iso(now),
+        "tick_time": iso(quote.time),
+        "bid": float(quote.bid),
+        "ask": float(quote.ask),
+        "spread": int((quote.spread / instrument.point).to_integral_value()),
+        "volume": quote.volume,
+        "tick_age_seconds": round(age, 3),
+        "market": "open" if age <= CLOSED_AFTER_SECONDS else "closed",
+    }
+
+
+def keep_row(storage: FileStorage, symbol: str, row: dict[str, Any], now: datetime) -> bool:
+    """Add the row to the day's files; says whether it is a new tick.
+
+    A tick that is already the last one is not repeated: only the head of the day's file then tells
+    how old it has become.
+    """
+    stem = f"{FOLDER}/{FileStorage.safe_name(symbol)}_{day(now)}"
+    added = False
+
+    def change(present: Any) -> Any:
+        nonlocal added
+        rows = list(present.get("rows", ()))
+        added = not rows or any(rows[-1].get(key) != row[key] for key in ("tick_time", "bid", "ask"))
+        if added:
+            rows.append(row)
+        return {
+            "symbol": symbol,
+            "day": day(now),
+            "updated_at": row["collected_at"],
+            "market": row["market"],
+            "tick_time": row["tick_time"],
+            "tick_age_seconds": row["tick_age_seconds"],
+            "rows": rows[-MAX_ROWS:],
+        }
+
+    storage.update_json(f"{stem}.json", change, {})
+    if added:
+        storage.append_jsonl(f"{stem}.jsonl", [{"symbol": symbol} | row])
+    return added
