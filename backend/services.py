@@ -239,7 +239,7 @@ class Services:
         from backend.maintenance.health import HealthCheck
 
         return HealthCheck(
-            terminal=lambda: self.terminal.terminal(),
+            terminal=self.terminal.terminal,
             broker=lambda: broker.check(broker.resolve(self._settings)),
             workers=lambda: {worker.name: worker.updated_at for worker in self.jobs.workers()},
             beat=self._beat_seen,
