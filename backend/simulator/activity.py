@@ -17,7 +17,11 @@ WEEK_ACTIVITY = 14_400.0
 
 _NEWS_SHARE = 0.12  # of a week's activity, for each currency of the symbol
 _WEEKEND_SHARE = 0.012
-_SPELLS = ((23_000.0, 0.40), (3_700.0, 0.25), (260.0, 0.25))  # period in activity, depth; depths sum below 1
+_SPELLS = (
+    (23_000.0, 0.85),
+    (5_300.0, 0.8),
+    (260.0, 0.6),
+)  # period in activity, depth below 1: days, a day, hours
 _NEWS_MINUTES = 25
 _NEWS_WIDENING = 10
 _WIDE_FROM, _WIDE_UNTIL = 23 * 60 + 55, 15
@@ -121,9 +125,9 @@ class Activity:
         total: Floats = weeks * self._before[-1] + self._before[inside]
         for news in self._news:
             total += _NEWS_SHARE * WEEK_ACTIVITY * news.spent(weeks, inside)
-        plain = total.copy()
+        # Each spell stretches and squeezes what came before it; its slope stays above −1, so time goes on.
         for key, (period, depth) in zip(self._spell_keys, _SPELLS, strict=True):
-            total += depth * period * value_noise(key, plain, period)
+            total += depth * period * value_noise(key, total, period, contrast=True)
         return total
 
     def unrest(self, minutes: Ints) -> tuple[npt.NDArray[np.bool_], Floats]:

@@ -60,12 +60,21 @@ def normal(key: int, places: npt.ArrayLike) -> Floats:
     return numbers
 
 
-def value_noise(key: int, at: Floats, period: float) -> Floats:
-    """Uniform values on a lattice of `period`, joined by straight lines; in [0, 1), shape is kept."""
+def value_noise(key: int, at: Floats, period: float, *, contrast: bool = False) -> Floats:
+    """Values on a lattice of `period`, joined by straight lines; in [0, 1], shape is kept.
+
+    The values are uniform or, with `contrast`, drawn towards both ends.
+    """
     scaled = at / period
     cell = np.floor(scaled)
-    left, right = _at_cells(uniform, key, cell.astype(np.int64), ends=True)
+    make = _contrasting if contrast else uniform
+    left, right = _at_cells(make, key, cell.astype(np.int64), ends=True)
     return left + (right - left) * (scaled - cell)
+
+
+def _contrasting(key: int, places: npt.ArrayLike) -> Floats:
+    even = uniform(key, places)
+    return even * even * (3 - 2 * even)
 
 
 def brownian(key: int, at: Floats) -> Floats:
