@@ -15,7 +15,7 @@ from backend.core.timeframes import Timeframe, close_of
 from backend.market.gaps import Gap
 from backend.market.specifications import DatedInstrument, Specifications
 from backend.market.store import MarketStore
-from backend.market.symbols import SymbolMap
+from backend.market.symbols import Symbols
 from backend.market.topping import TopUp
 from backend.market.watchlist import keep_row, row_of
 from backend.mt5.client import MT5Client
@@ -58,7 +58,7 @@ class MarketService:
         client: MT5Client,
         store: MarketStore,
         storage: FileStorage,
-        symbols: SymbolMap,
+        symbols: Symbols,
         clock: Clock,
     ) -> None:
         self._client = client
@@ -75,7 +75,7 @@ class MarketService:
         return self._store
 
     @property
-    def symbols(self) -> SymbolMap:
+    def symbols(self) -> Symbols:
         """The symbol map."""
         return self._symbols
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from backend.core.errors import Invalid, NotFound
 
@@ -97,6 +97,30 @@ class SymbolMap:
     def canonical(self, broker_symbol: str) -> str | None:
         """The desk's name of a broker's symbol; None if the map has none."""
         return next((row.canonical for row in self.rows if row.broker_symbol == broker_symbol), None)
+
+
+class Symbols(Protocol):
+    """A symbol map, read once or as its file is now."""
+
+    @property
+    def rows(self) -> tuple[SymbolRow, ...]:
+        """One row a canonical symbol."""
+
+    @property
+    def problems(self) -> tuple[dict[str, Any], ...]:
+        """Rows that are left out, with file, line, key and reason."""
+
+    def enabled(self) -> tuple[str, ...]:
+        """Canonical symbols that the desk collects and evaluates."""
+
+    def row(self, canonical: str) -> SymbolRow:
+        """The row of a canonical symbol; `NotFound` if there is none."""
+
+    def broker_symbol(self, canonical: str) -> str:
+        """What the broker calls the symbol; `NotFound` if there is no such row."""
+
+    def canonical(self, broker_symbol: str) -> str | None:
+        """The desk's name of a broker's symbol; None if there is none."""
 
 
 class _Reader:
