@@ -107,12 +107,14 @@ class Refusal:
         reason: A sentence for a person, with numbers.
         measured: What was measured; None if it is unknown.
         bound: What is allowed; None where no number says it.
+        blocks: Whether it blocks, or only chooses between the actions.
     """
 
     check: str
     reason: str
-    measured: float | None
-    bound: float | None
+    measured: float | None = None
+    bound: float | None = None
+    blocks: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """The refusal as JSON values."""
@@ -121,6 +123,7 @@ class Refusal:
             "reason": self.reason,
             "measured": self.measured,
             "bound": self.bound,
+            "blocks": self.blocks,
         }
 
 

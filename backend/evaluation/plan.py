@@ -1,0 +1,154 @@
+"""Entry, stop, target and volume of one side: what a decision proposes. Pure."""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from backend.core.instruments import Instrument
+from backend.evaluation.decision import OrderPlan
+from backend.evaluation.levels import PENDING_BETTER_ATR, Levels, better_by, levels
+from backend.strategies.model import OrderType, Profile, Strategy
+from backend.trading.account import AccountState
+from backend.trading.conversion import Conversion
+from backend.trading.sides import Side
+from backend.trading.verdict import Proposal, RiskRules, Size
+
+PENDING_EXPIRY_BARS = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Market:
+    """The bar's prices as a plan needs them.
+
+    Attributes:
+        close: Bid close.
+        spread: Spread in ticks.
+        atr: ATR in price.
+        target: Price that the strategy's target expression gives; None without one.
+    """
+
+    close: float
+    spread: int
+    atr: float
+    target: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """A proposed trade.
+
+    Attributes:
+        levels: Where it would stand.
+        order: How it would be entered.
+        size: Its volume.
+        proposal: The same for the gate, without a score.
+    """
+
+    levels: Levels
+    order: OrderPlan
+    size: Size
+    proposal: Proposal
+
+
+def place(strategy: Strategy, instrument: Instrument, side: Side, market: Market) -> Levels | None:
+    """Levels at the reference price; None where the target's expression gives no price beyond the entry."""
+    return levels(
+        instrument,
+        side,
+        close=market.close,
+        spread=market.spread,
+        atr=market.atr,
+        multiplier=strategy.indicators.atr.multiplier,
+        reward=strategy.strategy.reward,
+        target=market.target,
+    )
+
+
+def plan(
+    strategy: Strategy,
+    profile: Profile,
+    placed: Levels,
+    atr: float,
+    account: AccountState,
+    rules: RiskRules,
+    conversion: Conversion,
+    *,
+    half: bool,
+) -> Plan:
+    """The trade at the strategy's own order, or with half the risk at a better limit.
+
+    With half the risk the entry is a limit order 0.25 ATR better (farther where the strategy's own limit
+    is) for three bars. Stop and target keep their distances.
+
+    Args:
+        strategy: The strategy.
+        profile: The symbol's profile.
+        placed: Levels at the reference price.
+        atr: ATR in price.
+        account: The account.
+        rules: Sizing and limits.
+        conversion: Of the symbol's profit currency.
+        half: Whether half the risk is taken.
+    """
+    instrument, side = placed.instrument, placed.side
+    order, offset = _order(strategy, instrument, side, atr, half=half)
+    moved = replace(placed, offset=offset)
+    size = rules.size(
+        instrument=instrument,
+        side=side,
+        entry=moved.entry_price,
+        stop=moved.stop_price,
+        account=account,
+        conversion=conversion,
+        risk_fraction=profile.risk_fraction(strategy),
+        commission_per_lot=profile.commission_per_lot,
+        slippage_points=profile.slippage_points,
+        market_entry=order.type != OrderType.LIMIT,
+        half=half,
+    )
+    return Plan(
+        levels=moved,
+        order=order,
+        size=size,
+        proposal=Proposal(
+            instrument=instrument,
+            side=side,
+            strategy=strategy.id,
+            entry=moved.entry_price,
+            stop=moved.stop_price,
+            stop_ticks=moved.stop,
+            target_ticks=moved.target,
+            min_rr=strategy.strategy.min_rr,
+            atr=atr,
+            size=size,
+            conversion=conversion,
+            confidence=None,
+            cooldown_bars=strategy.strategy.cooldown_bars,
+            max_trades_per_day=strategy.strategy.max_trades_per_day,
+            max_spread_points=profile.max_spread_points,
+            commission_known=rules.commission_known(profile.commission_per_lot),
+        ),
+    )
+
+
+def fits(placed: Levels) -> bool:
+    """Whether stop and target of either side are prices above zero."""
+    return min(placed.stop_price, placed.target_price) > Decimal(0)
+
+
+def _order(
+    strategy: Strategy, instrument: Instrument, side: Side, atr: float, *, half: bool
+) -> tuple[OrderPlan, int]:
+    own = strategy.strategy.order
+    offset_atr = 0.0 if own.offset_atr is None else own.offset_atr
+    if half:
+        better = max(PENDING_BETTER_ATR, offset_atr if own.type is OrderType.LIMIT else 0.0)
+        return (
+            OrderPlan(type=OrderType.LIMIT.value, expiry_bars=PENDING_EXPIRY_BARS),
+            better_by(instrument, side, atr, better),
+        )
+    order = OrderPlan(type=own.type.value, expiry_bars=own.expiry_bars)
+    if own.type is OrderType.LIMIT:
+        return order, better_by(instrument, side, atr, offset_atr)
+    if own.type is OrderType.STOP:
+        return order, -better_by(instrument, side, atr, offset_atr)
+    return order, 0
