@@ -21,7 +21,7 @@ from backend.simulator.columns import Columns
 from backend.simulator.ports import Market
 
 MAX_BARS = 100_000
-MAX_TICKS = 2_000_000
+MAX_TICKS = 500_000  # 60 bytes each; about three weeks of one symbol
 _FOUR_DAYS = 4 * 86_400
 _TICK_STEP_MS = 6 * 3_600_000
 _CHANGES = {

@@ -27,6 +27,7 @@ _HOUR = 3_600
 _WEEK_SECONDS = WEEK_MINUTES * 60
 _MINUTES_PER_ROUND = 40_320  # worked on at once: stays in the processor's cache
 _WEEKS_PER_ROUND = 4
+_SPAN_SECONDS = 28 * 86_400
 _MEAN_TICKS = 16.0
 _MOST_TICKS = 60
 
@@ -93,7 +94,9 @@ class SyntheticMarket:
             parts = [self._whole_hours(maker, start, turn)] if start < turn else []
             parts.append(aggregate(self._minutes(maker, max(start, turn), end, at_ms), Timeframe.H1))
             return aggregate(joined(parts), timeframe)
-        return aggregate(self._minutes(maker, start, end, at_ms), timeframe)
+        # A span is whole days, so no bar is cut; minutes of one span are dropped before the next is made.
+        spans = [(begin, min(begin + _SPAN_SECONDS, end)) for begin in range(start, end, _SPAN_SECONDS)]
+        return joined([aggregate(self._minutes(maker, *span, at_ms), timeframe) for span in spans])
 
     def _minutes(self, maker: "_Maker", start: int, end: int, at_ms: int) -> Columns:
         """M1 bars that open in [start, end), the one at the present cut there."""

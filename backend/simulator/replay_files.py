@@ -141,9 +141,8 @@ def _recognise(path: Path) -> DataFile | None:
             return None if day is None else DataFile(path, kind, path.parent.name.upper(), day)
     elif path.suffix.lower() == ".csv":
         named = _CSV_NAME.fullmatch(path.stem)
-        with path.open("rb") as file:
-            head = file.readline(200).strip().lower().lstrip(b"\xef\xbb\xbf")
-        if named and head == _CSV_HEAD:
+        head_line = _read(path, 200).partition(b"\n")[0].strip().lower().removeprefix(b"\xef\xbb\xbf")
+        if named and head_line == _CSV_HEAD:
             kind = Kind.HOURS if named["length"].upper() == "H1" else Kind.MINUTES
             return DataFile(path, kind, named["symbol"].upper(), server_time=True)
     return None
@@ -202,7 +201,7 @@ def decimals_of(file: DataFile) -> int:
 
 
 def _read_csv(path: Path) -> RawBars:
-    text = path.read_bytes()
+    text = _read(path)
     body = text[text.index(b"\n") + 1 :] if b"\n" in text else b""
     plain = body.translate(bytes.maketrans(b"- :", b",,,"))
     rows = _rows(path, body, plain, _CSV_COLUMNS + 5, first_line=2)
@@ -218,9 +217,17 @@ def _read_csv(path: Path) -> RawBars:
     return bars
 
 
+def _read(path: Path, most: int = -1) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(most)
+    except OSError as error:
+        raise Invalid("unreadable_file", f"{path} cannot be read: {error}", file=str(path)) from error
+
+
 def _unzip(path: Path) -> bytes:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(io.BytesIO(_read(path))) as archive:
             names = archive.namelist()
             if len(names) != 1:
                 raise Invalid(
