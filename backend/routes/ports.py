@@ -7,6 +7,7 @@ from backend.core.clock import Clock
 from backend.economic_calendar.service import CalendarService
 from backend.jobs.service import Jobs
 from backend.journal.journal import Journal
+from backend.market.symbol_file import SymbolFile
 from backend.market.symbols import SymbolMap
 from backend.mt5.client import MT5Client
 from backend.news.service import NewsService
@@ -24,7 +25,7 @@ class Desk(Protocol):
     @property
     def storage(self) -> FileStorage: ...  # noqa: D102
     @property
-    def symbols(self) -> SymbolMap: ...  # noqa: D102
+    def symbols(self) -> SymbolFile | SymbolMap: ...  # noqa: D102
     @property
     def strategies(self) -> StrategyFiles: ...  # noqa: D102
     @property
