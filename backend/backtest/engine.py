@@ -25,7 +25,7 @@ from backend.backtest.model import Job, Reading, Reason, Result
 from backend.backtest.orders import decide, open_position, send
 from backend.backtest.policy import EverySignal, Policy
 from backend.backtest.position import Position
-from backend.backtest.state import State
+from backend.backtest.state import Resting, State
 from backend.core.timeframes import DAY_SECONDS
 
 _PROGRESS_EVERY = 1000

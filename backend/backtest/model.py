@@ -116,6 +116,7 @@ class Job:
         conversion: Profit currency to account currency.
         source: Where the bars come from, for the report.
         facts: Data quality of the bars as known to the store, for the report.
+        settings: Limits and thresholds that the run takes from the desk, for the report and its hash.
     """
 
     strategy: Strategy
@@ -129,6 +130,7 @@ class Job:
     conversion: Conversion = field(default_factory=Conversion)
     source: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
