@@ -39,6 +39,7 @@ class Entry:
     queued_at: str = ""
     sent_at: str | None = None
     published: int = 0
+    begun: int = 0
     started_at: str | None = None
     ended_at: str | None = None
     expires_at: str | None = None
@@ -71,6 +72,10 @@ class Entry:
         elif kind in {Kind.SENT, Kind.REPUBLISHED}:
             self.sent_at = max(self.sent_at or "", row["at"])
             self.published += 1
+        elif kind is Kind.STARTED:
+            self.lateness = row.get("lateness", self.lateness)
+            if row["run"] > self.begun:
+                self.begun, self.started_at, self.worker = row["run"], row["at"], row.get("worker")
         elif kind is Kind.CANCEL_REQUESTED:
             self.cancel_requested = True
         elif kind is Kind.REQUEUED:
@@ -81,9 +86,6 @@ class Entry:
             self.state = STATE[kind]
             self.due_at = row.get("due_at")
             self.moved_at = row["at"]
-            if kind is Kind.STARTED:
-                self.started_at, self.worker = row["at"], row.get("worker")
-                self.lateness = row.get("lateness") if self.lateness is None else self.lateness
             self.ended_at = row["at"] if RANK[kind] == RANK[Kind.FAILED] else None
 
     def _origin(self, row: Row) -> None:

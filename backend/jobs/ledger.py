@@ -4,6 +4,7 @@ A row is on the disk before what it announces is done. Rows stand in ``data/task
 append-only segment a writer, so no process ever waits for another.
 """
 
+import logging
 import os
 import queue
 import threading
@@ -16,13 +17,16 @@ from backend.core.clock import Clock, day, parse_iso
 from backend.core.errors import DeskError, Invalid, NotFound
 from backend.jobs.index import Entry, Index, unpacked
 from backend.jobs.rows import Kind, Row, written
-from backend.storage.appendlog import SegmentTail, SegmentWriter
+from backend.storage.appendlog import SegmentWriter
 from backend.storage.files import FileStorage
+from backend.storage.tail import SegmentTail
 
 FOLDER = "task_runs/ledger"
 DAYS = 7
 LIMIT = 10_000
 _POLL_LIMIT = 5_000
+
+log = logging.getLogger(__name__)
 _BOOT = os.urandom(3).hex()
 
 
@@ -47,7 +51,7 @@ class Ledger:
         self._writer = SegmentWriter(storage, FOLDER, name=writer)
         self._tail = SegmentTail(storage, FOLDER, since=since)
         self._guard = threading.RLock()
-        self._later: queue.SimpleQueue[Row | None] = queue.SimpleQueue()
+        self._later: queue.SimpleQueue[Row | threading.Event | None] = queue.SimpleQueue()
         self._flusher: threading.Thread | None = None
         self._loaded = False
 
@@ -70,6 +74,13 @@ class Ledger:
                 if self._flusher is None:
                     self._flusher = threading.Thread(target=self._flush, name="ledger", daemon=True)
                     self._flusher.start()
+
+    def flush(self, timeout: float = 5.0) -> None:
+        """Wait until everything noted so far is on the disk, at most `timeout` seconds."""
+        if self._flusher is not None:
+            written_down = threading.Event()
+            self._later.put(written_down)
+            written_down.wait(timeout)
 
     def refresh(self) -> Index:
         """Read what was written since, by any process; gives the index."""
@@ -163,7 +174,13 @@ class Ledger:
             row = self._later.get()
             if row is None:
                 return
-            self._writer.append(row)
+            if isinstance(row, threading.Event):
+                row.set()
+                continue
+            try:
+                self._writer.append(row)
+            except DeskError as error:
+                log.warning("the ledger lost a remark on job %s: %s", row["job"], error.message)
 
     def _cursor(self, count: int, at: str) -> str:
         return f"{_BOOT}.{count}.{at}"

@@ -13,7 +13,8 @@ from backend.core.errors import Unavailable
 from backend.jobs.broker import hide_password
 
 ANSWER_TIMEOUT = 0.7  # seconds for one answer of the broker; two tries stay within two seconds
-IDLE_PRODUCERS = 8
+SENDERS = 2  # more at once only fight over the interpreter
+QUEUE_WAIT = 1.6  # seconds to wait for a sender; with the broker hanging they fail before that
 REST = 1.0  # seconds for which a broker that just failed is not asked again
 
 
@@ -36,7 +37,8 @@ class CeleryPublisher:
 
     def __init__(self, app: Celery) -> None:
         self._app = app
-        self._idle: queue.LifoQueue[Any] = queue.LifoQueue(IDLE_PRODUCERS)
+        self._idle: queue.LifoQueue[Any] = queue.LifoQueue(SENDERS)
+        self._senders = threading.BoundedSemaphore(SENDERS)
         self._rests_until = float("-inf")
         self._guard = threading.Lock()
 
@@ -45,6 +47,16 @@ class CeleryPublisher:
         if time.monotonic() < self._rests_until:
             raise self._unavailable("it failed a moment ago")
         message = self._app.amqp.as_task_v2(job_id, task, args=(), kwargs=dict(kwargs))
+        if not self._senders.acquire(timeout=QUEUE_WAIT):
+            raise self._unavailable("too much is being sent")
+        try:
+            if time.monotonic() < self._rests_until:
+                raise self._unavailable("it failed a moment ago")
+            self._deliver(task, message, queue_name)
+        finally:
+            self._senders.release()
+
+    def _deliver(self, task: str, message: Any, queue_name: str) -> None:
         producer, fresh = self._take()
         try:
             self._send(producer, task, message, queue_name)
@@ -108,6 +120,7 @@ class CeleryPublisher:
         timeouts = {"socket_timeout": ANSWER_TIMEOUT, "socket_connect_timeout": ANSWER_TIMEOUT}
         connection = self._app.connection_for_write(transport_options=timeouts)
         try:
+            connection.ensure_connection(max_retries=0)  # by itself it would wait 2 s and try again
             return self._app.amqp.Producer(connection.channel(), auto_declare=False)
         except Exception as error:
             connection.release()

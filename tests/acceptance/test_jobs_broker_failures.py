@@ -112,7 +112,9 @@ def test_a_task_longer_than_the_visibility_timeout_runs_once(desk: JobsDesk, poo
     job = desk.wait(desk.submit("dull", path=str(marks), milliseconds=9000), 40)
     assert (job.state, job.attempts) == (JobState.SUCCEEDED, 1)
     assert [line.split()[0] for line in lines(marks)] == ["begin", "end"]
-    assert "duplicate" not in {step.kind for step in job.timeline}, "its message was not even handed out again"
+    assert "duplicate" not in {step.kind for step in job.timeline}, (
+        "its message was not even handed out again"
+    )
 
 
 def test_the_loop_of_windows_hands_out_again_what_a_killed_consumer_held(desk: JobsDesk) -> None:
