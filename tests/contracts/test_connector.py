@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -136,7 +136,12 @@ class TestThroughConnector(Mt5ApiContract):
     def test_errors_are_each_thread_s_own(self, api: Any) -> None:
         api.symbol_info("NOPE")
         seen: list[Any] = []
-        thread = threading.Thread(target=lambda: (api.symbol_info("EURUSD"), seen.append(api.last_error())))
+
+        def ask() -> None:
+            api.symbol_info("EURUSD")
+            seen.append(api.last_error())
+
+        thread = threading.Thread(target=ask)
         thread.start()
         thread.join()
         assert seen == [(1, "Success")]
@@ -226,6 +231,14 @@ class TestWhoIsAnswered:
         assert set(answer.json()["error"]) == {"code", "message", "details", "correlation_id"}
 
 
+def waits_in(function: str, release: threading.Event) -> Callable[[str], None]:
+    def during(name: str) -> None:
+        if name == function:
+            release.wait(20)
+
+    return during
+
+
 class TestFailures:
     def test_nobody_there(self) -> None:
         link = ConnectorLink(lambda: ConnectorAddress("http://127.0.0.1:9", TOKEN))
@@ -246,7 +259,7 @@ class TestFailures:
 
     def test_a_stuck_call_fails_in_time_and_the_next_one_is_answered(self, fake: FakeTerminal) -> None:
         release = threading.Event()
-        fake.during = lambda name: release.wait(20) and None if name == "symbols_total" else None
+        fake.during = waits_in("symbols_total", release)
         app = create_connector(fake, token=TOKEN, deadline_scale=0.03)  # 0.3 s a call
         with link_to(app) as link:
             api = ConnectorApi(link)
@@ -262,7 +275,7 @@ class TestFailures:
 
     def test_a_call_that_waited_too_long_is_never_made(self, fake: FakeTerminal) -> None:
         release = threading.Event()
-        fake.during = lambda name: release.wait(20) and None if name == "copy_rates_from_pos" else None
+        fake.during = waits_in("copy_rates_from_pos", release)
         app = create_connector(fake, token=TOKEN, deadline_scale=0.1)  # 3 s for bars, 1 s for others
         with link_to(app) as link:
             api = ConnectorApi(link)
@@ -279,7 +292,7 @@ class TestFailures:
 
     def test_a_process_s_own_terminal_that_hangs_ends_the_process(self, fake: FakeTerminal) -> None:
         release, ended = threading.Event(), list[str]()
-        fake.during = lambda name: release.wait(20) and None if name == "symbols_total" else None
+        fake.during = waits_in("symbols_total", release)
         app = create_connector(fake, token=TOKEN, deadline_scale=0.03, on_stuck=ended.append)
         with link_to(app) as link:
             api = ConnectorApi(link)

@@ -13,7 +13,7 @@ import uvicorn
 @contextmanager
 def served(app: Any) -> Iterator[str]:
     """The application's address while it is served."""
-    with socket.socket() as listener:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(app, log_level="error", ws="none", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
