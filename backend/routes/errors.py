@@ -62,7 +62,8 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
         500: "Unexpected; the log holds the correlation id",
         503: "Something outside does not answer; trying again later may help",
     }
-    given = sorted({403, 500, *statuses})
+    named = {422} if 404 in statuses else set()  # noqa: PLR2004 - what is looked up is checked first
+    given = sorted({403, 500, *named, *statuses})
     return {status: {"model": ErrorBody, "description": meaning[status]} for status in given}
 
 

@@ -1,7 +1,9 @@
 """A desk whose services live in memory, for tests of what speaks to it."""
 
 import json
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -373,6 +375,17 @@ class FakeTerminal:
 
     def __init__(self) -> None:
         self.down = False
+        self._go_on = threading.Event()
+        self._go_on.set()
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Answers nobody inside the block."""
+        self._go_on.clear()
+        try:
+            yield
+        finally:
+            self._go_on.set()
 
     def terminal(self) -> str:
         self._answer()
@@ -393,6 +406,7 @@ class FakeTerminal:
         return FakeOffset()
 
     def _answer(self) -> None:
+        self._go_on.wait(10)
         if self.down:
             raise Unavailable("terminal_unreachable", "The terminal does not answer", terminal_code=-10005)
 

@@ -1,0 +1,167 @@
+"""Ideas, decisions, prices, strategies, calendar and news as the files have them."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from backend.economic_calendar.model import CalendarView, Event, Impact
+from backend.journal.record import Kind
+from tests.fakes.http import TestClient
+from tests.fakes.services import NOW, FakeDesk
+
+
+def idea(number: int, **changes: Any) -> dict[str, Any]:
+    row = {"id": f"idea-{number}", "symbol": "EURUSD", "status": "pending_approval", "strategy_id": "S1"}
+    return row | changes
+
+
+def test_ideas_are_listed_filtered_and_paged(client: TestClient, desk: FakeDesk) -> None:
+    desk.ideas.rows = [idea(5), idea(4, symbol="XAUUSD"), idea(3), idea(2, status="expired"), idea(1)]
+    first = client.get("/api/trade-ideas", params={"symbol": "EURUSD", "limit": 2}).json()
+    assert [one["id"] for one in first["items"]] == ["idea-5", "idea-3"]
+    rest = client.get("/api/trade-ideas", params={"symbol": "EURUSD", "cursor": first["next_cursor"]}).json()
+    assert [one["id"] for one in rest["items"]] == ["idea-2", "idea-1"]
+    assert rest["next_cursor"] is None
+    expired = client.get("/api/trade-ideas", params={"status": "expired"}).json()
+    assert [one["id"] for one in expired["items"]] == ["idea-2"]
+    assert client.get("/api/trade-ideas", params={"cursor": "gone"}).status_code == 422
+
+
+def test_one_idea(client: TestClient, desk: FakeDesk) -> None:
+    desk.ideas.rows = [idea(1)]
+    assert client.get("/api/trade-ideas/idea-1").json() == idea(1)
+    assert client.get("/api/trade-ideas/idea-2").status_code == 404
+
+
+def record(desk: FakeDesk, number: int, **payload: Any) -> None:
+    payload = {"symbol": "EURUSD", "strategy_id": "S1", "action": "observe"} | payload
+    desk.journal.append(Kind.DECISION, payload, actor="schedule", key=f"d{number}")
+
+
+def test_decisions_are_listed_filtered_and_paged(client: TestClient, desk: FakeDesk) -> None:
+    for number in range(1, 6):
+        record(desk, number, action="blocked" if number % 2 else "observe")
+    desk.journal.append(Kind.HALT, {}, actor="local")
+    first = client.get("/api/decisions", params={"action": "blocked", "limit": 2}).json()
+    assert [one["id"] for one in first["items"]] == ["d5", "d3"]
+    rest = client.get(
+        "/api/decisions", params={"action": "blocked", "limit": 2, "cursor": first["next_cursor"]}
+    ).json()
+    assert [one["id"] for one in rest["items"]] == ["d1"]
+    assert rest["next_cursor"] is None
+    assert client.get("/api/decisions", params={"symbol": "XAUUSD"}).json()["items"] == []
+    assert client.get("/api/decisions", params={"since": "2026-01-05T09:00:31Z"}).json()["items"] == []
+    assert len(client.get("/api/decisions", params={"until": "2026-01-05T09:00:31Z"}).json()["items"]) == 5
+
+
+@pytest.mark.parametrize("cursor", ["x", "-1", "1.5", "٣"])
+def test_a_bad_cursor_is_refused(client: TestClient, cursor: str) -> None:
+    assert client.get("/api/decisions", params={"cursor": cursor}).status_code == 422
+
+
+def test_one_decision_with_its_place_in_the_journal(client: TestClient, desk: FakeDesk) -> None:
+    record(desk, 1, score=61.5)
+    one = client.get("/api/decisions/d1").json()
+    assert one["decision"]["score"] == 61.5
+    assert one["actor"] == "schedule"
+    assert len(one["hash"]) == 64
+    assert client.get("/api/decisions/d2").status_code == 404
+
+
+def test_a_quote_is_exact_and_has_its_age(client: TestClient, desk: FakeDesk) -> None:
+    quote = client.get("/api/market/EURUSD/quote").json()
+    assert (quote["bid"], quote["ask"], quote["spread"]) == ("1.10000", "1.10008", "0.00008")
+    assert quote["age_seconds"] == 2.0
+    desk.terminal.down = True
+    away = client.get("/api/market/EURUSD/quote")
+    assert away.status_code == 503
+    assert away.json()["error"]["details"] == {"terminal_code": -10005}
+    assert client.get("/api/market/NOSUCH/quote").status_code == 404
+
+
+def test_bars_stay_readable_while_the_terminal_is_away(client: TestClient, desk: FakeDesk) -> None:
+    desk.terminal.down = True
+    bars = client.get("/api/market/EURUSD/bars", params={"timeframe": "H1", "count": 2}).json()
+    assert bars["count"] == 2
+    assert bars["close"] == [1.2, 1.3]
+    assert bars["time"][1] - bars["time"][0] == 3600
+    assert bars["age_seconds"] == 30  # the last bar ended at 09:00:00, desk time is 09:00:30
+    assert bars["reason"] is None
+
+
+def test_no_bars_is_null_with_a_reason(client: TestClient) -> None:
+    bars = client.get("/api/market/XAUUSD/bars", params={"timeframe": "D1"}).json()
+    assert (bars["count"], bars["close"], bars["time"], bars["age_seconds"]) == (0, None, None, None)
+    assert "XAUUSD D1" in bars["reason"]
+
+
+@pytest.mark.parametrize("query", [{"timeframe": "H5"}, {"count": 0}, {"count": 5001}, {"until": "x"}])
+def test_bad_bar_requests(client: TestClient, query: dict[str, Any]) -> None:
+    assert client.get("/api/market/EURUSD/bars", params=query).status_code == 422
+
+
+def test_strategies_and_their_problems(client: TestClient, desk: FakeDesk) -> None:
+    (desk.settings.config_dir / "ai/strategies/BROKEN.json").write_text('{"id": 1}', encoding="utf-8")
+    listed = client.get("/api/strategies").json()
+    assert [one["id"] for one in listed["strategies"]] == ["EURUSD_H1"]
+    problems = client.get("/api/strategies/problems").json()["problems"]
+    assert problems == listed["problems"]
+    assert all(one["file"].endswith("BROKEN.json") and one["reason"] for one in problems)
+    assert client.get("/api/strategies/EURUSD_H1").json()["timeframe"] == "H1"
+    assert client.get("/api/strategies/BROKEN").status_code == 422
+    assert client.get("/api/strategies/NONE").status_code == 404
+
+
+def test_the_language_of_strategies(client: TestClient) -> None:
+    facts = client.get("/api/strategies/facts").json()["facts"]
+    assert len(facts) == 38
+    assert all(fact["meaning"] and fact["formula"] for fact in facts)
+    schema = client.get("/api/strategies/schema").json()
+    assert schema["$schema"].startswith("https://json-schema.org/")
+
+
+def test_an_unknown_calendar_is_null_with_a_reason(client: TestClient) -> None:
+    calendar = client.get("/api/calendar").json()
+    assert calendar["known"] is False
+    assert calendar["events"] is None
+    assert calendar["age_seconds"] is None
+    assert calendar["reason"]
+
+
+def test_a_stale_calendar_is_served_with_its_age(client: TestClient, desk: FakeDesk) -> None:
+    def event(currency: str) -> Event:
+        return Event(key=currency, title="CPI", currency=currency, at=NOW, impact=Impact.HIGH)
+
+    desk.calendar.view = CalendarView(
+        known=True,
+        provider="forexfactory",
+        fetched_at=NOW - timedelta(hours=3),
+        age=timedelta(hours=3),
+        stale=True,
+        covered_from=NOW - timedelta(days=1),
+        covered_to=NOW + timedelta(days=1),
+        events=(event("USD"), event("EUR"), event("ALL")),
+    )
+    calendar = client.get("/api/calendar", params={"currency": "usd"}).json()
+    assert calendar["stale"] is True
+    assert calendar["age_seconds"] == 10800
+    assert [one["currency"] for one in calendar["events"]] == ["USD", "ALL"]
+    assert calendar["reason"] is None
+    assert client.get("/api/calendar", params={"currency": "US1"}).status_code == 422
+    assert client.get("/api/calendar", params={"as_of": "2026-01-05T09:00:00"}).status_code == 422
+
+
+def test_news_or_why_there_is_none(client: TestClient, desk: FakeDesk) -> None:
+    none = client.get("/api/news").json()
+    assert none["articles"] is None
+    assert none["reason"]
+    desk.news.document = {
+        "fetched_at": "2026-01-05T08:00:00Z",
+        "age_seconds": 3630,
+        "articles": [{"id": "1", "currencies": ["USD"]}, {"id": "2", "currencies": ["EUR"]}],
+    }
+    some = client.get("/api/news", params={"currency": "EUR"}).json()
+    assert [one["id"] for one in some["articles"]] == ["2"]
+    assert some["age_seconds"] == 3630
+    assert len(client.get("/api/news", params={"limit": 1}).json()["articles"]) == 1
