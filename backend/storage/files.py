@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.core.clock import Clock, SystemClock, stamp
-from backend.core.errors import Conflict, DeskError, Invalid, NotFound
+from backend.core.errors import Conflict, DeskError, Invalid, NotFound, Unavailable
 from backend.storage import atomic, lines, names
 from backend.storage.encoding import decode, encode, encode_line
 from backend.storage.locks import hold, retire
@@ -58,13 +58,15 @@ class FileStorage:
         if not pattern or any(part in {"", ".", ".."} or set(part) & set("\\:\0") for part in parts):
             raise Invalid("unsafe_path", f"{pattern!r} is refused as a pattern", name=pattern)
         found = []
+        inside: dict[Path, bool] = {}
         for path in self.root.glob(pattern):
             name = path.relative_to(self.root).as_posix()
-            if f"/{name}".find("/.") >= 0:
+            if "/." in f"/{name}" or not path.is_file():
                 continue
-            with contextlib.suppress(Invalid):
-                if self.path(name).is_file():
-                    found.append(name)
+            if path.parent not in inside:  # links are followed once a folder, not once a file
+                inside[path.parent] = path.parent == self.root or self._is_inside(path.parent)
+            if inside[path.parent] and (not path.is_symlink() or self._is_inside(path)):
+                found.append(name)
         return sorted(found)
 
     @contextlib.contextmanager
@@ -210,39 +212,43 @@ class FileStorage:
             retire(path)
             return True
 
+    def _is_inside(self, path: Path) -> bool:
+        try:
+            self.path(path.relative_to(self.root).as_posix())
+        except Invalid:
+            return False
+        return True
+
     def _read(self, name: str) -> Any:
         path = self.path(name)
         try:
             return decode(atomic.read_file(path))
         except FileNotFoundError:
             return _ABSENT
-        except ValueError:
-            pass
-        with hold(path, LOCK_SECONDS):  # read again: a writer may have mended it meanwhile
-            try:
-                return decode(atomic.read_file(path))
-            except FileNotFoundError:
-                return _ABSENT
-            except ValueError as error:
-                raise self._set_aside(name, path, error) from error
-
-    def _set_aside(self, name: str, path: Path, error: ValueError) -> Invalid:
+        except ValueError as error:
+            fault = error
         try:
-            aside = atomic.set_aside(path, stamp(self.clock.wall())).name
-        except OSError as failure:
-            return Invalid(
-                "corrupt_file",
-                f"{path} is not JSON ({error}) and could not be moved aside: {failure}. "
-                "It is left as it is; move it away or mend it",
-                name=name,
-            )
-        return Invalid(
-            "corrupt_file",
-            f"{path} is not JSON ({error}). It was set aside as {aside}; "
-            "mend it and move it back, or go on without it",
-            name=name,
-            aside=str(Path(name).with_name(aside).as_posix()),
-        )
+            with hold(path, LOCK_SECONDS):
+                return self._read_again(name, path)
+        except (
+            Unavailable
+        ) as error:  # no lock in a folder that cannot be written: nothing can be moved either
+            if error.code != "not_permitted":
+                raise
+            raise _corrupt(name, path, fault, failure=error.message) from error
+
+    def _read_again(self, name: str, path: Path) -> Any:
+        """Under the lock: a writer may have mended it meanwhile; what is still corrupt is set aside."""
+        try:
+            return decode(atomic.read_file(path))
+        except FileNotFoundError:
+            return _ABSENT
+        except ValueError as error:
+            try:
+                aside = atomic.set_aside(path, stamp(self.clock.wall())).name
+            except OSError as failure:
+                raise _corrupt(name, path, error, failure=str(failure)) from error
+            raise _corrupt(name, path, error, aside=aside) from error
 
     def _append(
         self, name: str, data: bytes, *, sync: bool, whole: Callable[[bytes], bool], header: bytes = b""
@@ -269,6 +275,25 @@ class FileStorage:
         elif not folder.is_dir():
             atomic.make_folder(folder, fsync=self.fsync)
         return path
+
+
+def _corrupt(
+    name: str, path: Path, error: ValueError, *, aside: str | None = None, failure: str = ""
+) -> Invalid:
+    if aside is None:
+        return Invalid(
+            "corrupt_file",
+            f"{path} is not JSON ({error}) and could not be moved aside: {failure}. "
+            "It is left as it is; move it away or mend it",
+            name=name,
+        )
+    return Invalid(
+        "corrupt_file",
+        f"{path} is not JSON ({error}). It was set aside as {aside}; "
+        "mend it and move it back, or go on without it",
+        name=name,
+        aside=Path(name).with_name(aside).as_posix(),
+    )
 
 
 def _same_header(path: Path, header: bytes) -> None:

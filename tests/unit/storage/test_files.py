@@ -321,3 +321,17 @@ def test_files_are_plain_enough_to_be_opened_by_hand(storage: FileStorage) -> No
     text = storage.read_bytes("x.json").decode()
     assert text == '{\n  "a": 1,\n  "b": [\n    2\n  ]\n}\n'
     assert orjson.loads(text) == {"a": 1, "b": [2]}
+
+
+def test_a_corrupt_file_in_a_folder_that_cannot_be_written_is_reported_as_corrupt(
+    storage: FileStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (storage.root / "x.json").write_bytes(b"{")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "read-only")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(Invalid, match="could not be moved aside"):
+        storage.read_json_or("x.json", {})
+    assert (storage.root / "x.json").read_bytes() == b"{"
