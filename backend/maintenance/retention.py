@@ -30,7 +30,7 @@ class Maintenance:
         storage: Rooted at the desk's folder, in which `data` and `logs` stand.
         clock: Both times: names of logs and task history follow wall time, of caches and trades desk time.
         task_runs_days: How long the task history is kept.
-        current_logs: Patterns of logs that a running process writes and that are never removed.
+        current_logs: Patterns of logs that a running process writes; without a day in their name they stay.
     """
 
     def __init__(
@@ -168,7 +168,9 @@ class Maintenance:
             yield self._storage.root / name
 
     def _is_current(self, path: Path) -> bool:
-        return any(fnmatchcase(path.name, pattern) for pattern in self._current_logs)
+        """Whether a running process may be writing it; a log with a day in its name is finished with it."""
+        undated = date_in(path.name) is None
+        return undated and any(fnmatchcase(path.name, pattern) for pattern in self._current_logs)
 
     def _unlink(self, name: str) -> None:
         self._storage.path(name).unlink()

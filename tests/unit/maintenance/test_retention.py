@@ -244,3 +244,20 @@ def test_a_desk_without_folders_has_nothing_to_do(upkeep: Maintenance) -> None:
 def test_a_wrong_retention_of_the_history_is_refused_at_start(storage: FileStorage) -> None:
     with pytest.raises(DeskError):
         Maintenance(storage, FixedClock(NOW), task_runs_days=0)
+
+
+def test_logs_of_running_processes_stay_however_quiet_they_are(storage: FileStorage) -> None:
+    for name in (
+        "logs/worker-main.log",
+        "logs/worker-main.log.1",
+        "logs/worker_20250101.log",
+        "logs/old.log",
+    ):
+        put(storage, name, days=40)
+    upkeep = Maintenance(storage, FixedClock(NOW), current_logs=("app.log", "worker*.log"))
+    assert upkeep.cleanup_logs()["files"] == [
+        "logs/old.log",
+        "logs/worker-main.log.1",
+        "logs/worker_20250101.log",
+    ]
+    assert storage.names("logs/*") == ["logs/worker-main.log"]
