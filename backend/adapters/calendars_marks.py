@@ -96,15 +96,16 @@ def _country_at(cells: Sequence[str]) -> int | None:
 def _row(title: str, country: str, date: str, time: str) -> MarkRow:
     date, time = date.strip(), time.strip()
     clock = _TIME.fullmatch(time)
-    name = {"title": title.strip(), "country": country.strip()}
+    title, country = title.strip(), country.strip()
     if clock is None:
-        return MarkRow(**name, mark=_mark(time))
+        return MarkRow(title=title, country=country, mark=_mark(time))
     try:
         day = datetime.strptime(date, "%m-%d-%Y").replace(tzinfo=UTC)
     except ValueError:
-        return MarkRow(**name, mark=Mark.UNKNOWN)
+        return MarkRow(title=title, country=country, mark=Mark.UNKNOWN)
     hour = int(clock[1]) % 12 + (12 if clock[3].lower() == "p" else 0)
-    return MarkRow(**name, mark=Mark.TIMED, at=day.replace(hour=hour, minute=int(clock[2])))
+    at = day.replace(hour=hour, minute=int(clock[2]))
+    return MarkRow(title=title, country=country, mark=Mark.TIMED, at=at)
 
 
 def _mark(time: str) -> Mark:
