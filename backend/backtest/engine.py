@@ -23,7 +23,6 @@ from backend.backtest.fills import (
 from backend.backtest.management import manage
 from backend.backtest.model import Job, Reading, Reason, Result
 from backend.backtest.orders import decide, open_position, send
-from backend.backtest.policy import EverySignal, Policy
 from backend.backtest.position import Position
 from backend.backtest.state import Resting, State
 from backend.core.timeframes import DAY_SECONDS
@@ -36,7 +35,6 @@ Progress = Callable[[int, int], None]
 def run_backtest(
     job: Job,
     *,
-    policy: Policy | None = None,
     reading: Reading = Reading.WORST,
     progress: Progress | None = None,
 ) -> Result:
@@ -44,14 +42,13 @@ def run_backtest(
 
     Args:
         job: Everything that the result depends on.
-        policy: What signals lead to; every signal at whole risk if None.
         reading: How bars are read that do not tell what came first.
         progress: Told bars done and bars in all now and then; what it raises ends the run.
 
     Raises:
         Invalid: Bad bars, an unknown spread, too few bars, `first` outside the bars.
     """
-    return _run(State(job, policy or EverySignal(), reading), progress)
+    return _run(State(job, reading), progress)
 
 
 def _run(state: State, progress: Progress | None) -> Result:
@@ -59,8 +56,10 @@ def _run(state: State, progress: Progress | None) -> Result:
     count = len(bars)
     equity, worst = np.empty(count - first), np.empty(count - first)
     decide(state, first - 1)
+    closing = state.account.balance
     for index in range(first, count):
-        state.lowest = state.balance
+        state.account.begin(index, closing)
+        state.lowest = state.account.balance
         state.touched = state.position is not None
         _bar(state, index)
         if index == count - 1:
@@ -68,6 +67,7 @@ def _run(state: State, progress: Progress | None) -> Result:
         closing = _equity(state, index)
         equity[index - first] = closing
         worst[index - first] = min(state.lowest, closing)
+        state.account.end(closing)
         state.in_position += state.touched
         if index < count - 1:
             manage(state, index)
@@ -81,7 +81,7 @@ def _run(state: State, progress: Progress | None) -> Result:
         time=state.closes[first:],
         server_day=bars.server_time[first:] // DAY_SECONDS,
         in_position=state.in_position,
-        balance=state.balance,
+        balance=state.account.balance,
         signals=state.signals,
         refusals=dict(sorted(state.refusals.items())),
         notes=tuple(_notes(state.job)),
@@ -167,9 +167,9 @@ def _finish(state: State, index: int) -> None:
 
 def _equity(state: State, index: int) -> Decimal:
     if state.position is None:
-        return state.balance
+        return state.account.balance
     bar = quotes(state.prices, index, state.position.side)
-    return state.balance - state.position.commission + state.position.floating(state.money, bar.close)
+    return state.account.balance - state.position.commission + state.position.floating(state.money, bar.close)
 
 
 def _rest(state: State, order: Resting, index: int) -> None:
@@ -204,6 +204,7 @@ def _notes(job: Job) -> Iterator[str]:
     management = job.strategy.strategy.management
     if job.profile.embargo_minutes(job.strategy):
         yield "The news embargo is not applied: there is no calendar of the past."
+    yield "Each idea that the desk's limits allow counts as approved."
     if management.partial_at_r is not None:
         yield "Partial closes are not applied."
     if management.trail_atr is not None or management.breakeven_after_r is not None:

@@ -40,7 +40,7 @@ def _manage_order(state: State, index: int) -> None:
     direction = Direction(order.request.side.direction)
     side = state.facts.sides[direction]
     other = state.facts.sides.get(_opposite(direction))
-    expiry = order.request.expiry
+    expiry = order.request.plan.order.expiry_bars
     if bool(side.exit[index] | side.invalidation[index]) or (other is not None and bool(other.signal[index])):
         state.refusals["order_cancelled"] += 1
         state.resting = None

@@ -10,6 +10,7 @@ from backend.core.bars import Bars, Floats
 from backend.core.errors import Invalid
 from backend.core.instruments import Instrument
 from backend.core.timeframes import Timeframe
+from backend.risk.limits import RiskLimits
 from backend.strategies.model import Profile, Strategy
 from backend.trading.conversion import Conversion
 from backend.trading.sides import Side
@@ -116,7 +117,9 @@ class Job:
         conversion: Profit currency to account currency.
         source: Where the bars come from, for the report.
         facts: Data quality of the bars as known to the store, for the report.
-        settings: Limits and thresholds that the run takes from the desk, for the report and its hash.
+        limits: The desk's limits, weights and thresholds; each idea that they allow counts as approved.
+        spread_bars: Closed bars from which the usual spread of each hour is known, as live; the bars
+            themselves where None.
     """
 
     strategy: Strategy
@@ -130,7 +133,8 @@ class Job:
     conversion: Conversion = field(default_factory=Conversion)
     source: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    limits: RiskLimits = field(default_factory=RiskLimits)
+    spread_bars: Bars | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -89,13 +89,16 @@ class Provenance:
 
 def provenance(job: Job) -> Provenance:
     """The hashes of a job."""
-    data = [bars_hash(job.bars), *(bars_hash(b) for _, b in sorted(job.higher.items())), str(job.first)]
+    others = [bars for _, bars in sorted(job.higher.items())]
+    if job.spread_bars is not None:
+        others.append(job.spread_bars)
+    data = [bars_hash(job.bars), *(bars_hash(bars) for bars in others), str(job.first)]
     configuration = {
         "profile": job.profile.model_dump(mode="json"),
         "account": job.account.as_dict(),
         "conversion": str(job.conversion),
         "instrument": str(job.instrument),
-        "settings": dict(job.settings),
+        "limits": job.limits.model_dump(mode="json"),
         "source": job.source,
         "quality": dict(job.facts),
     }
@@ -150,7 +153,7 @@ def build_report(job: Job, result: Result, best: Result) -> dict[str, Any]:
             "warm_up_bars": job.first,
         },
         "account": job.account.as_dict(),
-        "settings": dict(job.settings),
+        "limits": job.limits.model_dump(mode="json"),
         "profile": job.profile.model_dump(mode="json"),
         "costs": job.costs.as_dict(),
         "metrics": metrics.values,

@@ -4,35 +4,52 @@ from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 
+from backend.backtest.account import Account
 from backend.backtest.fills import Exit
 from backend.backtest.model import Job, Reading, Trade
-from backend.backtest.policy import Policy
 from backend.backtest.position import Money, Position
 from backend.backtest.prices import last_of_week, prices, trades_weekends
 from backend.core.bars import check_prices
 from backend.core.errors import Invalid
 from backend.core.timeframes import DAY_SECONDS, Timeframe, close_of
 from backend.evaluation.conditions import ConditionArrays, compile_strategy
-from backend.evaluation.levels import Levels
+from backend.evaluation.plan import Plan
+from backend.evaluation.statistics import ProfileStatistics, broker_midnight, profile_statistics
+from backend.risk.rules import DeskRules
 from backend.strategies.model import OrderType
+from backend.trading.desk import Circumstances
 from backend.trading.sides import Side
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """An order decided at a close, to be sent at the next open."""
+    """An order decided at a close, to be sent at the next open.
 
-    levels: Levels
+    Attributes:
+        plan: Levels, order and size as decided.
+        atr: ATR of the bar, in price.
+        time: UTC epoch of the bar's close.
+        half: Whether the score allowed half the risk only.
+        score: The confidence.
+        around: Session, news and spread as decided.
+    """
+
+    plan: Plan
     atr: float
     time: int
-    kind: OrderType
-    expiry: int | None
     half: bool
+    score: float
+    around: Circumstances
 
     @property
     def side(self) -> Side:
         """Side of the trade."""
-        return self.levels.side
+        return self.plan.levels.side
+
+    @property
+    def kind(self) -> OrderType:
+        """Market, limit or stop."""
+        return OrderType(self.plan.order.type)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +67,7 @@ class Resting:
 class State:
     """One run. Attributes that change are the account, the position, the orders and the counts."""
 
-    def __init__(self, job: Job, policy: Policy, reading: Reading) -> None:
+    def __init__(self, job: Job, reading: Reading) -> None:
         if not 1 <= job.first < len(job.bars):
             raise Invalid(
                 "too_few_bars",
@@ -60,7 +77,7 @@ class State:
                 needed=job.first + 1,
             )
         check_prices(job.bars)
-        self.job, self.policy, self.reading = job, policy, reading
+        self.job, self.reading = job, reading
         self.rules = job.strategy.strategy
         self.compiled = compile_strategy(job.strategy)
         self.facts: ConditionArrays = self.compiled.evaluate(
@@ -75,17 +92,19 @@ class State:
             close_of(job.bars.timeframe, job.bars.server_time) - job.bars.server_time
         )
         self.slip = job.instrument.ticks_up(float(job.costs.slippage_points * job.instrument.point))
-        self.balance = job.account.balance
+        self.account = Account(job, self.money)
+        self.desk_rules = DeskRules(job.limits)
+        self.statistics: ProfileStatistics | None = None
         self.trades: list[Trade] = []
         self.refusals: Counter[str] = Counter()
         self.position: Position | None = None
         self.resting: Resting | None = None
         self.requested: Request | None = None
-        self.quiet_until = 0
+        self.closed_on: int | None = None
         self.entries_on: Counter[int] = Counter()
         self.signals = self.in_position = 0
         self.max_margin = 0.0
-        self.lowest = self.balance
+        self.lowest = self.account.balance
         self.touched = False
 
     def day(self, index: int) -> int:
@@ -96,9 +115,21 @@ class State:
         """UTC epoch of a bar's open."""
         return int(self.job.bars.time[index])
 
+    def usual(self, index: int) -> ProfileStatistics:
+        """Spread and ATR statistics as they stood at the broker's midnight before a bar's open."""
+        bars = self.job.bars
+        midnight = broker_midnight(int(bars.server_time[index]))
+        found = self.statistics
+        if found is None or found.midnight != midnight:
+            period = self.job.strategy.indicators.atr.period
+            # later bars are not looked at; cutting them off here saves computing on them
+            past = bars[: index + 1]
+            found = self.statistics = profile_statistics(past, period, midnight, self.job.spread_bars)
+        return found
+
     def sink(self, position: Position, price: int) -> None:
         """Note the equity that an open position had at its worst price of this bar."""
-        equity = self.balance - position.commission + position.floating(self.money, price)
+        equity = self.account.balance - position.commission + position.floating(self.money, price)
         self.lowest = min(self.lowest, equity)
 
     def close(self, position: Position, leave: Exit, index: int, time: int) -> None:
@@ -113,7 +144,7 @@ class State:
             index=index,
         )
         self.trades.append(trade)
-        self.balance += trade.net
-        self.lowest = min(self.lowest, self.balance)
+        self.account.balance += trade.net
+        self.lowest = min(self.lowest, self.account.balance)
         self.position = None
-        self.quiet_until = index + self.rules.cooldown_bars
+        self.closed_on = index

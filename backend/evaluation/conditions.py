@@ -77,6 +77,21 @@ class SideArrays:
     signal: Bools
     defined: Bools
 
+    def part(self, part: slice) -> "SideArrays":
+        """The same over some of the bars."""
+        return SideArrays(
+            direction=self.direction,
+            conditions=self.conditions,
+            truths=tuple(Truth(truth.true[part], truth.defined[part]) for truth in self.truths),
+            entry=self.entry[part],
+            exit=self.exit[part],
+            invalidation=self.invalidation[part],
+            strong=self.strong[part],
+            weak=self.weak[part],
+            signal=self.signal[part],
+            defined=self.defined[part],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ConditionArrays:
@@ -98,21 +113,33 @@ class ConditionArrays:
     atr: Floats
     target: Floats | None
     _interpreter: Interpreter = field(repr=False)
+    _offset: int = 0
+
+    def at(self, index: int) -> "ConditionArrays":
+        """The same for one bar alone, every array of shape (1,): what a decision of that bar reads."""
+        one = slice(index, index + 1)
+        return ConditionArrays(
+            bars=self.bars[one],
+            sides=MappingProxyType({direction: side.part(one) for direction, side in self.sides.items()}),
+            conflict=self.conflict[one],
+            in_session=self.in_session[one],
+            atr=self.atr[one],
+            target=None if self.target is None else self.target[one],
+            _interpreter=self._interpreter,
+            _offset=self._offset + index,
+        )
 
     def explain(self, index: int = -1) -> dict[str, Any]:
         """Each condition's truth and operands at one bar, as JSON values; undefined is None."""
-        index = range(len(self.bars))[index]
+        index = self._offset + range(len(self.bars))[index]
         return {
-            str(direction): [
-                _explain(condition, truth, self._interpreter, index)
-                for condition, truth in zip(side.conditions, side.truths, strict=True)
-            ]
+            str(direction): [_explain(condition, self._interpreter, index) for condition in side.conditions]
             for direction, side in self.sides.items()
         }
 
     def values(self, index: int = -1) -> dict[str, float | None]:
         """Every indicator that a condition uses, by its text, at one bar; undefined is None."""
-        index = range(len(self.bars))[index]
+        index = self._offset + range(len(self.bars))[index]
         found: dict[str, float | None] = {}
         for side in self.sides.values():
             for condition in side.conditions:
@@ -321,7 +348,8 @@ def _indicators(node: Node) -> Iterator[Node]:
         yield from _indicators(node.operand)
 
 
-def _explain(condition: Condition, truth: Truth, interpreter: Interpreter, index: int) -> dict[str, Any]:
+def _explain(condition: Condition, interpreter: Interpreter, index: int) -> dict[str, Any]:
+    truth = interpreter.truth(condition.expression.tree)
     operands: dict[str, float | None] = {}
     for node in _shown(condition.expression.tree):
         operands[condition.expression.source(node) or describe(node)] = _value(interpreter, node, index)
