@@ -9,9 +9,9 @@ from typing import Any
 
 from backend.config import settings
 from backend.core.clock import Clock, SystemClock
-from backend.jobs.lifecycle import install
 from backend.jobs.app import desk_app, desk_runtimes
 from backend.jobs.clock_control import ClockControl
+from backend.jobs.lifecycle import install
 from backend.jobs.spec import RetryPolicy
 from backend.jobs.task import register
 

@@ -74,6 +74,7 @@ def log_to_file(folder: Path, process: str, *, level: int | str = logging.INFO) 
             return handler
     handler = AppLogHandler(folder, process)
     root.addHandler(handler)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each look at the terminal
     if (
         root.level > logging.getLevelNamesMapping().get(str(level), logging.INFO)
         or root.level == logging.NOTSET

@@ -52,8 +52,15 @@ class DeskScheduler(Scheduler):
             raise SystemExit(runtime.book.broken.message)
         for problem in runtime.book.problems:
             log.error("not planned: %s", problem.message)
-        self._planner = Planner(runtime.book, runtime.jobs, runtime.ledger, claim_with(runtime))
-        if runtime.settings.replay is not None:
+        replayed = runtime.settings.replay is not None
+        self._planner = Planner(
+            runtime.book,
+            runtime.jobs,
+            runtime.ledger,
+            claim_with(runtime),
+            clock="wall" if replayed else "both",
+        )
+        if replayed:
             self._conductor = replay_conductor(runtime, self._planner, self._runtimes.control_source())
 
     def tick(self, *_: Any, **__: Any) -> float:
@@ -62,7 +69,7 @@ class DeskScheduler(Scheduler):
             self.setup_schedule()
             return 0.0
         try:
-            pause = self._planner.run(clock="wall" if self._conductor else "both", starting=self._starting)
+            pause = self._planner.run(starting=self._starting)
             self._starting = False
             if self._conductor is not None:
                 pause = min(pause, self._conductor.step())
@@ -72,8 +79,8 @@ class DeskScheduler(Scheduler):
             return AFTER_TROUBLE
         return pause
 
-    @property  # type: ignore[override]
-    def schedule(self) -> dict[str, ScheduleEntry]:
+    @property
+    def schedule(self) -> dict[str, ScheduleEntry]:  # type: ignore[override]
         """The schedules as Celery's entries, for those who ask beat what it plans."""
         if self._runtime is None:
             return {}

@@ -78,8 +78,7 @@ def named(settings: Settings) -> BrokerAddress | None:
     if url is None:
         return None
     source = "CELERY_BROKER_URL" if settings.celery_broker_url else "REDIS_URL"
-    scheme = urlsplit(url).scheme
-    if scheme not in {"redis", "rediss", "unix", "redis+socket"}:
+    if _scheme(url, source) not in {"redis", "rediss", "unix", "redis+socket"}:
         raise Invalid(
             "bad_broker",
             f"{source} is {hide_password(url)}: only Redis does all that the desk needs "
@@ -90,6 +89,15 @@ def named(settings: Settings) -> BrokerAddress | None:
     return BrokerAddress(
         kind=BrokerKind.REDIS, url=url, result_url=settings.celery_result_backend or url, source=source
     )
+
+
+def _scheme(url: str, source: str) -> str:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - it is checked when it is read
+    except ValueError as error:
+        raise Invalid("bad_broker", f"{source} is not an address: {error}", variable=source) from error
+    return parts.scheme
 
 
 def write_address(run_dir: Path, address: BrokerAddress, *, pid: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from celery import Celery
 from celery.beat import Service
 from celery.worker import WorkController
-from celery.worker import state as worker_state
+from celery.worker import state as _worker_state
 
 from backend.core.errors import Unavailable
 from backend.jobs.commands import WORKERS, WorkerPlan
@@ -20,6 +20,7 @@ START_TIMEOUT = 15.0
 STOP_TIMEOUT = 8.0
 
 log = logging.getLogger(__name__)
+_STATE: Any = _worker_state  # what Celery's loops look at; its stubs say that it never changes
 
 
 class Embedded:
@@ -43,12 +44,12 @@ class Embedded:
         if self._beat is not None:
             self._beat.stop()
         self._runtimes.get().stopping.set()
-        worker_state.should_stop = 0
+        _STATE.should_stop = 0
         end = time.monotonic() + STOP_TIMEOUT
         for thread in [self._beat_thread, *(thread for _, thread in self._workers)]:
             if thread is not None:
                 thread.join(max(0.0, end - time.monotonic()))
-        worker_state.should_stop = None
+        _STATE.should_stop = None
         self._runtimes.close()
         self._runtimes.embedded = False
 
@@ -81,12 +82,16 @@ class Embedded:
         self._workers.append((controller, thread))
         # The next worker chooses its queues from the same app: this one must have chosen before.
         if not ready.wait(START_TIMEOUT):
-            raise Unavailable("worker_did_not_start", f"the worker {plan.name} did not start inside this process")
+            raise Unavailable(
+                "worker_did_not_start", f"the worker {plan.name} did not start inside this process"
+            )
 
     def add_beat(self, app: Celery) -> None:
         """Start beat in a thread."""
-        self._beat = Service(app, scheduler_cls=app.conf.beat_scheduler, remote_control=False)
-        self._beat_thread = threading.Thread(target=self._beat.start, name="beat", daemon=True)
+        make: Any = Service  # its stubs lag behind
+        beat = make(app, scheduler_cls=app.conf.beat_scheduler, remote_control=False)
+        self._beat = beat
+        self._beat_thread = threading.Thread(target=beat.start, name="beat", daemon=True)
         self._beat_thread.start()
 
 
@@ -103,7 +108,7 @@ def start_embedded(app: Celery, runtimes: Runtimes, lifecycle: Lifecycle, *, bea
         Unavailable: A worker did not start; what had started was stopped again.
     """
     runtimes.embedded = True
-    worker_state.should_stop = None
+    _STATE.should_stop = None
     embedded = Embedded(runtimes)
     try:
         for plan in WORKERS:

@@ -80,7 +80,7 @@ class Housekeeper:
             orphaned = now - parse_iso(entry.started_at or entry.queued_at) > ORPHANED_AFTER
             return "worker died" if orphaned and not self._runtime.leases.alive(entry.id) else None
         since = parse_iso(entry.sent_at or entry.queued_at)
-        on_its_way = entry.sent_at is not None and entry.sent_at > (entry.due_at or entry.moved_at or "")
+        on_its_way = entry.sent_at is not None and entry.sent_at >= (entry.due_at or entry.moved_at or "")
         if entry.state is JobState.RETRYING:
             due = entry.due_at is not None and entry.due_at <= text
             return "next try" if due and not (on_its_way and now - since < UNSEEN_AFTER) else None

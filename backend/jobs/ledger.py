@@ -4,6 +4,7 @@ A row is on the disk before what it announces is done. Rows stand in ``data/task
 append-only segment a writer, so no process ever waits for another.
 """
 
+import contextlib
 import logging
 import os
 import queue
@@ -14,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from backend.core.clock import Clock, day, parse_iso
-from backend.core.errors import DeskError, Invalid, NotFound
+from backend.core.errors import DeskError, Invalid, NotFound, Unavailable
 from backend.jobs.index import Entry, Index, unpacked
 from backend.jobs.rows import Kind, Row, written
 from backend.storage.appendlog import SegmentWriter
@@ -164,8 +165,10 @@ class Ledger:
         self._writer.close()
 
     def _row(self, kind: Kind, job_id: str, run: int, fields: dict[str, Any]) -> Row:
-        wall, desk = written(self.clock.wall()), written(self.clock.now())
-        row: Row = {"kind": str(kind), "job": job_id, "at": wall, "desk": desk, "run": run}
+        row: Row = {"kind": str(kind), "job": job_id, "at": written(self.clock.wall()), "run": run}
+        # A replayed desk's time is the connector's: while it is away nobody knows it.
+        with contextlib.suppress(Unavailable):
+            row["desk"] = written(self.clock.now())
         row.update((name, value) for name, value in fields.items() if value is not None)
         return row
 

@@ -80,23 +80,30 @@ class Planner:
         jobs: Where jobs are queued.
         ledger: Where missed ticks are recorded.
         claim: Asks the broker for a tick's key, for planners on other machines; True if it is ours.
+        clock: desk or wall plans only the schedules that follow that clock; both plans all.
     """
 
     def __init__(
-        self, book: ScheduleBook, jobs: Jobs, ledger: Ledger, claim: Callable[[str], bool] | None = None
+        self,
+        book: ScheduleBook,
+        jobs: Jobs,
+        ledger: Ledger,
+        claim: Callable[[str], bool] | None = None,
+        *,
+        clock: str = "both",
     ) -> None:
         self._book = book
         self._jobs = jobs
         self._ledger = ledger
         self._claim = claim or (lambda _key: True)
+        self._clock = clock
         self._next: datetime | None = None
         self._seen_change = -1
 
-    def run(self, *, clock: str = "both", starting: bool = False) -> float:
+    def run(self, *, starting: bool = False) -> float:
         """Queue what is due and tell how many seconds one may sleep, at most one.
 
         Args:
-            clock: desk or wall plans only the schedules that follow that clock.
             starting: Whether the desk starts.
         """
         wall = self._ledger.clock.wall()
@@ -105,7 +112,7 @@ class Planner:
         set_back = self._next is not None and self._next - wall > timedelta(minutes=2)
         if ahead and not set_back and not starting and change == self._seen_change and self._next is not None:
             return min(LONGEST_SLEEP, max(0.0, (self._next - wall).total_seconds()))
-        wanted = [s for s in self._book.schedules.values() if clock in {"both", s.clock}]
+        wanted = [s for s in self._book.schedules.values() if self._clock in {"both", s.clock}]
         with self._book.open() as pages:
             self._notice_clocks(pages)
             for schedule in wanted:
@@ -159,6 +166,7 @@ class Planner:
         except DeskError as error:
             log.error("schedule %s: %s", schedule.name, error.message)  # noqa: TRY400 - its sentence is enough
             return None
+        log.info("Scheduler: Sending due task %s (%s)", schedule.name, schedule.task)
         memory.job = job_id
         return job_id
 

@@ -196,6 +196,7 @@ def _failed(
         return
     due = runtime.clock.wall() + timedelta(seconds=delay)
     _end(runtime, Kind.RETRY, context, error=described, delay=delay, due_at=written(due))
+    log.warning("%s (job %s) is tried again in %g s: %s", spec.name, context.id, delay, described["message"])
     raise Passed(JobState.RETRYING, f"{described['message']}; tried again in {delay:g} s") from error
 
 

@@ -5,15 +5,14 @@ import signal
 import sys
 from types import FrameType
 
+from backend.celery_app import app, lifecycle, runtimes
 from backend.core.errors import DeskError
 from backend.jobs.embedded import start_embedded
 from tests.fakes import probe_tasks
 
-from backend.celery_app import app, lifecycle, runtimes
-
 
 def main() -> None:
-    assert probe_tasks.app is app
+    assert probe_tasks.NAME
     embedded = start_embedded(app, runtimes, lifecycle, beat="--beat" in sys.argv)
 
     def stop(_number: int, _frame: FrameType | None) -> None:

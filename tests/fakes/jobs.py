@@ -81,21 +81,31 @@ def catalogue() -> Catalogue:
     symbol = Parameter(kind=str, default=REQUIRED)
     made.add(
         TaskSpec(
-            name="desk.tasks.evaluate", queue="ai_evaluation", summary="Evaluate.", parameters={"symbol": symbol}
+            name="desk.tasks.evaluate",
+            queue="ai_evaluation",
+            summary="Evaluate.",
+            parameters={"symbol": symbol},
         )
     )
     return made
 
 
 def make_runtime(
-    home: Path, clock: SetClock, publisher: FakePublisher, *, known: Catalogue | None = None, role: str = "test"
+    home: Path,
+    clock: SetClock,
+    publisher: FakePublisher,
+    *,
+    known: Catalogue | None = None,
+    role: str = "test",
 ) -> Runtime:
     """A runtime over a folder; several may share it, as processes do."""
     settings = load_settings(home=home)
     return build_runtime(settings, clock, publisher, role=role, catalogue=known or catalogue())
 
 
-def run(runtime: Runtime, job_id: str, work: Any, *, task: str, worker: str = "w1@host", **kwargs: Any) -> Any:
+def run(
+    runtime: Runtime, job_id: str, work: Any, *, task: str, worker: str = "w1@host", **kwargs: Any
+) -> Any:
     """One delivery of a job, as a worker makes it."""
     known = catalogue()
     delivery = Delivery(

@@ -7,15 +7,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from backend.config import Settings, load_settings
 from backend.core.clock import SystemClock
 from backend.core.errors import DeskError, from_dict
-from backend.jobs.broker import BrokerAddress, resolve
 from backend.jobs.app import build_app
+from backend.jobs.broker import BrokerAddress, resolve
 from backend.jobs.private_redis import PrivateRedis, find_server, start_private_redis, stop_private_redis
 from backend.jobs.publisher import CeleryPublisher
 from backend.jobs.runtime import Runtime, build_runtime
@@ -47,7 +46,7 @@ class JobsDesk:
     def settings(self) -> Settings:
         return load_settings(home=self.home)
 
-    def __enter__(self) -> "JobsDesk":
+    def __enter__(self) -> Self:
         if self.mode == "redis":
             self.start_redis()
         return self
@@ -70,7 +69,6 @@ class JobsDesk:
         if self._runtime is not None:
             self._runtime.stopping.set()
             self._runtime.ledger.close()
-            self._runtime.publisher.close()
         for log in self._logs:
             log.close()
 
@@ -100,8 +98,21 @@ class JobsDesk:
         """A worker process; in memory, the process that is the whole desk."""
         if self.mode == "memory":
             return self._start_embedded()
-        command = [sys.executable, "-m", "celery", "-A", APP, "worker", "-n", f"{name}@%h", "--loglevel", "info"]
-        child = self._start([*command, "--pool", pool, "--without-gossip", "--without-mingle", *options], name)
+        command = [
+            sys.executable,
+            "-m",
+            "celery",
+            "-A",
+            APP,
+            "worker",
+            "-n",
+            f"{name}@%h",
+            "--loglevel",
+            "info",
+        ]
+        child = self._start(
+            [*command, "--pool", pool, "--without-gossip", "--without-mingle", *options], name
+        )
         self.until(lambda: any(w.name.startswith(f"{name}@") and w.pid == child.pid for w in self.workers()))
         return child
 
@@ -115,9 +126,9 @@ class JobsDesk:
         assert self._embedded.stdout is not None
         self._embedded.stdin.write(json.dumps({"task": task, "kwargs": kwargs}) + "\n")
         self._embedded.stdin.flush()
-        answer: Mapping[str, Any] = json.loads(self._embedded.stdout.readline())
+        answer: dict[str, Any] = json.loads(self._embedded.stdout.readline())
         if "id" not in answer:
-            raise from_dict(dict(answer))
+            raise from_dict(answer)
         return str(answer["id"])
 
     def workers(self) -> Any:

@@ -36,7 +36,14 @@ def test_the_whole_story() -> None:
     assert (job.lateness, job.duration, job.worker) == (2.0, 2.0, "w2")
     assert job.queued_at == BEGAN
     assert job.finished_at == BEGAN + timedelta(seconds=11)
-    assert [step.kind for step in job.timeline] == ["queued", "sent", "started", "retry", "started", "succeeded"]
+    assert [step.kind for step in job.timeline] == [
+        "queued",
+        "sent",
+        "started",
+        "retry",
+        "started",
+        "succeeded",
+    ]
 
 
 @pytest.mark.parametrize("rows", list(itertools.permutations([QUEUED, FIRST, TRIED, SECOND, DONE])))
@@ -70,7 +77,10 @@ def test_the_outcome_of_a_run_that_was_taken_over_does_not_count() -> None:
     stale = row("SUCCEEDED", 12, run=1, result={"n": "stale"})
     job = view([QUEUED, FIRST, SECOND, stale], timeline=False)
     assert (job.state, job.redeliveries) == (JobState.STARTED, 0)
-    assert view([QUEUED, FIRST, SECOND, stale, row("FAILED", 13, run=2)], timeline=False).state is JobState.FAILED
+    assert (
+        view([QUEUED, FIRST, SECOND, stale, row("FAILED", 13, run=2)], timeline=False).state
+        is JobState.FAILED
+    )
 
 
 def test_of_two_ends_of_one_run_the_first_stands() -> None:

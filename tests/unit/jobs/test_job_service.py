@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.core.errors import Conflict, Invalid, NotFound, Unavailable
+from backend.core.errors import Conflict, DeskError, Invalid, NotFound, Unavailable
 from backend.jobs.rows import Kind
 from backend.jobs.runtime import Runtime
 from backend.jobs.views import JobState
@@ -17,7 +17,7 @@ def test_the_row_is_on_disk_before_the_message_is_sent(tmp_path: Path, clock: Se
     seen: list[str] = []
 
     class Looking(FakePublisher):
-        def publish(self, **message: object) -> None:  # type: ignore[override]
+        def publish(self, **message: object) -> None:
             rows = [path.read_text() for path in (tmp_path / "data/task_runs/ledger").glob("*.jsonl")]
             seen.extend(text for text in rows if str(message["job_id"]) in text and '"QUEUED"' in text)
 
@@ -48,7 +48,12 @@ def test_defaults_are_filled_in_before_anything_is_queued(runtime: Runtime, publ
     ],
 )
 def test_bad_input_queues_nothing(
-    runtime: Runtime, publisher: FakePublisher, task: str, kwargs: dict[str, object], error: type, code: str
+    runtime: Runtime,
+    publisher: FakePublisher,
+    task: str,
+    kwargs: dict[str, object],
+    error: type[DeskError],
+    code: str,
 ) -> None:
     with pytest.raises(error) as refusal:
         runtime.jobs.submit(task, kwargs, actor="me")
@@ -67,7 +72,9 @@ def test_a_job_that_the_broker_refuses_is_closed(runtime: Runtime, publisher: Fa
     assert job.error.code == "broker_unavailable"
 
 
-def test_a_refused_job_whose_message_got_through_is_not_run(runtime: Runtime, publisher: FakePublisher) -> None:
+def test_a_refused_job_whose_message_got_through_is_not_run(
+    runtime: Runtime, publisher: FakePublisher
+) -> None:
     publisher.takes_and_fails = True
     with pytest.raises(Unavailable) as refusal:
         runtime.jobs.submit("plain", actor="me")
@@ -86,14 +93,16 @@ def test_a_job_that_runs_already_is_not_refused(tmp_path: Path, clock: SetClock)
     class Fast(FakePublisher):
         """The worker begins before the broker's answer is lost."""
 
-        def publish(self, **message: object) -> None:  # type: ignore[override]
+        def publish(self, **message: object) -> None:
             def work() -> dict[str, int]:
                 inside.set()
                 go_on.wait(5)
                 return {"n": 1}
 
             worker.append(
-                threading.Thread(target=run, args=(runtime, message["job_id"], work), kwargs={"task": "plain"})
+                threading.Thread(
+                    target=run, args=(runtime, message["job_id"], work), kwargs={"task": "plain"}
+                )
             )
             worker[0].start()
             inside.wait(5)
