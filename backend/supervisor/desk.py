@@ -193,6 +193,8 @@ class Desk:
         )
 
     def _end_all(self) -> None:
+        if not self._children:
+            return  # nothing was started: the reason is the one thing to say
         self._console.print("Ending the desk ...")
         asked = time.monotonic()
         broker = [child for child in self._children if child.name == broker_child.NAME]
