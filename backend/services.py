@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 CONNECTOR_FILE = "connector.json"
 BEAT_FILE = "task_runs/beat.json"
+CURRENT_LOGS = ("app.log", "api.log", "beat.log", "connector.log", "worker-*.log")
 
 
 class Services:
@@ -230,7 +231,7 @@ class Services:
         """Retention and tidy CSV files."""
         from backend.maintenance.retention import Maintenance
 
-        return Maintenance(self.home, self.clock, current_logs=("*.log",))
+        return Maintenance(self.home, self.clock, current_logs=CURRENT_LOGS)
 
     @cached_property
     def health(self) -> "HealthCheck":
@@ -239,13 +240,21 @@ class Services:
         from backend.maintenance.health import HealthCheck
 
         return HealthCheck(
-            terminal=self.terminal.terminal,
+            terminal=self._terminal_works,
             broker=lambda: broker.check(broker.resolve(self._settings)),
             workers=lambda: {worker.name: worker.updated_at for worker in self.jobs.workers()},
             beat=self._beat_seen,
             storage=self.home,
             clock=self.clock,
         )
+
+    def _terminal_works(self) -> None:
+        status = self.terminal.terminal()
+        if not status.connected:
+            raise Unavailable(
+                "terminal_offline",
+                f"the terminal {status.name} answers, but has no connection to its trade server",
+            )
 
     def _beat_seen(self) -> datetime | None:
         report = self.storage.read_json_or(BEAT_FILE, None)

@@ -85,6 +85,25 @@ def retire(path: Path) -> None:
             file.unlink()
 
 
+def sweep(root: Path) -> None:
+    """Remove the lock files below a folder that nobody holds, and the folders this leaves empty.
+
+    For the end of a desk; those that another process holds stay, and so do all on a disk that refuses.
+    """
+    for folder in [*root.rglob(LOCKS)]:
+        for file in folder.glob("*.lock"):
+            lock = filelock.FileLock(file, fallback_to_soft=False)
+            with contextlib.suppress(filelock.Timeout, OSError):
+                lock.acquire(timeout=0)
+                if not WINDOWS:
+                    file.unlink()
+                lock.release()
+                if WINDOWS:  # where only a closed file can be removed
+                    file.unlink()
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
 def lock_file(path: Path) -> Path:
     """The file whose lock stands for `path`."""
     return path.parent / LOCKS / f"{path.name}.lock"

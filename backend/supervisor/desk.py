@@ -16,6 +16,7 @@ from backend.core.clock import SystemClock, iso
 from backend.core.errors import Unavailable
 from backend.jobs.broker import BrokerAddress, BrokerKind
 from backend.jobs.commands import WORKERS, beat_command, worker_command
+from backend.storage import locks
 from backend.storage.files import FileStorage
 from backend.supervisor import broker_child, guards
 from backend.supervisor.broker_child import choose_broker
@@ -212,6 +213,8 @@ class Desk:
             child.close()
         for name in guards.RUN_FILES:
             self._run_files.delete(name)
+        for folder in (self._settings.data_dir, self._settings.logs_dir):
+            locks.sweep(folder)
         self._console.print(f"Ended after {time.monotonic() - asked:.1f} s.")
 
 
