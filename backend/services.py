@@ -206,6 +206,7 @@ class Services:
     def backtests(self) -> "BacktestService":
         """Backtests over the stored history."""
         from backend.backtest.service import BacktestService
+        from backend.jobs.context import check
 
         return BacktestService(
             storage=self.storage,
@@ -215,6 +216,7 @@ class Services:
             symbols=self.symbols,
             market=self.market,
             terminal=self.terminal,
+            check=check,
         )
 
     # Work and upkeep

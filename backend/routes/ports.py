@@ -1,44 +1,120 @@
 """What the routes need of the desk's services."""
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from backend.config import Settings
+from backend.core.bars import Bars
 from backend.core.clock import Clock
-from backend.economic_calendar.service import CalendarService
+from backend.core.problems import Problem
+from backend.core.timeframes import Timeframe
+from backend.economic_calendar.model import CalendarView
 from backend.jobs.service import Jobs
 from backend.journal.journal import Journal
-from backend.market.symbol_file import SymbolFile
-from backend.market.symbols import SymbolMap
+from backend.market.symbols import SymbolRow
 from backend.mt5.client import MT5Client
-from backend.news.service import NewsService
 from backend.storage.files import FileStorage
 from backend.strategies.files import StrategyFiles
+
+
+class Symbols(Protocol):
+    """The symbol map."""
+
+    @property
+    def problems(self) -> Sequence[Mapping[str, Any]]:
+        """Rows that are left out, with file, line, key and reason."""
+
+    def enabled(self) -> tuple[str, ...]:
+        """Canonical symbols that the desk collects and evaluates."""
+
+    def row(self, canonical: str) -> SymbolRow:
+        """The row of a canonical symbol; `NotFound` if the map has none."""
+
+
+class StoredBars(Protocol):
+    """Closed bars as they are stored."""
+
+    def bars(
+        self, symbol: str, timeframe: Timeframe, *, count: int | None = None, until: datetime | None = None
+    ) -> Bars:
+        """Bars that had closed by `until` (now if absent), the latest `count`; asks nobody."""
+
+
+class Ideas(Protocol):
+    """The trade ideas."""
+
+    def list(self) -> Sequence[Mapping[str, Any]]:
+        """Every idea, the newest first."""
+
+    def get(self, idea_id: str) -> Mapping[str, Any]:
+        """One idea; `NotFound` if there is none."""
+
+    def problems(self) -> Sequence[Problem]:
+        """Idea files that cannot be read."""
+
+
+class Calendar(Protocol):
+    """The economic calendar."""
+
+    def as_of(self, now: datetime) -> CalendarView:
+        """What was known at that moment."""
+
+
+class News(Protocol):
+    """The news."""
+
+    def latest(self) -> dict[str, Any]:
+        """The newest articles with their age; `NotFound` while there are none."""
 
 
 class Desk(Protocol):
     """The services of one process, read only."""
 
     @property
-    def settings(self) -> Settings: ...  # noqa: D102 - named by its type
+    def settings(self) -> Settings:
+        """The settings of this process."""
+
     @property
-    def clock(self) -> Clock: ...  # noqa: D102
+    def clock(self) -> Clock:
+        """Desk and wall time."""
+
     @property
-    def storage(self) -> FileStorage: ...  # noqa: D102
+    def storage(self) -> FileStorage:
+        """Files below ``data/``."""
+
     @property
-    def symbols(self) -> SymbolFile | SymbolMap: ...  # noqa: D102
+    def symbols(self) -> Symbols:
+        """The symbol map."""
+
     @property
-    def strategies(self) -> StrategyFiles: ...  # noqa: D102
+    def strategies(self) -> StrategyFiles:
+        """Strategies and profiles."""
+
     @property
-    def market(self) -> Any: ...  # noqa: D102
+    def market(self) -> StoredBars:
+        """Stored bars."""
+
     @property
-    def ideas(self) -> Any: ...  # noqa: D102
+    def ideas(self) -> Ideas:
+        """Trade ideas."""
+
     @property
-    def journal(self) -> Journal: ...  # noqa: D102
+    def journal(self) -> Journal:
+        """The record of decisions."""
+
     @property
-    def calendar(self) -> CalendarService: ...  # noqa: D102
+    def calendar(self) -> Calendar:
+        """The economic calendar."""
+
     @property
-    def news(self) -> NewsService: ...  # noqa: D102
+    def news(self) -> News:
+        """The news."""
+
     @property
-    def jobs(self) -> Jobs: ...  # noqa: D102
+    def jobs(self) -> Jobs:
+        """The job service."""
+
     @property
-    def terminal(self) -> MT5Client: ...  # noqa: D102
+    def terminal(self) -> MT5Client:
+        """The terminal, through the connector."""
