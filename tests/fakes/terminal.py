@@ -186,4 +186,5 @@ class FakeTerminal(CheckedApi):
     def _copy_rates_range(self, name: str, code: int, first: int, last: int) -> Records:
         bars = self._bars(name, code)
         opens = open_of(TIMEFRAMES[code], bars["time"])
-        return bars[(opens >= first) & (opens <= last)].copy()
+        inside: Records = bars[(opens >= first) & (opens <= last)].copy()
+        return inside
