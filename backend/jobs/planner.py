@@ -122,6 +122,11 @@ class Planner:
         self._next = self._soonest(wanted, wall)
         return min(LONGEST_SLEEP, max(0.0, (self._next - wall).total_seconds()))
 
+    def look_at_clocks(self) -> None:
+        """Notice whether a clock was set back since anybody planned, as by a replay begun anew."""
+        with self._book.open() as pages:
+            self._notice_clocks(pages)
+
     def plan_now(self, name: str, planned_at: datetime) -> str | None:
         """Queue one tick of a schedule, as a replay does at a closed bar; gives the job, or None."""
         schedule = self._book.schedule(name)
@@ -206,7 +211,7 @@ class Planner:
                     memory = pages.of(schedule.name)
                     if schedule.clock == name and memory.last is not None and memory.last > now:
                         memory.last = None if schedule.at_start else now
-            elif seen is None or now - seen > SEEN_EVERY:
+            elif seen is None or now - seen >= SEEN_EVERY:
                 pages.seen[name] = now
 
     def _soonest(self, wanted: list[Schedule], wall: datetime) -> datetime:

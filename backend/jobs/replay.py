@@ -55,6 +55,7 @@ class Conductor:
         self._waits_since = 0.0
         self._goes_on_at = 0.0
         self._last = {}
+        self._begun = False
         self.finished = False
 
     def step(self) -> float:
@@ -79,6 +80,9 @@ class Conductor:
 
     def _next_bar(self, now: float) -> float:
         before = self._control.state()
+        if not self._begun:
+            self._planner.look_at_clocks()
+            self._begun = True
         close = self._control.next_close(self._timeframes())
         if close is None or close > before.last:
             self.finished = True
