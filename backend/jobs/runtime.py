@@ -16,8 +16,9 @@ from backend.jobs.clock_control import ClockControl
 from backend.jobs.leases import Leases
 from backend.jobs.ledger import Ledger
 from backend.jobs.publisher import CeleryPublisher, Publisher
+from backend.jobs.reader import JobParts
 from backend.jobs.rows import Kind
-from backend.jobs.service import JobParts, Jobs
+from backend.jobs.service import Jobs
 from backend.jobs.spec import CATALOGUE, Catalogue
 from backend.storage.files import FileStorage
 

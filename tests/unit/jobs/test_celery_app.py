@@ -73,7 +73,7 @@ def test_the_eight_schedules_stand_in_the_configuration() -> None:
 
 def test_settings_that_mattered() -> None:
     conf = app.conf
-    assert (conf.timezone, conf.task_serializer, conf.accept_content) == ("UTC", "json", ["json"])
+    assert (str(conf.timezone), conf.task_serializer, conf.accept_content) == ("UTC", "json", ["json"])
     assert conf.task_acks_late
     assert conf.worker_prefetch_multiplier == 1
     assert conf.task_time_limit > conf.task_soft_time_limit > 0

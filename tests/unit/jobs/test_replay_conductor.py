@@ -65,7 +65,8 @@ def stopwatch(monkeypatch: pytest.MonkeyPatch) -> Monotonic:
 def played(tmp_path: Path, clock: SetClock) -> Iterator[tuple[Runtime, HourlyMarket, FakePublisher]]:
     (tmp_path / "config").mkdir()
     (tmp_path / "config/schedules.json").write_text(
-        '{"collect-market-data": {"task": "desk.tasks.cleanup"}, "evaluate-on-bar-close": {"task": "desk.tasks.plain"}}'
+        '{"collect-market-data": {"task": "desk.tasks.cleanup"},'
+        ' "evaluate-on-bar-close": {"task": "desk.tasks.plain"}}'
     )
     publisher = FakePublisher()
     runtime = make_runtime(tmp_path, clock, publisher)
