@@ -26,6 +26,7 @@ STEP = 1.0
 SWEEP_EVERY = 2.0
 REPORT_EVERY = 5.0
 CANARY_EVERY = 30.0
+PRUNE_EVERY = 86_400.0
 DEAF_AFTER = 3
 HEAVY_BYTES = 500 * 1024 * 1024
 
@@ -59,7 +60,7 @@ class Agent:
         self._visibility = controller.app.conf.broker_transport_options.get("visibility_timeout", 3600)
         self._process = psutil.Process()
         self._stop = threading.Event()
-        self._last = dict.fromkeys(("sweep", "report", "canary", "renew", "restore"), float("-inf"))
+        self._last = dict.fromkeys(("sweep", "report", "canary", "renew", "restore", "prune"), float("-inf"))
         self._asked: dict[str, str] = {}
         self._unheard = 0
         self._state = "alive"
@@ -87,6 +88,7 @@ class Agent:
             ("restore", redelivery.RESTORE_EVERY, self._restore),
             ("sweep", SWEEP_EVERY, self._housekeeper.sweep),
             ("canary", CANARY_EVERY, self._sing),
+            ("prune", PRUNE_EVERY, self._housekeeper.prune),
         )
         while not self._stop.is_set():
             for name, every, duty in duties:

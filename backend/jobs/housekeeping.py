@@ -4,9 +4,10 @@ import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from backend.core.clock import parse_iso
+from backend.core.clock import day, parse_iso
 from backend.core.errors import DeskError, Unavailable
 from backend.jobs.index import Entry
+from backend.jobs.ledger import FOLDER, segment_day
 from backend.jobs.rows import Kind, deaths, written
 from backend.jobs.runner import MOST_DEATHS, park
 from backend.jobs.runtime import Runtime
@@ -17,6 +18,7 @@ UNSENT_AFTER = timedelta(seconds=10)
 UNSEEN_AFTER = timedelta(seconds=30)
 ORPHANED_AFTER = timedelta(seconds=3)
 MOST_PUBLISHED = 5
+KEPT = timedelta(days=90)
 LOCK = "task_runs/housekeeping"
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,13 @@ class Housekeeper:
         except Unavailable:
             return done  # another process is at it, or the disk is away: the next pass comes soon
         return done
+
+    def prune(self) -> list[str]:
+        """Delete the ledger's segments of more than 90 days ago; gives their names."""
+        oldest = day(self._runtime.clock.wall() - KEPT)
+        storage = self._runtime.storage
+        old = [name for name in storage.names(f"{FOLDER}/*.jsonl") if segment_day(name) < oldest]
+        return [name for name in old if storage.delete(name)]
 
     def _sweep(self, done: Sweep) -> None:
         runtime = self._runtime

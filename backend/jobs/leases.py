@@ -20,6 +20,7 @@ from backend.jobs.broker import process_lives
 from backend.jobs.rows import written
 from backend.storage.atomic import create_file, while_in_use
 from backend.storage.locks import hold
+from backend.storage.names import safe_name
 
 REMOTE_SILENCE = 90.0  # seconds without renewal after which a holder on another machine is dead
 TAKEOVER_WAIT = 5.0
@@ -130,10 +131,6 @@ class Leases:
             if ours:
                 while_in_use(lambda: self._path(job_id).unlink(missing_ok=True))
 
-    def sweep(self) -> list[str]:
-        """Jobs whose holder died with the lease in hand."""
-        return [path.stem for path in self._folder.glob("*.lease") if not self.alive(path.stem)]
-
     def _clear_away(self, job_id: str) -> None:
         """Remove a dead holder's lease; one at a time, so that nobody removes a living one's."""
         with hold(self._folder / "takeover", TAKEOVER_WAIT):
@@ -141,7 +138,7 @@ class Leases:
                 while_in_use(lambda: self._path(job_id).unlink(missing_ok=True))
 
     def _path(self, job_id: str) -> Path:
-        return self._folder / f"{job_id}.lease"
+        return self._folder / f"{safe_name(job_id)}.lease"
 
 
 def _encode(holder: Holder) -> bytes:

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -242,3 +243,9 @@ def _less(at: datetime, seconds: float) -> datetime:
 
 def _looks_like_id(text: str) -> bool:
     return 0 < len(text) <= 64 and all(mark.isalnum() or mark in "-_" for mark in text)  # noqa: PLR2004
+
+
+def segment_day(name: str) -> str:
+    """The UTC day, ``YYYYmmdd``, on which a segment of the ledger was begun; the far future if none."""
+    found = re.search(r"-(\d{8})-\d{6}-[0-9a-f]{12}\.jsonl$", name)
+    return found[1] if found else "99999999"

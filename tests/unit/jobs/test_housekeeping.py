@@ -236,3 +236,24 @@ def test_renewing_keeps_a_lease_fresh(tmp_path: Path, clock: SetClock) -> None:
     assert leases.mine("j1")
     leases.release("j1")
     assert leases.renew() == []
+
+
+def test_only_old_segments_are_pruned(runtime: Runtime, clock: SetClock) -> None:
+    folder = runtime.storage.path("task_runs/ledger")
+    job_id = runtime.jobs.submit("plain", actor="me")
+    runtime.ledger.flush()
+    old = folder / "api-20251101-000000-0123456789ab.jsonl"
+    young = folder / "api-20260101-000000-0123456789ab.jsonl"
+    for path in (old, young, folder / "notes.jsonl"):
+        path.write_text("{}\n")
+    assert Housekeeper(runtime).prune() == [f"task_runs/ledger/{old.name}"]
+    assert young.exists()
+    assert runtime.jobs.get(job_id).id == job_id
+
+
+def test_an_id_that_looks_like_a_path_stays_inside(runtime: Runtime, tmp_path: Path) -> None:
+    leases = Leases(tmp_path / "data/leases", runtime.clock)
+    assert leases.take("../../escaped", "w")
+    assert not list(tmp_path.glob("escaped*"))
+    leases.release("../../escaped")
+    assert not list((tmp_path / "data/leases").glob("*.lease"))
