@@ -116,7 +116,7 @@ def test_a_job_not_begun_is_cancelled_at_once(desk: JobsDesk) -> None:
 def test_a_worker_asked_to_end_hands_its_job_on(desk: JobsDesk) -> None:
     marks = desk.home / "marks"
     worker = desk.start_worker()
-    job_id = desk.submit("slow", path=str(marks), milliseconds=6000)
+    job_id = desk.submit("slow", path=str(marks), milliseconds=4500)
     desk.until(lambda: len(lines(marks)) == 1)
     worker.terminate()
     worker.wait(10)
