@@ -72,7 +72,7 @@ def test_a_job_that_kills_its_worker_three_times_is_parked(desk: JobsDesk) -> No
     child = desk.start_worker()
     job_id = desk.submit("poison", path=str(marks))
     for death in (1, 2, 3):
-        child.wait(30)
+        desk.until(lambda child=child: child.poll() is not None, 45, job_id)
         assert len(lines(marks)) == death
         desk.kill(child)
         child = desk.start_worker(name=f"w{death + 1}")

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("replay"), pytest.
 FIRST = datetime(2014, 5, 1, tzinfo=UTC)
 LAST = datetime(2014, 5, 16, tzinfo=UTC)
 MINUTES = {"M15": 15, "H1": 60}
-TICK = {"EURUSD": Decimal("0.00001"), "XAUUSD": Decimal("0.01")}
+SYMBOLS = {"EURUSD", "XAUUSD"}
 WANTED_DECISIONS = 60
 
 
@@ -86,7 +86,7 @@ def made(desk: DeskProcess) -> list[dict[str, Any]]:
         found = decisions(desk)
         ideas = list((desk.home / "data" / "trade_ideas").glob("*.json"))
         symbols = {decision["symbol"] for decision in found if decision["levels"]}
-        return found if len(found) >= WANTED_DECISIONS and ideas and symbols == set(TICK) else []
+        return found if len(found) >= WANTED_DECISIONS and ideas and symbols == SYMBOLS else []
 
     found: list[dict[str, Any]] = desk.wait_until(
         enough, 240, f"{WANTED_DECISIONS} decisions, an idea, levels of both symbols"
@@ -114,7 +114,7 @@ def test_levels_follow_from_the_real_bars(made: list[dict[str, Any]], market_dat
         levels = decision["levels"]
         if levels is None or instant(decision["bar_time"]) < FIRST:
             continue
-        symbol, tick = decision["symbol"], TICK[decision["symbol"]]
+        symbol, tick = decision["symbol"], Decimal(str(levels["tick_size"]))
         closes = bid_closes(market_data, symbol)
         close = close_of_bar(closes, instant(decision["bar_time"]), MINUTES[decision["timeframe"]])
         half_tick = tick / 2

@@ -139,10 +139,11 @@ class JobsDesk:
         assert job.terminal, f"{job}\n{self.log()}"
         return job
 
-    def until(self, ready: Any, timeout: float = 20.0) -> None:
+    def until(self, ready: Any, timeout: float = 20.0, job_id: str | None = None) -> None:
         end = time.monotonic() + timeout
         while not ready():
-            assert time.monotonic() < end, f"did not happen within {timeout} s\n{self.log()}"
+            told = "" if job_id is None else self.runtime.jobs.get(job_id).timeline
+            assert time.monotonic() < end, f"did not happen within {timeout} s\n{told}\n{self.log()}"
             time.sleep(0.03)
 
     def kill(self, child: subprocess.Popen[str]) -> None:
