@@ -89,7 +89,9 @@ class Housekeeper:
             orphaned = now - parse_iso(entry.started_at or entry.queued_at) > ORPHANED_AFTER
             return "worker died" if orphaned and not self._runtime.leases.alive(entry.id) else None
         since = parse_iso(entry.sent_at or entry.queued_at)
-        on_its_way = entry.sent_at is not None and entry.sent_at >= (entry.due_at or entry.moved_at or "")
+        on_its_way = entry.sent_run >= entry.run and (entry.sent_at or "") >= (
+            entry.due_at or entry.moved_at or ""
+        )
         if entry.state is JobState.RETRYING:
             due = entry.due_at is not None and entry.due_at <= text
             return "next try" if due and not (on_its_way and now - since < UNSEEN_AFTER) else None
@@ -140,8 +142,12 @@ class Housekeeper:
             leases.release(entry.id)
 
     def _handed_out_lately(self, entry: Entry) -> bool:
-        """Whether it was published since it was last begun: then its message is on its way."""
-        if entry.sent_at is None or entry.sent_at < (entry.started_at or ""):
+        """Whether it was published since it was last begun: then its message is on its way.
+
+        Not the time decides but the run that the row names: a worker may begin the next run before
+        the row of its publishing is written.
+        """
+        if entry.sent_at is None or entry.run == 0 or entry.sent_run < entry.run:
             return False
         return self._runtime.clock.wall() - parse_iso(entry.sent_at) < UNSEEN_AFTER
 

@@ -38,6 +38,7 @@ class Entry:
     key: str | None = None
     queued_at: str = ""
     sent_at: str | None = None
+    sent_run: int = 0
     published: int = 0
     begun: int = 0
     started_at: str | None = None
@@ -71,6 +72,7 @@ class Entry:
             self._origin(row)
         elif kind in {Kind.SENT, Kind.REPUBLISHED}:
             self.sent_at = max(self.sent_at or "", row["at"])
+            self.sent_run = max(self.sent_run, int(row["run"]))
             self.published += 1
         elif kind is Kind.STARTED:
             self.lateness = row.get("lateness", self.lateness)

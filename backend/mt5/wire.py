@@ -25,6 +25,9 @@ _RAISED: dict[str, type[Exception]] = {
 class Opaque:
     """Stands for a value of a type that no terminal accepts, so that it is refused as that would be."""
 
+    def __repr__(self) -> str:
+        return "Opaque()"
+
 
 def dump_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
     """Arguments of a call as JSON.
@@ -133,7 +136,7 @@ def decode(value: Any) -> Any:
     kind = value.get(_KIND)
     if kind is None:
         return {key: decode(item) for key, item in value.items()}
-    reader = _READERS.get(kind)
+    reader = _READERS.get(kind) if isinstance(kind, str) else None
     if reader is None:
         raise ValueError(f"unknown kind of value {kind!r}")
     try:

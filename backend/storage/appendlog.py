@@ -57,6 +57,7 @@ class SegmentWriter:
         self._folder = folder
         self._name = safe_name(name)
         self._segment_bytes = segment_bytes
+        self._begun = 0
         self._closed = False
         self._start()
 
@@ -171,7 +172,8 @@ class SegmentWriter:
 
     def _next_segment(self, today: str) -> IO[bytes]:
         began = stamp(self._storage.clock.wall()).replace("_", "-")
-        name = f"{self._folder}/{self._name}-{began}-{secrets.token_hex(6)}.jsonl"
+        self._begun += 1  # in the name, so that segments of one second stand in their order
+        name = f"{self._folder}/{self._name}-{began}-{self._begun % 0x10000:04x}{secrets.token_hex(4)}.jsonl"
         path = self._storage.path(name)
         atomic.make_folder(path.parent, fsync=True)
         with atomic.refusals(path):

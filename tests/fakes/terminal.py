@@ -26,7 +26,8 @@ TIMEFRAMES = {mt5.CONSTANTS[f"TIMEFRAME_{timeframe}"]: timeframe for timeframe i
 def structure(kind: Any, **values: Any) -> Any:
     """One of the terminal's structures; fields that are not given are 0, 0.0, False or empty."""
     empty = {int: 0, float: 0.0, bool: False, str: ""}
-    return kind(**({name: empty[of] for name, of in kind.__annotations__.items()} | values))
+    missing = {name: empty[of] for name, of in kind.__annotations__.items() if name not in values}
+    return kind(**missing, **values)
 
 
 def symbol_info(name: str = "EURUSD", **changes: Any) -> SymbolInfo:

@@ -257,3 +257,17 @@ def test_an_id_that_looks_like_a_path_stays_inside(runtime: Runtime, tmp_path: P
     assert not list(tmp_path.glob("escaped*"))
     leases.release("../../escaped")
     assert not list((tmp_path / "data/leases").glob("*.lease"))
+
+
+def test_a_run_that_began_before_its_publishing_was_written_down_is_seen_to_die(
+    runtime: Runtime, publisher: FakePublisher, clock: SetClock
+) -> None:
+    job_id = runtime.jobs.submit("plain", actor="me")
+    runtime.ledger.flush()
+    runtime.ledger.append(Kind.STARTED, job_id, run=1, worker="w1")
+    clock.forward(seconds=4)
+    runtime.ledger.append(Kind.STARTED, job_id, run=2, worker="w2")
+    clock.forward(seconds=0.001)
+    runtime.ledger.append(Kind.REPUBLISHED, job_id, run=1, reason="worker died")
+    clock.forward(seconds=4)
+    assert Housekeeper(runtime).sweep().published == [job_id]
