@@ -18,7 +18,7 @@ class Action(enum.IntEnum):
 
 def there_and_back(value: Any) -> Any:
     args, kwargs = wire.load_arguments(wire.dump_arguments((value,), {"name": value}))
-    assert repr(kwargs["name"]) == repr(args[0])
+    assert type(kwargs["name"]) is type(args[0])
     return args[0]
 
 
