@@ -3,13 +3,14 @@
 import contextlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from backend.core.clock import Clock
 from backend.core.errors import DeskError, NotFound, Unavailable
 from backend.core.problems import Problem
-from backend.economic_calendar.service import CalendarService
+from backend.economic_calendar.model import CalendarView
 from backend.ideas.account import account_state
 from backend.ideas.evaluating import RunInputs, Sources, SymbolOutcome, evaluate_symbol, problem_of
 from backend.ideas.recording import Recorder
@@ -40,6 +41,13 @@ _Plan = dict[str, list[Strategy]]
 _Rows = list[dict[str, Any]]
 
 
+class Calendar(Protocol):
+    """What evaluation needs of the economic calendar."""
+
+    def as_of(self, now: datetime) -> CalendarView:
+        """What was known at `now`; never raises for want of a calendar."""
+
+
 class IdeaService:
     """From closed bars to decisions and trade ideas.
 
@@ -65,7 +73,7 @@ class IdeaService:
         symbols: Symbols,
         market: MarketService,
         terminal: MT5Client,
-        calendar: CalendarService,
+        calendar: Calendar,
         journal: Journal,
     ) -> None:
         self._storage = storage

@@ -207,6 +207,7 @@ def _refusal(check: Check, measured: float, bound: float | None, words: Mapping[
         reason=reason,
         measured=_known(measured),
         bound=None if bound is None else _known(bound),
+        blocks=check.hard,
     )
 
 

@@ -1,0 +1,117 @@
+"""A desk in one process over the simulated market: real parts, a clock that a test moves."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from backend.core.clock import require_utc
+from backend.economic_calendar.model import CalendarView
+from backend.ideas.service import IdeaService
+from backend.journal.journal import Journal
+from backend.market.service import MarketService
+from backend.market.store import MarketStore
+from backend.market.symbols import SymbolMap
+from backend.mt5.client import MT5Client
+from backend.mt5.server_time import ServerClock
+from backend.simulator.build import build_simulated_terminal
+from backend.storage.files import FileStorage
+from backend.strategies.files import StrategyFiles
+
+ROOT = Path(__file__).parents[2]
+SERVER = ServerClock.parse("America/New_York+7")
+
+
+class MovedClock:
+    """Both times are what the test says."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = require_utc(at)
+
+    def now(self) -> datetime:
+        return self.at
+
+    def wall(self) -> datetime:
+        return self.at
+
+    def move(self, **by: float) -> None:
+        self.at += timedelta(**by)
+
+
+class QuietCalendar:
+    """A calendar that covers everything and holds nothing, unless a test says otherwise."""
+
+    def __init__(self) -> None:
+        self.view: CalendarView | None = None
+
+    def as_of(self, now: datetime) -> CalendarView:
+        if self.view is not None:
+            return self.view
+        return CalendarView(
+            known=True,
+            provider="test",
+            fetched_at=now,
+            age=timedelta(0),
+            covered_from=now - timedelta(days=7),
+            covered_to=now + timedelta(days=7),
+        )
+
+
+@dataclass(kw_only=True)
+class SimulatedDesk:
+    """The parts, each replaceable."""
+
+    clock: MovedClock
+    storage: FileStorage
+    symbols: SymbolMap
+    strategies: StrategyFiles
+    client: MT5Client
+    market: MarketService
+    calendar: QuietCalendar
+    journal: Journal
+    ideas: IdeaService
+
+
+def simulated_desk(
+    data: Path,
+    at: datetime,
+    *,
+    config: Path = ROOT / "config",
+    seed: int = 7,
+    storage: FileStorage | None = None,
+    clock: MovedClock | None = None,
+    api: Any = None,
+) -> SimulatedDesk:
+    """A desk whose files stand in `data`; another one on the same folder is another process."""
+    clock = clock or MovedClock(at)
+    storage = storage or FileStorage(data, fsync=False)
+    symbols = SymbolMap.load(config / "symbol_map.csv")
+    terminal = api or build_simulated_terminal(seed=seed, replay=None, server_clock=SERVER, now=clock.now)
+    terminal.initialize()
+    client = MT5Client(terminal, symbols, SERVER)
+    market = MarketService(client, MarketStore(storage, SERVER, clock=clock), storage, symbols, clock)
+    strategies = StrategyFiles(config / "ai")
+    calendar = QuietCalendar()
+    journal = Journal(storage, clock)
+    ideas = IdeaService(
+        storage=storage,
+        clock=clock,
+        config_dir=config,
+        strategies=strategies,
+        symbols=symbols,
+        market=market,
+        terminal=client,
+        calendar=calendar,
+        journal=journal,
+    )
+    return SimulatedDesk(
+        clock=clock,
+        storage=storage,
+        symbols=symbols,
+        strategies=strategies,
+        client=client,
+        market=market,
+        calendar=calendar,
+        journal=journal,
+        ideas=ideas,
+    )
