@@ -22,6 +22,7 @@ class Account:
 
     def __init__(self, job: Job, money: Money) -> None:
         self._job = job
+        self._stream = job.streams[0]
         self._money = money
         self._days = _reset_days(job)
         self.balance = job.account.balance
@@ -45,7 +46,7 @@ class Account:
 
     def state(self, position: Position | None, price: int) -> AccountState:
         """The account with an open position that could be closed at a mirrored price."""
-        job = self._job
+        job, stream = self._job, self._stream
         equity, taken, risk = self.balance, Decimal(0), Decimal(0)
         trades: tuple[OpenTrade, ...] = ()
         exposure: dict[str, Decimal] = {}
@@ -53,20 +54,22 @@ class Account:
             opened = self._money.price(position.side, position.entry.fill)
             floating = position.floating(self._money, price)
             equity = self.balance - position.commission + floating
-            taken = margin(job.instrument, position.lots, opened, job.account.leverage, job.account.currency)
+            taken = margin(
+                stream.instrument, position.lots, opened, job.account.leverage, job.account.currency
+            )
             stop = self._money.price(position.side, position.stop)
             trades = (
                 OpenTrade(
-                    symbol=job.instrument.symbol,
+                    symbol=stream.instrument.symbol,
                     side=position.side,
                     lots=position.lots,
                     price=opened,
                     stop=stop,
-                    strategy=job.strategy.id,
+                    strategy=stream.strategy.id,
                 ),
             )
             now = self._money.price(position.side, price)
-            exposure = exposure_of(job.instrument, position.side, position.lots, now, job.conversion)
+            exposure = exposure_of(stream.instrument, position.side, position.lots, now, stream.conversion)
             risk = max(floating - position.floating(self._money, position.stop), Decimal(0))
         return AccountState(
             currency=job.account.currency,
@@ -88,5 +91,6 @@ def _reset_days(job: Job) -> Ints:
     """Number of the day of each bar, cut at the midnight that resets the daily loss."""
     zone = job.limits.daily_loss.reset_tz
     if zone is None:
-        return job.bars.server_time // DAY_SECONDS
-    return (job.bars.time + utc_offsets(zone, job.bars.time)) // DAY_SECONDS
+        return job.streams[0].bars.server_time // DAY_SECONDS
+    time = job.streams[0].bars.time
+    return (time + utc_offsets(zone, time)) // DAY_SECONDS

@@ -22,7 +22,7 @@ def compute(job: Job, root: Path, progress: Progress | None = None) -> dict[str,
     """Run a job in both readings if they differ, write the report, give its summary."""
     result = run_backtest(job, progress=progress)
     best = result
-    if any(trade.ambiguous for trade in result.trades):
+    if result.trades.ambiguous.any():
         best = run_backtest(job, reading=Reading.BEST)
     report = build_report(job, result, best)
     name = write_report(FileStorage(root), report, result.trades)

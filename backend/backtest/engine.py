@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from backend.backtest.columns import Book, Reason, Trades
 from backend.backtest.fills import (
     Exit,
     Quotes,
@@ -21,7 +22,7 @@ from backend.backtest.fills import (
     quotes,
 )
 from backend.backtest.management import manage
-from backend.backtest.model import Job, Reading, Reason, Result
+from backend.backtest.model import Job, Reading, Result, Stream
 from backend.backtest.orders import decide, open_position, send
 from backend.backtest.position import Position
 from backend.backtest.state import Resting, State
@@ -52,7 +53,7 @@ def run_backtest(
 
 
 def _run(state: State, progress: Progress | None) -> Result:
-    bars, first = state.job.bars, state.job.first
+    bars, first = state.stream.bars, state.stream.first
     count = len(bars)
     equity, worst = np.empty(count - first), np.empty(count - first)
     decide(state, first - 1)
@@ -75,7 +76,11 @@ def _run(state: State, progress: Progress | None) -> Result:
         if progress is not None and (index - first + 1) % _PROGRESS_EVERY == 0:
             progress(index - first + 1, count - first)
     return Result(
-        trades=tuple(state.trades),
+        trades=Trades.of_rows(
+            state.trades,
+            books=(Book(strategy=state.stream.strategy.id, instrument=state.stream.instrument),),
+            digits=state.whole.account.digits,
+        ),
         equity=equity,
         worst=worst,
         time=state.closes[first:],
@@ -84,7 +89,7 @@ def _run(state: State, progress: Progress | None) -> Result:
         balance=state.account.balance,
         signals=state.signals,
         refusals=dict(sorted(state.refusals.items())),
-        notes=tuple(_notes(state.job)),
+        notes=tuple(_notes(state.stream)),
         max_margin=state.max_margin,
     )
 
@@ -104,7 +109,7 @@ def _bar(state: State, index: int) -> None:
 
 def _overnight(state: State, position: Position, index: int) -> None:
     """Swap of the server midnights since the bar before, also of those at which no bar stands."""
-    server = state.job.bars.server_time
+    server = state.stream.bars.server_time
     position.accrue(
         state.money,
         int(server[index - 1]),
@@ -198,7 +203,7 @@ def _rest(state: State, order: Resting, index: int) -> None:
     _after(state, position, bar, leave, index, inside=True)
 
 
-def _notes(job: Job) -> Iterator[str]:
+def _notes(job: Stream) -> Iterator[str]:
     """What this run leaves out, said before anybody asks."""
     yield from job.costs.warnings
     management = job.strategy.strategy.management

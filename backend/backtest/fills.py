@@ -6,7 +6,8 @@ and negated, so that up is always towards the target.
 
 from dataclasses import dataclass
 
-from backend.backtest.model import Reading, Reason
+from backend.backtest.columns import Reason
+from backend.backtest.model import Reading
 from backend.backtest.prices import Prices
 from backend.strategies.model import OrderType
 from backend.trading.sides import Side

@@ -4,8 +4,8 @@ from decimal import ROUND_CEILING
 
 import numpy as np
 
+from backend.backtest.columns import Reason
 from backend.backtest.fills import Exit, Quotes, quotes
-from backend.backtest.model import Reason
 from backend.backtest.position import Position
 from backend.backtest.state import State
 from backend.strategies.model import Direction, OnOpposite
@@ -29,7 +29,7 @@ def manage(state: State, index: int) -> None:
         _move_stop(position, position.entry.fill + _cost_ticks(state, position), bar, Reason.BREAKEVEN)
     atr = float(state.facts.atr[index])
     if trail is not None and np.isfinite(atr):
-        away = state.job.instrument.ticks_up(trail * atr)
+        away = state.stream.instrument.ticks_up(trail * atr)
         _move_stop(position, bar.close - away, bar, Reason.TRAIL)
 
 
@@ -72,7 +72,7 @@ def _move_stop(position: Position, level: int, bar: Quotes, reason: Reason) -> N
 def _cost_ticks(state: State, position: Position) -> int:
     """Ticks that pay the round turn's commission and the slippage of a stop."""
     tick = state.money.tick(position.side, position.entry.fill)
-    commission = 2 * state.job.costs.commission_per_lot / tick
+    commission = 2 * state.stream.costs.commission_per_lot / tick
     return int(commission.to_integral_value(ROUND_CEILING)) + state.slip
 
 

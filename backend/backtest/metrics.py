@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from backend.backtest.model import Result, Trade
+from backend.backtest.columns import Trade, Trades
+from backend.backtest.model import Result
 from backend.core.bars import Floats
 from backend.core.clock import from_epoch, iso
 
@@ -55,8 +56,9 @@ def compute_metrics(result: Result, initial: Decimal) -> Metrics:
     days = daily_equity(result)
     _returns(metrics, result, start, days)
     _drawdown(metrics, result, start)
-    _trades(metrics, result.trades)
-    _sequence(metrics, result.trades)
+    rows = tuple(result.trades)
+    _trades(metrics, rows)
+    _sequence(metrics, rows)
     bars = len(result.equity)
     metrics.ratio("exposure_time_pct", result.in_position, bars, "no bar was traded", scale=100)
     metrics.put("max_margin_used_pct", 100 * result.max_margin)
@@ -204,10 +206,10 @@ def _longest(trades: Sequence[Trade], of: Callable[[Trade], bool]) -> int:
     return best
 
 
-def cost_waterfall(trades: Sequence[Trade]) -> dict[str, Any]:
+def cost_waterfall(trades: Trades) -> dict[str, Any]:
     """Gross − spread − slippage − gap − commission + swap = net, to the cent, over all trades."""
     totals = {
-        name: sum((getattr(trade, name) for trade in trades), Decimal(0))
+        name: trades.total(name)
         for name in ("gross", "spread_cost", "slippage_cost", "gap_cost", "commission", "swap", "net")
     }
     costs = sum((totals[n] for n in ("spread_cost", "slippage_cost", "gap_cost", "commission")), Decimal(0))
@@ -219,7 +221,7 @@ def cost_waterfall(trades: Sequence[Trade]) -> dict[str, Any]:
     return waterfall
 
 
-def breakdowns(trades: Sequence[Trade]) -> dict[str, dict[str, dict[str, Any]]]:
+def breakdowns(trades: Trades) -> dict[str, dict[str, dict[str, Any]]]:
     """Trades, wins and net by side, exit reason, weekday, hour and month of entry (UTC)."""
     keys: dict[str, Callable[[Trade], str]] = {
         "side": lambda t: t.side.direction,
@@ -228,7 +230,8 @@ def breakdowns(trades: Sequence[Trade]) -> dict[str, dict[str, dict[str, Any]]]:
         "hour": lambda t: from_epoch(t.entry_time).strftime("%H"),
         "month": lambda t: from_epoch(t.entry_time).strftime("%Y-%m"),
     }
-    return {name: _grouped(trades, key) for name, key in keys.items()}
+    rows = tuple(trades)
+    return {name: _grouped(rows, key) for name, key in keys.items()}
 
 
 def _grouped(trades: Sequence[Trade], key: Callable[[Trade], str]) -> dict[str, dict[str, Any]]:

@@ -6,35 +6,17 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from backend.core.bars import Bars, Floats
+from backend.backtest.columns import Trades
+from backend.core.bars import Bars, Floats, Ints
 from backend.core.errors import Invalid
 from backend.core.instruments import Instrument
 from backend.core.timeframes import Timeframe
 from backend.risk.limits import RiskLimits
 from backend.strategies.model import Profile, Strategy
 from backend.trading.conversion import Conversion
-from backend.trading.sides import Side
 
 ENGINE_VERSION = "1"
 HOURS_OF_WEEK = 168
-
-
-class Reason(StrEnum):
-    """Why a trade ended."""
-
-    TARGET = "target"
-    STOP = "stop"
-    GAP_STOP = "gap_stop"
-    EXIT_RULE = "exit_rule"
-    INVALIDATION = "invalidation"
-    TIME_STOP = "time_stop"
-    TRAIL = "trail"
-    BREAKEVEN = "breakeven"
-    PARTIAL = "partial"
-    WEEKEND = "weekend"
-    OPPOSITE = "opposite"
-    STOP_OUT = "stop_out"
-    END = "end"
 
 
 class Reading(StrEnum):
@@ -86,11 +68,13 @@ class AccountSettings:
         currency: Account currency.
         balance: Money at the start.
         leverage: 100 for 1:100.
+        digits: Decimals to which the broker books money: 0 for JPY.
     """
 
     currency: str = "USD"
     balance: Decimal = Decimal(10_000)
     leverage: int = 100
+    digits: int = 2
 
     def __post_init__(self) -> None:
         if not self.balance.is_finite() or self.balance <= 0:
@@ -98,12 +82,17 @@ class AccountSettings:
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as JSON values."""
-        return {"currency": self.currency, "balance": str(self.balance), "leverage": self.leverage}
+        return {
+            "currency": self.currency,
+            "balance": str(self.balance),
+            "leverage": self.leverage,
+            "digits": self.digits,
+        }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Job:
-    """One backtest, complete: the same job gives the same result.
+class Stream:
+    """One strategy on one symbol.
 
     Attributes:
         strategy: The strategy.
@@ -113,11 +102,9 @@ class Job:
         higher: Closed bars of the longer timeframes that conditions use.
         first: Index of the first bar that may be traded; those before only warm up.
         costs: Costs.
-        account: Account.
         conversion: Profit currency to account currency.
         source: Where the bars come from, for the report.
         facts: Data quality of the bars as known to the store, for the report.
-        limits: The desk's limits, weights and thresholds; each idea that they allow counts as approved.
         spread_bars: Closed bars from which the usual spread of each hour is known, as live; the bars
             themselves where None.
     """
@@ -129,85 +116,64 @@ class Job:
     higher: Mapping[Timeframe, Bars] = field(default_factory=dict)
     first: int = 1
     costs: Costs = Costs()
-    account: AccountSettings = AccountSettings()
     conversion: Conversion = field(default_factory=Conversion)
     source: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    limits: RiskLimits = field(default_factory=RiskLimits)
     spread_bars: Bars | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Trade:
-    """A closed trade. Prices are exact, money is in account currency to the cent, times UTC epochs.
-
-    net = gross − spread_cost − slippage_cost − gap_cost − commission + swap, to the cent.
+class Job:
+    """One backtest, complete: the same job gives the same result.
 
     Attributes:
-        signal_time: Close of the bar that gave the signal.
-        initial_stop: First stop price.
-        initial_risk: Loss from the fill to the first stop, without costs, above zero.
-        gross: Result at mid prices and trigger levels.
-        r: net ÷ initial_risk.
-        mae: Worst floating result of the trade in money, at most zero.
-        mfe: Best floating result, at least zero.
-        bars_held: Bars on which it was open.
+        streams: Strategies and symbols that trade one account, at least one.
+        account: Account.
+        limits: The desk's limits, weights and thresholds; each idea that they allow counts as approved.
     """
 
-    id: int
-    symbol: str
-    strategy: str
-    side: Side
-    volume: Decimal
-    signal_time: int
-    entry_time: int
-    entry_price: Decimal
-    initial_stop: Decimal
-    initial_target: Decimal
-    exit_time: int
-    exit_price: Decimal
-    exit_reason: Reason
-    ambiguous: bool
-    gross: Decimal
-    spread_cost: Decimal
-    slippage_cost: Decimal
-    gap_cost: Decimal
-    commission: Decimal
-    swap: Decimal
-    net: Decimal
-    initial_risk: Decimal
-    r: float | None
-    mae: Decimal
-    mfe: Decimal
-    bars_held: int
+    streams: tuple[Stream, ...]
+    account: AccountSettings = AccountSettings()
+    limits: RiskLimits = field(default_factory=RiskLimits)
+
+    def __post_init__(self) -> None:
+        names = [(stream.strategy.id, stream.bars.symbol) for stream in self.streams]
+        if not names or len(set(names)) < len(names):
+            raise Invalid(
+                "bad_streams", f"a backtest takes each strategy and symbol once, and at least one: {names}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Result:
-    """What happened.
+    """What happened. Equity is marked to market in account currency at each instant at which bars closed.
 
     Attributes:
         trades: Closed trades in the order of their exits.
-        equity: Marked-to-market equity at the close of each traded bar, shape (n − first,).
-        worst: The same at each bar's worst price for the open position.
-        time: UTC epoch of each of those closes.
-        server_day: Server day number of each bar.
-        in_position: Bars at whose close a position was open, or on which one was.
+        equity: Equity at each of those instants, shape (n,).
+        worst: The lowest that equity can have been since the instant before, shape (n,).
+        time: UTC epoch of each, shape (n,).
+        server_day: Server day number on which each bar opened, shape (n,).
+        in_position: Instants up to which a position was open, or was since the one before.
         balance: Money at the end; initial balance + the sum of net.
         signals: Bars on which a direction signalled, conflicts and closed sessions included.
         refusals: Why signals did not become trades, with counts.
         notes: What the run leaves out, one sentence each.
         max_margin: Largest share of equity taken as margin at an entry.
+        max_leverage: Largest worth of the open positions ÷ equity at an entry.
+        min_margin_level: Smallest equity ÷ margin, at the worst of each bar; None if none was taken.
     """
 
-    trades: tuple[Trade, ...]
+    trades: Trades
     equity: Floats
     worst: Floats
-    time: Any
-    server_day: Any
+    time: Ints
+    server_day: Ints
     in_position: int
     balance: Decimal
     signals: int
     refusals: Mapping[str, int]
     notes: tuple[str, ...]
     max_margin: float
+    max_leverage: float = 0.0
+    min_margin_level: float | None = None

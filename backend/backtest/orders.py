@@ -57,7 +57,7 @@ def _occupied(state: State, signalling: list[Direction]) -> str:
 
 
 def _decided(state: State, index: int) -> Outcome:
-    job, position = state.job, state.position
+    job, position = state.stream, state.position
     bar = bar_of(job.bars[index : index + 1])
     price = 0 if position is None else quotes(state.prices, index, position.side).close
     known = Known(
@@ -91,7 +91,7 @@ def _why(outcome: Outcome) -> str:
 
 def send(state: State, request: Request, index: int) -> None:
     """Send an order at the open of a bar: distances re-anchored, size and gate computed again."""
-    job, side = state.job, request.side
+    job, side = state.stream, request.side
     bar = quotes(state.prices, index, side)
     live = bar.open + bar.spread
     planned = request.plan.levels
@@ -164,7 +164,7 @@ def open_position(state: State, order: Resting, entry: Entry, index: int) -> Pos
         stop=order.stop,
         target=order.target,
         first_stop=order.stop,
-        commission=to_cents(state.job.costs.commission_per_lot * order.lots),
+        commission=to_cents(state.stream.costs.commission_per_lot * order.lots),
         low=entry.fill,
         high=entry.fill,
     )

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from backend.backtest.columns import COLUMNS, REASONS, Reason
 from backend.backtest.fills import Entry, Exit, Quotes
-from backend.backtest.model import Job, Reason, Trade
+from backend.backtest.model import Job
 from backend.core.instruments import Instrument
 from backend.trading.conversion import Conversion
 from backend.trading.profit import loss_per_lot, profit, to_cents
@@ -14,6 +15,7 @@ from backend.trading.swap import nights, swap
 
 _EPOCH = date(1970, 1, 1)
 _DAY = 86_400
+NET = COLUMNS.index("net")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,10 +123,8 @@ class Position:
         """Unrealised result at a mirrored price, with accrued swap."""
         return money.result(self.side, self.lots, self.entry.fill, price) + self.swap
 
-    def closed(
-        self, job: Job, money: Money, leave: Exit, *, number: int, spread: int, time: int, index: int
-    ) -> Trade:
-        """The trade that this position becomes.
+    def closed(self, job: Job, money: Money, leave: Exit, *, spread: int, time: int, index: int) -> list[int]:
+        """The trade that this position becomes, as a row of `COLUMNS`.
 
         The costs are rounded to the cent one by one and the gross result is what then closes the sum,
         so that the waterfall holds to the cent.
@@ -135,7 +135,7 @@ class Position:
         spread_cost = money.cost(lots, Decimal(self.spread + spread) / 2, exit_price)
         slippage_cost = money.cost(lots, Decimal(entry.slippage + leave.slippage), exit_price)
         gap_cost = money.cost(lots, Decimal(entry.gap + leave.gap), exit_price)
-        commission = self.commission + to_cents(job.costs.commission_per_lot * lots)
+        commission = self.commission + to_cents(job.streams[0].costs.commission_per_lot * lots)
         net = booked - commission + self.swap
         entry_price = money.price(side, entry.fill)
         first_stop = money.price(side, self.first_stop)
@@ -143,31 +143,32 @@ class Position:
             lots * loss_per_lot(money.instrument, side, entry_price, first_stop, money.conversion)
         )
         low, high = min(self.low, leave.fill), max(self.high, leave.fill)
-        return Trade(
-            id=number,
-            symbol=job.instrument.symbol,
-            strategy=job.strategy.id,
-            side=side,
-            volume=lots,
-            signal_time=self.signal_time,
-            entry_time=self.entry_time,
-            entry_price=entry_price,
-            initial_stop=first_stop,
-            initial_target=money.price(side, self.target),
-            exit_time=time,
-            exit_price=exit_price,
-            exit_reason=leave.reason,
-            ambiguous=self.ambiguous or leave.ambiguous,
-            gross=booked + spread_cost + slippage_cost + gap_cost,
-            spread_cost=spread_cost,
-            slippage_cost=slippage_cost,
-            gap_cost=gap_cost,
-            commission=commission,
-            swap=self.swap,
-            net=net,
-            initial_risk=risk,
-            r=float(net / risk) if risk > 0 else None,
-            mae=min(to_cents(money.result(side, lots, entry.fill, low)), Decimal(0)),
-            mfe=max(to_cents(money.result(side, lots, entry.fill, high)), Decimal(0)),
-            bars_held=index - self.index + 1,
-        )
+        amounts = {
+            "gross": booked + spread_cost + slippage_cost + gap_cost,
+            "spread_cost": spread_cost,
+            "slippage_cost": slippage_cost,
+            "gap_cost": gap_cost,
+            "commission": commission,
+            "swap": self.swap,
+            "net": net,
+            "risk": risk,
+            "mae": min(to_cents(money.result(side, lots, entry.fill, low)), Decimal(0)),
+            "mfe": max(to_cents(money.result(side, lots, entry.fill, high)), Decimal(0)),
+        }
+        cells = {
+            "stream": 0,
+            "side": side.sign,
+            "steps": int(lots / money.instrument.volume_step),
+            "signal_time": self.signal_time,
+            "entry_time": self.entry_time,
+            "entry_price": side.sign * entry.fill,
+            "initial_stop": side.sign * self.first_stop,
+            "initial_target": side.sign * self.target,
+            "exit_time": time,
+            "exit_price": side.sign * leave.fill,
+            "reason": REASONS.index(leave.reason),
+            "ambiguous": int(self.ambiguous or leave.ambiguous),
+            "bars_held": index - self.index + 1,
+            **{name: int(amount.scaleb(job.account.digits)) for name, amount in amounts.items()},
+        }
+        return [cells[name] for name in COLUMNS]

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from backend.backtest.columns import Trade, Trades
 from backend.backtest.metrics import breakdowns, compute_metrics, cost_waterfall
-from backend.backtest.model import ENGINE_VERSION, Job, Result, Trade
+from backend.backtest.model import ENGINE_VERSION, Job, Result, Stream
 from backend.core.bars import COLUMNS, Bars
 from backend.core.clock import from_epoch, iso
 from backend.strategies.model import dumped
@@ -89,26 +90,45 @@ class Provenance:
 
 def provenance(job: Job) -> Provenance:
     """The hashes of a job."""
-    others = [bars for _, bars in sorted(job.higher.items())]
-    if job.spread_bars is not None:
-        others.append(job.spread_bars)
-    data = [bars_hash(job.bars), *(bars_hash(bars) for bars in others), str(job.first)]
-    configuration = {
-        "profile": job.profile.model_dump(mode="json"),
+    streams = [_stream_hashes(stream) for stream in job.streams]
+    whole = {
         "account": job.account.as_dict(),
-        "conversion": str(job.conversion),
-        "instrument": str(job.instrument),
         "limits": job.limits.model_dump(mode="json"),
-        "source": job.source,
-        "quality": dict(job.facts),
+        "streams": [stream["configuration"] for stream in streams],
     }
     return Provenance(
         engine=ENGINE_VERSION,
-        strategy=_json_hash(dumped(job.strategy)),
-        data=_hash("".join(data).encode()),
-        costs=_json_hash({**job.costs.as_dict(), "warnings": list(job.costs.warnings)}),
-        configuration=_json_hash(configuration),
+        strategy=_joined(streams, "strategy"),
+        data=_joined(streams, "data"),
+        costs=_joined(streams, "costs"),
+        configuration=_json_hash(whole),
     )
+
+
+def _stream_hashes(stream: Stream) -> dict[str, str]:
+    others = [bars for _, bars in sorted(stream.higher.items())]
+    if stream.spread_bars is not None:
+        others.append(stream.spread_bars)
+    data = [bars_hash(stream.bars), *(bars_hash(bars) for bars in others), str(stream.first)]
+    configuration = {
+        "profile": stream.profile.model_dump(mode="json"),
+        "conversion": str(stream.conversion),
+        "instrument": str(stream.instrument),
+        "source": stream.source,
+        "quality": dict(stream.facts),
+    }
+    return {
+        "strategy": _json_hash(dumped(stream.strategy)),
+        "data": _hash("".join(data).encode()),
+        "costs": _json_hash({**stream.costs.as_dict(), "warnings": list(stream.costs.warnings)}),
+        "configuration": _json_hash(configuration),
+    }
+
+
+def _joined(streams: Sequence[dict[str, str]], name: str) -> str:
+    """The hash itself where there is one stream."""
+    hashes = [stream[name] for stream in streams]
+    return hashes[0] if len(hashes) == 1 else _hash("".join(hashes).encode())
 
 
 def bars_hash(bars: Bars) -> str:
@@ -136,38 +156,38 @@ def build_report(job: Job, result: Result, best: Result) -> dict[str, Any]:
         result: The run that reads ambiguous bars in the worst way: the one that counts.
         best: The run that reads them in the best way.
     """
-    made = provenance(job)
+    made, stream = provenance(job), job.streams[0]
     metrics = compute_metrics(result, job.account.balance)
     waterfall = cost_waterfall(result.trades)
     band = sorted(float(run.balance - job.account.balance) for run in (result, best))
     report = {
         "id": made.id,
-        "strategy_id": job.strategy.id,
-        "strategy": dumped(job.strategy),
-        "symbol": job.bars.symbol,
-        "timeframe": str(job.bars.timeframe),
+        "strategy_id": stream.strategy.id,
+        "strategy": dumped(stream.strategy),
+        "symbol": stream.bars.symbol,
+        "timeframe": str(stream.bars.timeframe),
         "period": {
-            "from": iso(job.bars.opened(job.first)),
+            "from": iso(stream.bars.opened(stream.first)),
             "to": iso(from_epoch(int(result.time[-1]))),
             "bars": len(result.equity),
-            "warm_up_bars": job.first,
+            "warm_up_bars": stream.first,
         },
         "account": job.account.as_dict(),
         "limits": job.limits.model_dump(mode="json"),
-        "profile": job.profile.model_dump(mode="json"),
-        "costs": job.costs.as_dict(),
+        "profile": stream.profile.model_dump(mode="json"),
+        "costs": stream.costs.as_dict(),
         "metrics": metrics.values,
         "undefined": metrics.undefined,
         "cost_waterfall": waterfall,
         "ambiguity_band": {
-            "ambiguous_trades": sum(trade.ambiguous for trade in result.trades),
+            "ambiguous_trades": int(result.trades.ambiguous.sum()),
             "net_worst_reading": band[0],
             "net_best_reading": band[1],
         },
         "breakdowns": breakdowns(result.trades),
         "signals": result.signals,
         "refusals": dict(result.refusals),
-        "data_quality": _quality(job, result),
+        "data_quality": _quality(stream, result),
         "provenance": made.as_dict(),
         "notes": list(result.notes),
         "equity_curve": _curve(result),
@@ -176,14 +196,14 @@ def build_report(job: Job, result: Result, best: Result) -> dict[str, Any]:
     return report
 
 
-def criticism(report: dict[str, Any], trades: Sequence[Trade]) -> list[str]:
+def criticism(report: dict[str, Any], trades: Trades) -> list[str]:
     """What a careful reader would hold against this result."""
     found = []
-    net = sum((trade.net for trade in trades), Decimal(0))
+    net = trades.total("net")
     waterfall = report["cost_waterfall"]
     if len(trades) < _FEW_TRADES:
         found.append(f"Only {len(trades)} trades: fewer than {_FEW_TRADES} say little.")
-    largest = max((trade.net for trade in trades), default=Decimal(0))
+    largest = Decimal(int(trades.net.max(initial=0))).scaleb(-trades.digits)
     if net > 0 and largest > Decimal(repr(_CARRIED)) * net:
         found.append(f"One trade of {largest} carries more than half of the result of {net}.")
     if net > 0 and float(net) - waterfall["costs"] <= 0:
@@ -199,20 +219,20 @@ def criticism(report: dict[str, Any], trades: Sequence[Trade]) -> list[str]:
     return found
 
 
-def _quality(job: Job, result: Result) -> dict[str, Any]:
-    traded = job.bars[job.first :]
-    missing = job.facts.get("missing_bars")
+def _quality(stream: Stream, result: Result) -> dict[str, Any]:
+    traded = stream.bars[stream.first :]
+    missing = stream.facts.get("missing_bars")
     coverage = None if missing is None else round(100 * len(traded) / (len(traded) + missing), 4)
     return {
         "bars": len(traded),
         "first": iso(traded.opened(0)),
         "last_close": iso(from_epoch(int(result.time[-1]))),
-        "gaps": job.facts.get("gaps"),
+        "gaps": stream.facts.get("gaps"),
         "missing_bars": missing,
         "coverage_pct": coverage,
         "bars_without_spread": int((traded.spread == 0).sum()),
-        "source": job.source or None,
-        "hash": bars_hash(job.bars),
+        "source": stream.source or None,
+        "hash": bars_hash(stream.bars),
     }
 
 
@@ -223,7 +243,7 @@ def _curve(result: Result) -> list[list[Any]]:
     return [[iso(from_epoch(int(result.time[i]))), round(float(result.equity[i]), 2)] for i in picked]
 
 
-def trade_rows(trades: Sequence[Trade]) -> list[dict[str, str]]:
+def trade_rows(trades: Trades) -> list[dict[str, str]]:
     """Trades as text, in the columns of trades.csv; prices and money exact, times UTC ISO-8601."""
     return [{name: _cell(trade, name) for name in CSV_COLUMNS} for trade in trades]
 
@@ -241,7 +261,7 @@ def _cell(trade: Trade, name: str) -> str:
     return f"{value:.6f}" if isinstance(value, float) else str(value)
 
 
-def write_report(writer: Writer, report: dict[str, Any], trades: Sequence[Trade]) -> str:
+def write_report(writer: Writer, report: dict[str, Any], trades: Trades) -> str:
     """Write both files, the report last: where it stands, the rest does too.
 
     Returns:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from backend.backtest.model import AccountSettings, Costs, Job
+from backend.backtest.model import AccountSettings, Costs, Job, Stream
 from backend.backtest.prices import learned_spreads
 from backend.backtest.process import run_in_child
 from backend.core.bars import Bars
@@ -167,7 +167,7 @@ class BacktestService:
         instrument = self._market.instrument(symbol)
         account, warning = self._account()
         fine = spread_timeframe(strategy.timeframe)
-        return Job(
+        stream = Stream(
             strategy=strategy,
             profile=profile,
             instrument=instrument,
@@ -175,13 +175,12 @@ class BacktestService:
             higher=self._higher(symbol, strategy, days),
             first=first,
             costs=_costs(profile, limits, bars, warning),
-            account=account,
             conversion=conversion(instrument, account.currency),
             source="market store",
             facts=self._facts(bars, first),
-            limits=limits,
             spread_bars=None if fine is strategy.timeframe else self._fine(symbol, fine, days),
         )
+        return Job(streams=(stream,), account=account, limits=limits)
 
     def _first(self, bars: Bars, strategy: Strategy, days: int) -> int:
         """Index of the first traded bar: the first that opened within the days, after the warm-up.
@@ -233,11 +232,20 @@ class BacktestService:
         if balance <= 0:
             return (
                 AccountSettings(
-                    currency=account.currency, balance=_DEFAULT_BALANCE, leverage=account.leverage
+                    currency=account.currency,
+                    balance=_DEFAULT_BALANCE,
+                    leverage=account.leverage,
+                    digits=account.currency_digits,
                 ),
                 f"The account holds {balance} {account.currency}: {_DEFAULT_BALANCE} are taken.",
             )
-        return AccountSettings(currency=account.currency, balance=balance, leverage=account.leverage), ""
+        settings = AccountSettings(
+            currency=account.currency,
+            balance=balance,
+            leverage=account.leverage,
+            digits=account.currency_digits,
+        )
+        return settings, ""
 
     def _facts(self, bars: Bars, first: int) -> dict[str, Any]:
         """Gaps within the traded bars."""

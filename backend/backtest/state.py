@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from backend.backtest.account import Account
 from backend.backtest.fills import Exit
-from backend.backtest.model import Job, Reading, Trade
-from backend.backtest.position import Money, Position
+from backend.backtest.model import Job, Reading
+from backend.backtest.position import NET, Money, Position
 from backend.backtest.prices import last_of_week, prices, trades_weekends
 from backend.core.bars import check_prices
 from backend.core.errors import Invalid
@@ -67,7 +67,8 @@ class Resting:
 class State:
     """One run. Attributes that change are the account, the position, the orders and the counts."""
 
-    def __init__(self, job: Job, reading: Reading) -> None:
+    def __init__(self, whole: Job, reading: Reading) -> None:
+        job = whole.streams[0]
         if not 1 <= job.first < len(job.bars):
             raise Invalid(
                 "too_few_bars",
@@ -77,7 +78,7 @@ class State:
                 needed=job.first + 1,
             )
         check_prices(job.bars)
-        self.job, self.reading = job, reading
+        self.stream, self.whole, self.reading = job, whole, reading
         self.rules = job.strategy.strategy
         self.compiled = compile_strategy(job.strategy)
         self.facts: ConditionArrays = self.compiled.evaluate(
@@ -92,10 +93,10 @@ class State:
             close_of(job.bars.timeframe, job.bars.server_time) - job.bars.server_time
         )
         self.slip = job.instrument.ticks_up(float(job.costs.slippage_points * job.instrument.point))
-        self.account = Account(job, self.money)
-        self.desk_rules = DeskRules(job.limits)
+        self.account = Account(whole, self.money)
+        self.desk_rules = DeskRules(whole.limits)
         self.statistics: ProfileStatistics | None = None
-        self.trades: list[Trade] = []
+        self.trades: list[list[int]] = []
         self.refusals: Counter[str] = Counter()
         self.position: Position | None = None
         self.resting: Resting | None = None
@@ -109,22 +110,22 @@ class State:
 
     def day(self, index: int) -> int:
         """Server day number of a bar."""
-        return int(self.job.bars.server_time[index]) // DAY_SECONDS
+        return int(self.stream.bars.server_time[index]) // DAY_SECONDS
 
     def opened(self, index: int) -> int:
         """UTC epoch of a bar's open."""
-        return int(self.job.bars.time[index])
+        return int(self.stream.bars.time[index])
 
     def usual(self, index: int) -> ProfileStatistics:
         """Spread and ATR statistics as they stood at the broker's midnight before a bar's open."""
-        bars = self.job.bars
+        bars = self.stream.bars
         midnight = broker_midnight(int(bars.server_time[index]))
         found = self.statistics
         if found is None or found.midnight != midnight:
-            period = self.job.strategy.indicators.atr.period
+            period = self.stream.strategy.indicators.atr.period
             # later bars are not looked at; cutting them off here saves computing on them
             past = bars[: index + 1]
-            found = self.statistics = profile_statistics(past, period, midnight, self.job.spread_bars)
+            found = self.statistics = profile_statistics(past, period, midnight, self.stream.spread_bars)
         return found
 
     def sink(self, position: Position, price: int) -> None:
@@ -135,16 +136,15 @@ class State:
     def close(self, position: Position, leave: Exit, index: int, time: int) -> None:
         """End the position and book its trade."""
         trade = position.closed(
-            self.job,
+            self.whole,
             self.money,
             leave,
-            number=len(self.trades) + 1,
             spread=int(self.prices.spread[index]),
             time=time,
             index=index,
         )
         self.trades.append(trade)
-        self.account.balance += trade.net
+        self.account.balance += Decimal(trade[NET]).scaleb(-self.whole.account.digits)
         self.lowest = min(self.lowest, self.account.balance)
         self.position = None
         self.closed_on = index

@@ -26,6 +26,7 @@ class Account:
         company: The broker.
         kind: Demo, contest or real.
         currency: Deposit currency.
+        currency_digits: Decimals to which money is booked.
         leverage: 100 means 1:100.
         hedging: Whether several positions of one symbol may stand beside each other.
         balance: Without open positions.
@@ -47,6 +48,7 @@ class Account:
     company: str
     kind: AccountKind
     currency: str
+    currency_digits: int
     leverage: int
     hedging: bool
     balance: float

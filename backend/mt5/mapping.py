@@ -77,6 +77,7 @@ def account_of(info: AccountInfo) -> Account:
         company=info.company,
         kind=_KINDS.get(info.trade_mode, AccountKind.REAL),  # an unknown one is treated with most care
         currency=info.currency,
+        currency_digits=info.currency_digits,
         leverage=info.leverage,
         hedging=info.margin_mode == constants.ACCOUNT_MARGIN_MODE_RETAIL_HEDGING,
         balance=info.balance,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.backtest.model import AccountSettings, Costs, Job
+from backend.backtest.model import AccountSettings, Costs, Job, Stream
 from backend.core.bars import Bars
 from backend.core.timeframes import Timeframe
 from backend.mt5.server_time import ServerClock
@@ -124,7 +124,7 @@ def table(
     traded = strategy(**{"symbol": made.symbol, "timeframe": made.timeframe, **(rules or {})})
     swapless = {"swap_long": Decimal(0), "swap_short": Decimal(0)}
     symbol = instrument(made.symbol, **{**swapless, **(specification or {})})
-    return Job(
+    stream = Stream(
         strategy=traded,
         profile=Profile(symbol=made.symbol, **(profile or {})),
         instrument=symbol,
@@ -135,7 +135,7 @@ def table(
             slippage_points=Decimal(slippage),
             spread_points=tuple(learned or (0,) * 168),
         ),
-        account=AccountSettings(currency=currency, balance=Decimal(balance)),
         conversion=conversion(symbol, currency),
-        limits=limits,
     )
+    account = AccountSettings(currency=currency, balance=Decimal(balance))
+    return Job(streams=(stream,), account=account, limits=limits)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from backend.backtest.columns import Reason, Trade
 from backend.backtest.engine import run_backtest
-from backend.backtest.model import Job, Reading, Reason, Result, Trade
+from backend.backtest.model import Job, Reading, Result
 from backend.core.errors import Invalid
 from tests.fakes.backtests import EXIT_LONG, INVALID_LONG, LONG, MONDAY, QUIET, SHORT, WIDE_OPEN, Row, table
 
@@ -28,7 +29,7 @@ BOTH = {"short": True}
 
 
 def only(result: Result) -> Trade:
-    assert len(result.trades) == 1, (result.trades, result.refusals)
+    assert len(result.trades) == 1, (list(result.trades), result.refusals)
     return result.trades[0]
 
 
@@ -265,7 +266,7 @@ def test_what_is_open_at_the_end_is_closed_at_the_last_close() -> None:
 
 def test_a_signal_on_the_last_bar_is_never_filled() -> None:
     result = run(table([START, CALM, SIGNAL]))
-    assert (result.trades, result.signals) == ((), 0)
+    assert (len(result.trades), result.signals) == (0, 0)
 
 
 # --- moving the stop
@@ -353,7 +354,7 @@ def test_a_stop_closer_than_the_broker_takes_is_refused() -> None:
 
 def test_below_the_smallest_volume_nothing_is_sent() -> None:
     result = run(table([START, SIGNAL, CALM], balance="199"))  # 1.99 USD buys 0.00995 lots
-    assert (result.trades, result.refusals) == ((), {"volume_minimum": 1})
+    assert (len(result.trades), result.refusals) == (0, {"volume_minimum": 1})
 
 
 def test_volume_steps_are_counted_in_integers() -> None:
@@ -499,10 +500,11 @@ def test_a_score_below_every_threshold_is_only_observed() -> None:
 
 def test_bars_with_impossible_prices_are_refused_with_the_first_place() -> None:
     job = table([START, SIGNAL, CALM])
-    high = job.bars.high.copy()
+    (stream,) = job.streams
+    high = stream.bars.high.copy()
     high[2] = 1.0
     broken: dict[str, Any] = {"high": high}
-    bars: Bars = replace(job.bars, **broken)
+    bars: Bars = replace(stream.bars, **broken)
     with pytest.raises(Invalid) as caught:
-        run(replace(job, bars=bars))
+        run(replace(job, streams=(replace(stream, bars=bars),)))
     assert (caught.value.code, caught.value.details["index"]) == ("bad_bars", 2)
