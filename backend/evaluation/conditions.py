@@ -14,10 +14,22 @@ from backend.core.errors import Invalid
 from backend.core.timeframes import Timeframe
 from backend.evaluation.interpreter import Interpreter, Truth
 from backend.evaluation.patterns import Bools
+from backend.evaluation.warmup import Shortage, shortage
 from backend.strategies.facts import FACTS
 from backend.strategies.functions import Kind
 from backend.strategies.model import Direction, Strategy, fact_name
-from backend.strategies.tree import Ago, Call, Expression, Node, Number, Series, home, measure, merge
+from backend.strategies.tree import (
+    Ago,
+    Call,
+    Expression,
+    Node,
+    Number,
+    Series,
+    home,
+    measure,
+    merge,
+    straddles,
+)
 
 NO_HIGHER: Mapping[Timeframe, Bars] = MappingProxyType({})
 
@@ -155,7 +167,11 @@ class CompiledStrategy:
     Attributes:
         strategy: The strategy.
         conditions: Per direction, in the order of the file.
-        requirements: Bars of each timeframe without which the newest bar cannot be decided.
+        requirements: Bars of each timeframe with which the newest bar can be decided, in a market that
+            trades five full days a week.
+        plain: The same of the expressions that read longer timeframes at the newest bar only: exact in
+            every market.
+        straddling: The other expressions; what they need depends on which bars there are.
         history: Bars of each timeframe after which the values no longer depend on where history
             begins (to 1e-9): give at least these where there are as many.
         target: The target's price expression, if any.
@@ -164,6 +180,8 @@ class CompiledStrategy:
     strategy: Strategy
     conditions: Mapping[Direction, tuple[Condition, ...]]
     requirements: Mapping[Timeframe, int]
+    plain: Mapping[Timeframe, int]
+    straddling: tuple[Node, ...]
     history: Mapping[Timeframe, int]
     target: Expression | None
 
@@ -213,22 +231,27 @@ class CompiledStrategy:
         )
 
     def _require(self, interpreter: Interpreter) -> None:
-        for timeframe, needed in self.requirements.items():
-            frame = interpreter.frame(timeframe)
-            seen = frame.size
-            if frame is not interpreter.base and interpreter.base.size:
-                seen = int(interpreter.visible(interpreter.base, frame)[-1]) + 1
+        for timeframe, needed in self.plain.items():
+            seen = interpreter.seen(timeframe)
             if seen < needed:
-                raise Invalid(
-                    "too_few_bars",
-                    f"{self.strategy.id} needs {needed} closed bars of {timeframe} of "
-                    f"{interpreter.base.bars.symbol}, and there are {seen}",
-                    strategy=self.strategy.id,
-                    symbol=interpreter.base.bars.symbol,
-                    timeframe=str(timeframe),
-                    needed=needed,
-                    available=seen,
-                )
+                raise self._too_few(interpreter, Shortage(timeframe, needed, seen))
+        for tree in self.straddling:
+            short = shortage(tree, interpreter)
+            if short is not None:
+                raise self._too_few(interpreter, short)
+
+    def _too_few(self, interpreter: Interpreter, short: Shortage) -> Invalid:
+        symbol = interpreter.base.bars.symbol
+        return Invalid(
+            "too_few_bars",
+            f"{self.strategy.id} needs {short.needed} closed bars of {short.timeframe} of {symbol}, "
+            f"and there are {short.available}",
+            strategy=self.strategy.id,
+            symbol=symbol,
+            timeframe=str(short.timeframe),
+            needed=short.needed,
+            available=short.available,
+        )
 
 
 @lru_cache(maxsize=1024)
@@ -240,15 +263,23 @@ def compile_strategy(strategy: Strategy) -> CompiledStrategy:
     """
     conditions = {d: _compile(strategy, d) for d in strategy.directions}
     target = strategy.target_expression()
-    requirements, history = measure(_atr(strategy), strategy.timeframe)
+    plain, history = measure(_atr(strategy), strategy.timeframe)
+    requirements = dict(plain)
+    straddling: list[Node] = []
     expressions = [c.expression for side in conditions.values() for c in side]
     for expression in [*expressions, *([target] if target else [])]:
         merge(requirements, dict(expression.needs))
         merge(history, dict(expression.settled))
+        if straddles(expression.tree, strategy.timeframe):
+            straddling.append(expression.tree)
+        else:
+            merge(plain, dict(expression.needs))
     return CompiledStrategy(
         strategy=strategy,
         conditions=MappingProxyType(conditions),
         requirements=MappingProxyType(requirements),
+        plain=MappingProxyType(plain),
+        straddling=tuple(straddling),
         history=MappingProxyType(history),
         target=target,
     )

@@ -120,11 +120,21 @@ class Interpreter:
         key = (outer.bars.timeframe, inner.bars.timeframe)
         index = self._visible.get(key)
         if index is None:
-            # a server clock set back repeats an hour; closes are kept in order for the search
+            # A server clock set back shows an hour twice: a bar of the second showing has not ended in the
+            # first because it has not begun, and what has ended stays so.
             ends = np.maximum.accumulate(inner.close_server)
-            index = np.searchsorted(ends, outer.close_server, side="right").astype(np.int64) - 1
+            ended = np.searchsorted(ends, outer.close_server, side="right")
+            begun = np.searchsorted(inner.bars.time, outer.close_utc, side="left")
+            index = np.maximum.accumulate(np.minimum(ended, begun)).astype(np.int64) - 1
             self._visible[key] = index
         return index
+
+    def seen(self, timeframe: Timeframe) -> int:
+        """Bars of a timeframe that had closed by the close of the newest base bar."""
+        frame = self.frame(timeframe)
+        if frame is self.base or not self.base.size:
+            return frame.size
+        return int(self.visible(self.base, frame)[-1]) + 1
 
     def number(self, node: Node, frame: Frame | None = None) -> Floats:
         """Values of a number, shape (n,) of the frame, NaN where undefined."""

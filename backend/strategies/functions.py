@@ -88,11 +88,13 @@ class Function:
     @property
     def usage(self) -> str:
         """How it is written, such as ``ema([x,] n)``."""
-        parts = ["x, y, …"] if self.series < 0 else [*"xy"[: self.series]]
-        if self.source is not None:
-            parts.append(f"x={self.source}")
-        parts += [p.name if p.default is None else f"{p.name}={p.default}" for p in self.params]
-        return f"{self.name}({', '.join(parts)})"
+        parts = ["x", "y", "…"] if self.series < 0 else [*"xy"[: self.series]]
+        parts += [
+            f'"{p.name}"' if p.choices else p.name if p.default is None else f"{p.name}={p.default:g}"
+            for p in self.params
+        ]
+        optional = "[x,] " if self.source is not None else ""
+        return f"{self.name}({optional}{', '.join(parts)})"
 
 
 def _n(params: Params, index: int = 0) -> int:

@@ -1,13 +1,16 @@
 """The checked tree of a condition, and how many bars it needs."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from backend.core.timeframes import Timeframe
+from backend.core.timeframes import DAY_SECONDS, Timeframe
 from backend.strategies.functions import FUNCTIONS, Kind, Params
 
 Needs = dict[Timeframe, int]
+
+_SPARSE = 4
+"""A market may be open for a quarter of the day only, and short bars then span so much more time."""
+_SHORTEST_MONTH = 28 * DAY_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,27 +168,31 @@ def walk(node: Node) -> Iterator[Node]:
         yield from walk(part)
 
 
-def measure(node: Node, base: Timeframe) -> tuple[Needs, Needs]:
-    """Bars needed of each timeframe for a value, and bars until the start is forgotten."""
-    inner = base
-    back = memory = 0
+def lookback(node: Node) -> int:
+    """Bars before the current one that the node itself reads, in its own timeframe."""
     if isinstance(node, Call):
-        inner = node.timeframe or base
-        function = FUNCTIONS[node.function]
-        back = function.lookback(node.params)
-        memory = function.memory(node.params)
-    elif isinstance(node, Ago):
-        inner = home(node.operand) or base
-        back = node.bars
+        return FUNCTIONS[node.function].lookback(node.params)
+    return node.bars if isinstance(node, Ago) else 0
+
+
+def measure(node: Node, base: Timeframe) -> tuple[Needs, Needs]:
+    """Bars needed of each timeframe for a value, and bars until the start is forgotten.
+
+    Where a shorter timeframe looks back over values of a longer one, how many longer bars that takes
+    depends on the market's hours: the first number is enough for five full days a week without a bar
+    missing, the second for six hours a day.
+    """
+    inner = home(node) or base
+    back = lookback(node)
+    memory = FUNCTIONS[node.function].memory(node.params) if isinstance(node, Call) else 0
     needs: Needs = {inner: 1}
     settled: Needs = {inner: 1}
     for part in node.parts:
         part_needs, part_settled = measure(part, inner)
         merge(needs, part_needs)
         merge(settled, part_settled)
-    if back or memory:
-        _deepen(needs, inner, back)
-        _deepen(settled, inner, back + memory)
+    _deepen(needs, inner, back, slack=1)
+    _deepen(settled, inner, back + memory, slack=_SPARSE)
     if inner is not base:
         merge(needs, {base: 1})
         merge(settled, {base: 1})
@@ -198,10 +205,33 @@ def merge(into: Needs, other: Needs) -> None:
         into[timeframe] = max(into.get(timeframe, 0), bars)
 
 
-def _deepen(needs: Needs, inner: Timeframe, bars: int) -> None:
+def straddles(node: Node, base: Timeframe, *, earlier: bool = False) -> bool:
+    """Whether a value of a longer timeframe is read anywhere but at the newest bar of `base`.
+
+    Args:
+        node: The tree.
+        base: Timeframe of the strategy.
+        earlier: Whether the node itself is read earlier, or from a bar of another timeframe.
+    """
+    inner = home(node) or base
+    if inner is not base and earlier:
+        return True
+    earlier = earlier or inner is not base or lookback(node) > 0
+    return any(straddles(part, inner, earlier=earlier) for part in node.parts)
+
+
+def _deepen(needs: Needs, inner: Timeframe, bars: int, *, slack: int) -> None:
     for timeframe in needs:
         if timeframe is inner:
             needs[timeframe] += bars
-        elif timeframe.seconds > inner.seconds:
-            # one bar more than the span covers: the span may begin inside a bar
-            needs[timeframe] += math.ceil(bars * inner.seconds / timeframe.seconds) + (bars > 0)
+        else:
+            needs[timeframe] += slack * _ends_within(bars, inner, timeframe)
+
+
+def _ends_within(bars: int, short: Timeframe, long: Timeframe) -> int:
+    """The most bars of `long` that can end between two bars of `short` that stand so many bars apart."""
+    span = bars * short.seconds
+    length = _SHORTEST_MONTH if long is Timeframe.MN1 else long.seconds
+    if short.seconds <= DAY_SECONDS < long.seconds:
+        span, length = span * 7, length * 5  # five days of bars make a week
+    return -(-span // length)
