@@ -2,9 +2,10 @@
 
 import math
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 from backend.core.errors import Invalid
+from backend.core.ticks import ticks_nearest, ticks_up
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,11 +74,11 @@ class Instrument:
         Raises:
             Invalid: If the price is not a finite number.
         """
-        return _whole(price, self.tick_size, ROUND_HALF_UP, self.symbol)
+        return ticks_nearest(self._finite(price), float(self.tick_size))
 
     def ticks_up(self, distance: float) -> int:
-        """A price distance in whole ticks, rounded up: away from the entry."""
-        return _whole(distance, self.tick_size, ROUND_CEILING, self.symbol)
+        """A price distance in whole ticks, rounded up: away from the entry; errors as in `ticks`."""
+        return ticks_up(self._finite(distance), float(self.tick_size))
 
     def price(self, ticks: int) -> Decimal:
         """The exact price of a number of ticks, with the symbol's digits."""
@@ -95,10 +96,7 @@ class Instrument:
         steps = int((volume / self.volume_step).to_integral_value(ROUND_FLOOR))
         return self.volume_step * steps
 
-
-def _whole(number: float, step: Decimal, rounding: str, symbol: str) -> int:
-    if not math.isfinite(number):
-        raise Invalid("bad_price", f"{symbol}: {number} is not a price")
-    # A millionth of a tick is float noise: 1.10000 / 0.00001 must be 110000, also when rounding up.
-    exact = (Decimal(repr(float(number))) / step).quantize(Decimal("1e-6"), ROUND_HALF_EVEN)
-    return int(exact.to_integral_value(rounding))
+    def _finite(self, number: float) -> float:
+        if not math.isfinite(number):
+            raise Invalid("bad_price", f"{self.symbol}: {number} is not a price")
+        return number

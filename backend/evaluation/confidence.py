@@ -1,8 +1,8 @@
 """The confidence score, 0 to 100: three parts, each with what it was made of."""
 
+import math
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from backend.core.errors import Invalid
 from backend.strategies.model import Strategy
@@ -11,7 +11,7 @@ from backend.trading.scoring import Thresholds, Weights
 
 MIN_SPREAD_SAMPLES = 20
 MIN_ATR_SAMPLES = 200
-_TENTH = Decimal("0.1")
+_NOISE = 5e-9
 _SPREAD_REACH = 2.0  # a spread of three times its median takes the whole penalty
 _RANK_CALM = 0.4  # ranks from 0.1 to 0.9 cost nothing
 _RANK_REACH = 0.1
@@ -49,36 +49,68 @@ class Confidence:
         }
 
 
+class PlainWeights(NamedTuple):
+    """`Weights` as plain floats, for functions that are compiled."""
+
+    entry: float
+    strong: float
+    weak: float
+    market: float
+    spread: float
+    atr: float
+    account: float
+    margin: float
+    exposure: float
+    day_loss: float
+
+
+def plain_weights(weights: Weights) -> PlainWeights:
+    """The same points."""
+    return PlainWeights(*(float(getattr(weights, name)) for name in PlainWeights._fields))
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
 def clip(value: float) -> float:
     """The value within 0 to 1; anything that is no number counts as 1, the full penalty."""
     return min(max(value, 0.0), 1.0) if value == value else 1.0  # noqa: PLR0124 - NaN differs from itself
 
 
 def rounded(score: float) -> float:
-    """Half up to one decimal; float noise below a billionth does not decide."""
-    exact = Decimal(repr(round(score, 9)))
-    return float(exact.quantize(_TENTH, ROUND_HALF_UP))
+    """Half up to one decimal; float noise below half a billionth does not decide."""
+    return math.floor(score * 10 + 0.5 + _NOISE) / 10
 
 
-def strategy_match(*, signal: bool, strong: float, weak: float, weights: Weights) -> float:
-    """0 without a signal; else entry + strong × fraction − weak × fraction, not below 0."""
-    if not signal:
-        return 0.0
+def match_points(strong: float, weak: float, weights: PlainWeights) -> float:
+    """Points of a signal: entry + strong × fraction − weak × fraction, not below 0."""
     return max(weights.entry + weights.strong * strong - weights.weak * weak, 0.0)
 
 
-def spread_penalty(spread: float | None, median: float | None, samples: int, weights: Weights) -> float:
-    """Penalty for the spread; half of the largest one where too little is known."""
-    if spread is None or median is None or median <= 0 or samples < MIN_SPREAD_SAMPLES:
-        return weights.spread / 2
-    return weights.spread * clip((spread / median - 1) / _SPREAD_REACH)
+def market_points(wide: float, rare: float, weights: PlainWeights) -> float:
+    """Points of the market: the part less the shares, 0 to 1, of its two penalties."""
+    return max(weights.market - weights.spread * wide - weights.atr * rare, 0.0)
 
 
-def atr_penalty(rank: float | None, samples: int, weights: Weights) -> float:
-    """Penalty for an ATR that is rare, low or high; half of the largest where too little is known."""
-    if rank is None or samples < MIN_ATR_SAMPLES:
-        return weights.atr / 2
-    return weights.atr * clip((abs(rank - 0.5) - _RANK_CALM) / _RANK_REACH)
+def account_points(margin: float, exposure: float, loss: float, weights: PlainWeights) -> float:
+    """Points of the account: the part less the shares, 0 to 1, of its three penalties."""
+    used = weights.margin * margin + weights.exposure * exposure + weights.day_loss * loss
+    return max(weights.account - used, 0.0)
+
+
+def spread_share(spread: float, median: float, samples: int) -> float:
+    """Share of the spread's penalty; half where too little is known (NaN, 0, few samples)."""
+    if not (spread >= 0 and median > 0 and samples >= MIN_SPREAD_SAMPLES):
+        return 0.5
+    return clip((spread / median - 1) / _SPREAD_REACH)
+
+
+def atr_share(rank: float, samples: int) -> float:
+    """Share of the penalty for an ATR that is rare, low or high; half where too little is known."""
+    if not (rank >= 0 and samples >= MIN_ATR_SAMPLES):
+        return 0.5
+    return clip((abs(rank - 0.5) - _RANK_CALM) / _RANK_REACH)
 
 
 def confidence(
@@ -112,14 +144,13 @@ def confidence(
         loss_share: The day's loss ÷ its limit.
         weights: Points of each part.
     """
-    match = strategy_match(signal=signal, strong=strong, weak=weak, weights=weights)
-    wide = spread_penalty(spread, spread_median, spread_samples, weights)
-    rare = atr_penalty(atr_rank, atr_samples, weights)
-    used = weights.margin * clip(margin_share)
-    exposed = weights.exposure * clip(exposure_share)
-    lost = weights.day_loss * clip(loss_share)
-    market = max(weights.market - wide - rare, 0.0)
-    account = max(weights.account - used - exposed - lost, 0.0)
+    plain = plain_weights(weights)
+    wide = spread_share(_number(spread), _number(spread_median), spread_samples)
+    rare = atr_share(_number(atr_rank), atr_samples)
+    used, exposed, lost = clip(margin_share), clip(exposure_share), clip(loss_share)
+    match = match_points(strong, weak, plain) if signal else 0.0
+    market = market_points(wide, rare, plain)
+    account = account_points(used, exposed, lost, plain)
     notes = []
     if spread is None:
         notes.append("the bar's spread is unknown: half the spread penalty")
@@ -145,16 +176,16 @@ def confidence(
             "spread_points": spread,
             "spread_median_points": spread_median,
             "spread_samples": spread_samples,
-            "spread_penalty": round(wide, 6),
+            "spread_penalty": round(weights.spread * wide, 6),
             "atr_rank": None if atr_rank is None else round(atr_rank, 6),
             "atr_samples": atr_samples,
-            "atr_penalty": round(rare, 6),
-            "margin_share": round(clip(margin_share), 6),
-            "margin_penalty": round(used, 6),
-            "exposure_share": round(clip(exposure_share), 6),
-            "exposure_penalty": round(exposed, 6),
-            "day_loss_share": round(clip(loss_share), 6),
-            "day_loss_penalty": round(lost, 6),
+            "atr_penalty": round(weights.atr * rare, 6),
+            "margin_share": round(used, 6),
+            "margin_penalty": round(weights.margin * used, 6),
+            "exposure_share": round(exposed, 6),
+            "exposure_penalty": round(weights.exposure * exposed, 6),
+            "day_loss_share": round(lost, 6),
+            "day_loss_penalty": round(weights.day_loss * lost, 6),
         },
         notes=tuple(notes),
     )
@@ -169,7 +200,7 @@ def best_score(strategy: Strategy, weights: Weights) -> float:
     matches = []
     for direction in strategy.directions:
         strong, weak = match_bounds(strategy, direction)
-        matches.append(strategy_match(signal=True, strong=strong, weak=weak, weights=weights))
+        matches.append(match_points(strong, weak, plain_weights(weights)))
     return rounded(min(matches) + weights.market + weights.account)
 
 

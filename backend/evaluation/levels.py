@@ -107,6 +107,26 @@ def broker_minimum(instrument: Instrument, spread: int) -> int:
     return _level(instrument, spread) + spread
 
 
+def stop_distance(wanted: int, spread: int, level: int) -> int:
+    """Ticks from entry to stop: what is wanted, widened to what the broker takes, at least one.
+
+    Args:
+        wanted: ATR × multiplier in ticks, rounded up.
+        spread: Spread in ticks.
+        level: The broker's smallest distance of a stop from the closing side, in ticks.
+    """
+    return max(wanted, level + spread, 1)
+
+
+def target_distance(stop: int, spread: int, level: int, numerator: int, denominator: int) -> int:
+    """Ticks from entry to target: stop × numerator ÷ denominator, rounded up.
+
+    Never nearer than the broker takes: entry and the side that triggers the target are a spread apart in
+    the trade's favour.
+    """
+    return max(-(-stop * numerator // denominator), level - spread, 1)
+
+
 def levels(
     instrument: Instrument,
     side: Side,
@@ -140,13 +160,12 @@ def levels(
         Invalid: If close or ATR is not a number.
     """
     reference = instrument.ticks(close) + (spread if side is Side.BUY else 0)
-    wanted = max(instrument.ticks_up(atr * multiplier), 1)
-    minimum = max(broker_minimum(instrument, spread), 1)
-    stop = max(wanted, minimum)
+    level = _level(instrument, spread)
+    wanted = instrument.ticks_up(atr * multiplier)
+    stop = stop_distance(wanted, spread, level)
     if target is None:
-        away = math.ceil(stop * ratio(reward))
-        # Entry and the side that triggers the target are a spread apart in the trade's favour.
-        away = max(away, _level(instrument, spread) - spread, 1)
+        wished = ratio(reward)
+        away = target_distance(stop, spread, level, wished.numerator, wished.denominator)
     else:
         if not math.isfinite(target):
             return None
@@ -160,8 +179,8 @@ def levels(
         spread=spread,
         stop=stop,
         target=away,
-        widened=minimum > wanted,
-        minimum=minimum,
+        widened=stop > max(wanted, 1),
+        minimum=max(level + spread, 1),
         instrument=instrument,
     )
 

@@ -2,8 +2,11 @@
 
 Both are fixed at the broker's midnight from bars that had closed by then, so that they are the same
 whenever the day is evaluated: live, again, or in a backtest. The spreads come from bars of at most 15
-minutes where there are any, since an hourly bar gives only eight samples of an hour in 60 days. The
-year of ATR values is kept as 201 quantiles; a rank between two of them is interpolated.
+minutes where there are any, since an hourly bar gives only eight samples of an hour in 60 days.
+
+Values are counted in bins whose width grows with them, so that a day is added and a day is dropped without
+sorting what lies between: spreads below 256 points are exact and wider ones within 0.8 %; ATR values share
+a bin within 0.8 %, and a rank is the middle of its bin's.
 """
 
 import hashlib
@@ -22,7 +25,12 @@ from backend.evaluation.indicators import atr as average_true_range
 SPREAD_DAYS = 60
 ATR_DAYS = 365
 HOURS_OF_WEEK = 168
-_KNOTS = np.linspace(0.0, 1.0, 201)
+SPREAD_BINS = 256 + 128 * 24
+ATR_BINS = 128 * 96
+_EXACT_SPREADS = 256
+_SPREAD_BASE = (1023 + 8) << 7  # 2^8 = 256
+_ATR_BASE = (1023 - 48) << 7
+_MANTISSA = 52 - 7  # seven bits of the fraction: 128 bins for each doubling
 _MONDAY_SHIFT = 3 * 24  # the epoch was a Thursday
 _FINE = Timeframe.M15
 
@@ -40,8 +48,8 @@ class ProfileStatistics:
         spread_medians: Median spread in points per hour of the week (server time, Monday 0 h first),
             shape (168,); NaN where no spread is known.
         spread_counts: Samples behind each, shape (168,).
-        atr_quantiles: Quantiles 0, 0.005 … 1 of the ATR values, shape (201,); empty without values.
-        atr_count: Values behind them.
+        atr_first: First bin of `atr_counts`, by `atr_bins`.
+        atr_counts: ATR values in each bin from the lowest to the highest that has any, shape (k,).
     """
 
     symbol: str
@@ -51,8 +59,8 @@ class ProfileStatistics:
     spread_timeframe: Timeframe
     spread_medians: Floats
     spread_counts: Ints
-    atr_quantiles: Floats
-    atr_count: int
+    atr_first: int
+    atr_counts: Ints
 
     def spread(self, server_open: int) -> tuple[float | None, int]:
         """Median spread in points, and its samples, of the hour of the week in which a bar opened."""
@@ -60,15 +68,19 @@ class ProfileStatistics:
         count = int(self.spread_counts[hour])
         return (float(self.spread_medians[hour]) if count else None), count
 
+    @property
+    def atr_count(self) -> int:
+        """ATR values of the year."""
+        return int(self.atr_counts.sum())
+
     def atr_rank(self, atr: float) -> float | None:
         """Rank of an ATR among the year's: 0 below all, 1 above all; None where nothing is known."""
-        if not self.atr_count or not np.isfinite(atr):
+        if not len(self.atr_counts) or not np.isfinite(atr):
             return None
-        table = self.atr_quantiles
-        low = float(np.interp(atr, table, _KNOTS))
-        # Equal values: the middle of their ranks, as interp alone would take the last.
-        first, last = np.searchsorted(table, atr, "left"), np.searchsorted(table, atr, "right")
-        return low if last - first <= 1 else float(_KNOTS[first] + _KNOTS[last - 1]) / 2
+        at = int(atr_bins(np.array([atr]))[0]) - self.atr_first
+        below = int(self.atr_counts[: max(at, 0)].sum())
+        beside = int(self.atr_counts[at]) if 0 <= at < len(self.atr_counts) else 0
+        return (below + beside / 2) / self.atr_count
 
     @cached_property
     def hash(self) -> str:
@@ -89,8 +101,8 @@ class ProfileStatistics:
                 for median, count in zip(self.spread_medians, self.spread_counts, strict=True)
             ],
             "spread_counts": [int(count) for count in self.spread_counts],
-            "atr_quantiles": [float(value) for value in self.atr_quantiles],
-            "atr_count": self.atr_count,
+            "atr_first": self.atr_first,
+            "atr_counts": [int(count) for count in self.atr_counts],
         }
 
     @classmethod
@@ -105,8 +117,8 @@ class ProfileStatistics:
             spread_timeframe=Timeframe(data["spread_timeframe"]),
             spread_medians=np.array(medians, dtype=np.float64),
             spread_counts=np.array(data["spread_counts"], dtype=np.int64),
-            atr_quantiles=np.array(data["atr_quantiles"], dtype=np.float64),
-            atr_count=data["atr_count"],
+            atr_first=data["atr_first"],
+            atr_counts=np.array(data["atr_counts"], dtype=np.int64),
         )
 
 
@@ -143,6 +155,9 @@ def profile_statistics(
     year = values[recent]
     source = bars if spread_bars is None or not len(spread_bars) else spread_bars
     medians, counts = _spreads(_closed_by(source, midnight), midnight)
+    in_bins = np.bincount(atr_bins(year), minlength=1)
+    occupied = np.flatnonzero(in_bins)
+    lowest = int(occupied[0]) if len(occupied) else 0
     return ProfileStatistics(
         symbol=bars.symbol,
         timeframe=bars.timeframe,
@@ -151,8 +166,8 @@ def profile_statistics(
         spread_timeframe=source.timeframe,
         spread_medians=medians,
         spread_counts=counts,
-        atr_quantiles=np.quantile(year, _KNOTS) if len(year) else np.empty(0),
-        atr_count=len(year),
+        atr_first=lowest,
+        atr_counts=in_bins[lowest:].astype(np.int64) if len(occupied) else np.empty(0, dtype=np.int64),
     )
 
 
@@ -164,15 +179,36 @@ def _closed_by(bars: Bars, midnight: int) -> Bars:
 def _spreads(bars: Bars, midnight: int) -> tuple[Floats, Ints]:
     """Median and samples per hour of the week; a spread of 0 is unknown and not counted."""
     bars = bars[int(np.searchsorted(bars.server_time, midnight - SPREAD_DAYS * DAY_SECONDS)) :]
-    spreads = bars.spread[bars.spread > 0]
-    hours = hour_of_week(bars.server_time[bars.spread > 0])
-    order = np.lexsort((spreads, hours))
-    spreads, hours = spreads[order], hours[order]
+    known = bars.spread > 0
+    bins, hours = spread_bins(bars.spread[known]), hour_of_week(bars.server_time[known])
+    order = np.lexsort((bins, hours))
+    bins, hours = bins[order], hours[order]
     counts = np.bincount(hours, minlength=HOURS_OF_WEEK).astype(np.int64)
     ends = np.cumsum(counts)
     starts = ends - counts
     medians = np.full(HOURS_OF_WEEK, np.nan)
     some = counts > 0
     low, high = starts + (counts - 1) // 2, starts + counts // 2
-    medians[some] = (spreads[low[some]] + spreads[high[some]]) / 2
+    medians[some] = (spread_of_bins(bins[low[some]]) + spread_of_bins(bins[high[some]])) / 2
     return medians, counts
+
+
+def atr_bins(values: Floats) -> Ints:
+    """Bin of each finite ATR of at least zero, shape (n,): 128 for each doubling, 0 to ATR_BINS − 1."""
+    bits = np.ascontiguousarray(values, dtype=np.float64).view(np.int64)
+    bins: Ints = np.clip((bits >> _MANTISSA) - _ATR_BASE, 0, ATR_BINS - 1)
+    return bins
+
+
+def spread_bins(points: Ints) -> Ints:
+    """Bin of each spread in points, shape (n,): itself below 256, then 128 for each doubling."""
+    bits = np.ascontiguousarray(points, dtype=np.float64).view(np.int64)
+    wide = (bits >> _MANTISSA) - _SPREAD_BASE + _EXACT_SPREADS
+    bins: Ints = np.minimum(np.where(points < _EXACT_SPREADS, points, wide), SPREAD_BINS - 1)
+    return bins
+
+
+def spread_of_bins(bins: Ints) -> Floats:
+    """The spread in points that a bin stands for, its lowest, shape (n,)."""
+    wide = ((bins - _EXACT_SPREADS + _SPREAD_BASE) << _MANTISSA).view(np.float64)
+    return np.where(bins < _EXACT_SPREADS, bins.astype(np.float64), wide)

@@ -1,13 +1,30 @@
 """The risk gate's core: numbers in, refusal bits and measured values out.
 
-`judge` knows no objects, so that it can be compiled. Its inputs are two float64 arrays, indexed by
+`judge` knows no objects, so that it can be compiled. Its inputs are two arrays of floats, indexed by
 `State` and `Limit`; what is unknown is NaN, and **a check that cannot measure refuses**. Which checks
 run is a bit mask. A trade that reduces or closes risk is never refused.
 """
 
 import math
-from collections.abc import Sequence
 from enum import IntEnum, auto
+from typing import Protocol
+
+
+class Numbers(Protocol):
+    """A list or an array of floats."""
+
+    def __getitem__(self, index: int, /) -> float:
+        """One of them."""
+
+
+class Measured(Protocol):
+    """A list or an array that takes floats."""
+
+    def __getitem__(self, index: int, /) -> float:
+        """One of them."""
+
+    def __setitem__(self, index: int, value: float, /) -> None:
+        """Put one."""
 
 
 class _Index(IntEnum):
@@ -130,98 +147,113 @@ _STEP_NOISE = 1e-6
 _SHARE_NOISE = 1e-12  # a share that equals its limit passes in spite of float noise
 
 
-def judge(state: Sequence[float], limits: Sequence[float], applies: int) -> tuple[int, list[float]]:
+def judge(state: Numbers, limits: Numbers, applies: int, measured: Measured) -> int:
     """Run every check.
+
+    Plain statements over numbers, so that the backtest's kernel compiles this very function.
 
     Args:
         state: float64, shape (len(State),).
         limits: float64, shape (len(Limit),).
         applies: Mask of the checks that run; the values of the others are measured all the same.
+        measured: Takes the measured values, shape (len(Bit),).
 
     Returns:
-        The mask of checks that refuse, and the measured values, shape (len(Bit),).
+        The mask of checks that refuse.
     """
     sends = state[State.SENDS_ITSELF] != 0
     equity = state[State.EQUITY]
     day_base = state[State.DAY_BASE]
     new_risk = state[State.OPEN_RISK] + state[State.NEW_RISK]
-    measured = [
-        state[State.AI_ENABLED],
-        state[State.HALTED],
-        state[State.MODE],
-        state[State.CONFLICT],
-        state[State.CONFIDENCE],
-        state[State.CONFIDENCE],
-        state[State.COMMISSION_KNOWN],
-        _over(state[State.TARGET_TICKS], state[State.STOP_TICKS]),
-        state[State.STEPS],
-        state[State.STEPS],
-        state[State.STEP_FRACTION],
-        state[State.SYMBOL_ALLOWS],
-        state[State.POSITIONS] + 1,
-        state[State.POSITIONS_SYMBOL] + 1,
-        state[State.DUPLICATES],
-        _over(state[State.EXPOSURE_AFTER], equity),
-        _over(new_risk, equity),
-        _over(state[State.MARGIN] + state[State.NEW_MARGIN], equity),
-        _over(state[State.DAY_LOSS] + new_risk, day_base),
-        _over(state[State.DAY_PROFIT], day_base),
-        _over(state[State.DRAWDOWN], state[State.DRAWDOWN_BASE]),
-        state[State.BARS_SINCE_CLOSE],
-        state[State.ENTRIES_STRATEGY] + 1,
-        state[State.ENTRIES_DAY] + 1,
-        state[State.IN_SESSION],
-        state[State.MARKET_OPEN],
-        state[State.EMBARGO],
-        state[State.CALENDAR_KNOWN],
-        state[State.SPREAD_POINTS],
-        state[State.AGE_SECONDS],
-        state[State.DRIFT_ATR],
-        state[State.ORDERS_MINUTE] + 1,
-        state[State.SECONDS_TO_WEEKEND],
-    ]
-    passes = [
-        measured[Bit.AI_ENABLED] == 1,
-        measured[Bit.HALTED] == 0,
-        measured[Bit.MODE] >= 1,
-        measured[Bit.CONFLICT] == 0,
-        measured[Bit.CONFIDENCE] >= limits[Limit.MIN_CONFIDENCE],
-        not sends or measured[Bit.AUTONOMOUS_CONFIDENCE] >= limits[Limit.MIN_CONFIDENCE_AUTONOMOUS],
-        not sends or measured[Bit.COMMISSION_KNOWN] == 1,
-        state[State.TARGET_TICKS] * state[State.RR_DENOMINATOR]
-        >= state[State.STOP_TICKS] * state[State.RR_NUMERATOR],
-        measured[Bit.VOLUME_MINIMUM] >= limits[Limit.MIN_STEPS],
-        measured[Bit.VOLUME_MAXIMUM] <= limits[Limit.MAX_STEPS],
-        measured[Bit.VOLUME_STEP] <= _STEP_NOISE,
-        measured[Bit.SYMBOL_TRADING] == 1,
-        measured[Bit.POSITIONS_TOTAL] <= limits[Limit.MAX_POSITIONS],
-        measured[Bit.POSITIONS_SYMBOL] <= limits[Limit.MAX_POSITIONS_SYMBOL],
-        measured[Bit.DUPLICATE] == 0,
-        measured[Bit.EXPOSURE] <= limits[Limit.EXPOSURE_CAP] + _SHARE_NOISE,
-        measured[Bit.OPEN_RISK] <= limits[Limit.OPEN_RISK] + _SHARE_NOISE,
-        measured[Bit.MARGIN] <= limits[Limit.MARGIN] + _SHARE_NOISE,
-        measured[Bit.DAILY_LOSS] <= limits[Limit.DAILY_LOSS] + _SHARE_NOISE,
-        measured[Bit.DAILY_TARGET] < limits[Limit.DAILY_TARGET],
-        measured[Bit.DRAWDOWN] < limits[Limit.DRAWDOWN] - _SHARE_NOISE,
-        measured[Bit.COOLDOWN] >= limits[Limit.COOLDOWN_BARS],
-        measured[Bit.TRADES_STRATEGY] <= limits[Limit.MAX_ENTRIES_STRATEGY],
-        measured[Bit.TRADES_DAY] <= limits[Limit.MAX_ENTRIES_DAY],
-        measured[Bit.SESSION] == 1,
-        measured[Bit.MARKET_OPEN] == 1,
-        measured[Bit.NEWS_EMBARGO] == 0,
-        measured[Bit.CALENDAR_KNOWN] == 1 or (limits[Limit.CALENDAR_BLOCKS] == 0 and not sends),
-        measured[Bit.SPREAD] <= limits[Limit.MAX_SPREAD] or limits[Limit.MAX_SPREAD] == math.inf,
-        measured[Bit.AGE] <= limits[Limit.MAX_AGE],
-        measured[Bit.DRIFT] <= limits[Limit.MAX_DRIFT] + _SHARE_NOISE,
-        measured[Bit.ORDER_RATE] <= limits[Limit.MAX_ORDERS_MINUTE],
-        measured[Bit.WEEKEND] >= limits[Limit.WEEKEND_SECONDS],
-    ]
-    refused = 0
-    if state[State.REDUCES] == 0:
-        for number, passed in enumerate(passes):
-            if not passed:
-                refused |= 1 << number
-    return refused & applies, measured
+    measured[Bit.AI_ENABLED] = state[State.AI_ENABLED]
+    measured[Bit.HALTED] = state[State.HALTED]
+    measured[Bit.MODE] = state[State.MODE]
+    measured[Bit.CONFLICT] = state[State.CONFLICT]
+    measured[Bit.CONFIDENCE] = state[State.CONFIDENCE]
+    measured[Bit.AUTONOMOUS_CONFIDENCE] = state[State.CONFIDENCE]
+    measured[Bit.COMMISSION_KNOWN] = state[State.COMMISSION_KNOWN]
+    measured[Bit.REWARD_TO_RISK] = _over(state[State.TARGET_TICKS], state[State.STOP_TICKS])
+    measured[Bit.VOLUME_MINIMUM] = state[State.STEPS]
+    measured[Bit.VOLUME_MAXIMUM] = state[State.STEPS]
+    measured[Bit.VOLUME_STEP] = state[State.STEP_FRACTION]
+    measured[Bit.SYMBOL_TRADING] = state[State.SYMBOL_ALLOWS]
+    measured[Bit.POSITIONS_TOTAL] = state[State.POSITIONS] + 1
+    measured[Bit.POSITIONS_SYMBOL] = state[State.POSITIONS_SYMBOL] + 1
+    measured[Bit.DUPLICATE] = state[State.DUPLICATES]
+    measured[Bit.EXPOSURE] = _over(state[State.EXPOSURE_AFTER], equity)
+    measured[Bit.OPEN_RISK] = _over(new_risk, equity)
+    measured[Bit.MARGIN] = _over(state[State.MARGIN] + state[State.NEW_MARGIN], equity)
+    measured[Bit.DAILY_LOSS] = _over(state[State.DAY_LOSS] + new_risk, day_base)
+    measured[Bit.DAILY_TARGET] = _over(state[State.DAY_PROFIT], day_base)
+    measured[Bit.DRAWDOWN] = _over(state[State.DRAWDOWN], state[State.DRAWDOWN_BASE])
+    measured[Bit.COOLDOWN] = state[State.BARS_SINCE_CLOSE]
+    measured[Bit.TRADES_STRATEGY] = state[State.ENTRIES_STRATEGY] + 1
+    measured[Bit.TRADES_DAY] = state[State.ENTRIES_DAY] + 1
+    measured[Bit.SESSION] = state[State.IN_SESSION]
+    measured[Bit.MARKET_OPEN] = state[State.MARKET_OPEN]
+    measured[Bit.NEWS_EMBARGO] = state[State.EMBARGO]
+    measured[Bit.CALENDAR_KNOWN] = state[State.CALENDAR_KNOWN]
+    measured[Bit.SPREAD] = state[State.SPREAD_POINTS]
+    measured[Bit.AGE] = state[State.AGE_SECONDS]
+    measured[Bit.DRIFT] = state[State.DRIFT_ATR]
+    measured[Bit.ORDER_RATE] = state[State.ORDERS_MINUTE] + 1
+    measured[Bit.WEEKEND] = state[State.SECONDS_TO_WEEKEND]
+    if state[State.REDUCES] != 0:
+        return 0
+    refused = (
+        _unless(measured[Bit.AI_ENABLED] == 1, Bit.AI_ENABLED)
+        | _unless(measured[Bit.HALTED] == 0, Bit.HALTED)
+        | _unless(measured[Bit.MODE] >= 1, Bit.MODE)
+        | _unless(measured[Bit.CONFLICT] == 0, Bit.CONFLICT)
+        | _unless(measured[Bit.CONFIDENCE] >= limits[Limit.MIN_CONFIDENCE], Bit.CONFIDENCE)
+        | _unless(
+            not sends or measured[Bit.AUTONOMOUS_CONFIDENCE] >= limits[Limit.MIN_CONFIDENCE_AUTONOMOUS],
+            Bit.AUTONOMOUS_CONFIDENCE,
+        )
+        | _unless(not sends or measured[Bit.COMMISSION_KNOWN] == 1, Bit.COMMISSION_KNOWN)
+        | _unless(
+            state[State.TARGET_TICKS] * state[State.RR_DENOMINATOR]
+            >= state[State.STOP_TICKS] * state[State.RR_NUMERATOR],
+            Bit.REWARD_TO_RISK,
+        )
+        | _unless(measured[Bit.VOLUME_MINIMUM] >= limits[Limit.MIN_STEPS], Bit.VOLUME_MINIMUM)
+        | _unless(measured[Bit.VOLUME_MAXIMUM] <= limits[Limit.MAX_STEPS], Bit.VOLUME_MAXIMUM)
+        | _unless(measured[Bit.VOLUME_STEP] <= _STEP_NOISE, Bit.VOLUME_STEP)
+        | _unless(measured[Bit.SYMBOL_TRADING] == 1, Bit.SYMBOL_TRADING)
+        | _unless(measured[Bit.POSITIONS_TOTAL] <= limits[Limit.MAX_POSITIONS], Bit.POSITIONS_TOTAL)
+        | _unless(measured[Bit.POSITIONS_SYMBOL] <= limits[Limit.MAX_POSITIONS_SYMBOL], Bit.POSITIONS_SYMBOL)
+        | _unless(measured[Bit.DUPLICATE] == 0, Bit.DUPLICATE)
+        | _unless(measured[Bit.EXPOSURE] <= limits[Limit.EXPOSURE_CAP] + _SHARE_NOISE, Bit.EXPOSURE)
+        | _unless(measured[Bit.OPEN_RISK] <= limits[Limit.OPEN_RISK] + _SHARE_NOISE, Bit.OPEN_RISK)
+        | _unless(measured[Bit.MARGIN] <= limits[Limit.MARGIN] + _SHARE_NOISE, Bit.MARGIN)
+        | _unless(measured[Bit.DAILY_LOSS] <= limits[Limit.DAILY_LOSS] + _SHARE_NOISE, Bit.DAILY_LOSS)
+        | _unless(measured[Bit.DAILY_TARGET] < limits[Limit.DAILY_TARGET], Bit.DAILY_TARGET)
+        | _unless(measured[Bit.DRAWDOWN] < limits[Limit.DRAWDOWN] - _SHARE_NOISE, Bit.DRAWDOWN)
+        | _unless(measured[Bit.COOLDOWN] >= limits[Limit.COOLDOWN_BARS], Bit.COOLDOWN)
+        | _unless(measured[Bit.TRADES_STRATEGY] <= limits[Limit.MAX_ENTRIES_STRATEGY], Bit.TRADES_STRATEGY)
+        | _unless(measured[Bit.TRADES_DAY] <= limits[Limit.MAX_ENTRIES_DAY], Bit.TRADES_DAY)
+        | _unless(measured[Bit.SESSION] == 1, Bit.SESSION)
+        | _unless(measured[Bit.MARKET_OPEN] == 1, Bit.MARKET_OPEN)
+        | _unless(measured[Bit.NEWS_EMBARGO] == 0, Bit.NEWS_EMBARGO)
+        | _unless(
+            measured[Bit.CALENDAR_KNOWN] == 1 or (limits[Limit.CALENDAR_BLOCKS] == 0 and not sends),
+            Bit.CALENDAR_KNOWN,
+        )
+        | _unless(
+            measured[Bit.SPREAD] <= limits[Limit.MAX_SPREAD] or limits[Limit.MAX_SPREAD] == math.inf,
+            Bit.SPREAD,
+        )
+        | _unless(measured[Bit.AGE] <= limits[Limit.MAX_AGE], Bit.AGE)
+        | _unless(measured[Bit.DRIFT] <= limits[Limit.MAX_DRIFT] + _SHARE_NOISE, Bit.DRIFT)
+        | _unless(measured[Bit.ORDER_RATE] <= limits[Limit.MAX_ORDERS_MINUTE], Bit.ORDER_RATE)
+        | _unless(measured[Bit.WEEKEND] >= limits[Limit.WEEKEND_SECONDS], Bit.WEEKEND)
+    )
+    return refused & applies
+
+
+def _unless(passes: bool, bit: int) -> int:  # noqa: FBT001 - it is the sentence
+    """The bit of a check that does not pass; what is NaN never does."""
+    return 0 if passes else 1 << bit
 
 
 def _over(part: float, whole: float) -> float:

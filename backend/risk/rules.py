@@ -155,7 +155,8 @@ class DeskRules:
             proposal, account, desk, circumstances, self.limits, purpose=purpose, reduces=reduces
         )
         bounds = limits_of(proposal, self.limits)
-        bits, measured = judge_numbers(state, bounds, MASKS[purpose])
+        measured = [0.0] * len(Bit)
+        bits = judge_numbers(state, bounds, MASKS[purpose], measured)
         refusals = []
         if bits:
             words = self._words(proposal, account, desk, circumstances)

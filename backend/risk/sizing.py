@@ -1,6 +1,7 @@
 """How many lots a risk allows."""
 
-from decimal import ROUND_FLOOR, Decimal
+import math
+from decimal import Decimal
 
 from backend.core.errors import Invalid
 from backend.core.instruments import Instrument
@@ -10,6 +11,7 @@ from backend.trading.sides import Side
 from backend.trading.verdict import Size
 
 MAX_RISK_FRACTION = Decimal("0.05")
+_NOISE = 1e-9
 
 
 def check_fraction(fraction: Decimal) -> Decimal:
@@ -28,6 +30,11 @@ def check_fraction(fraction: Decimal) -> Decimal:
             f"{fraction} % is written {fraction / 100:f}",
         )
     return fraction
+
+
+def whole_steps(steps: float) -> int:
+    """A volume in steps, floored; a billionth of a step is float noise: 0.29 ÷ 0.01 is 29."""
+    return math.floor(steps + _NOISE)
 
 
 def size_position(
@@ -86,7 +93,7 @@ def size_position(
         limit, limited_by = instrument.volume_max, "maximum"
     if margin_per_lot > 0 and margin_free < limit * margin_per_lot:
         limit, limited_by = max(margin_free, Decimal(0)) / margin_per_lot, "margin"
-    steps = int((limit / instrument.volume_step).to_integral_value(ROUND_FLOOR))
+    steps = whole_steps(float(limit / instrument.volume_step))
     lots = instrument.volume_step * steps
 
     refusal, needed = "", None

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, TypeVar
 
 from backend.core.errors import Unavailable
 from backend.core.instruments import Instrument
 
 Price = Literal["bid", "ask", "mid"]
+Number = TypeVar("Number", float, Decimal)
 _BRIDGE = "USD"  # every broker quotes majors against it, so two hops reach any currency
 
 
@@ -77,9 +78,20 @@ class Conversion:
 
     def convert(self, amount: Decimal, close_price: Decimal) -> Decimal:
         """An amount of profit currency in account currency, not rounded."""
-        if self.by_close:
-            return amount / close_price
-        return amount * (self.gain if amount >= 0 else self.loss)
+        return converted(amount, close_price, self.by_close, self.gain, self.loss)
+
+
+def converted(
+    amount: Number,
+    close_price: Number,
+    by_close: bool,  # noqa: FBT001 - compiled functions take no keywords
+    gain: Number,
+    loss: Number,
+) -> Number:
+    """The rule of `Conversion`, for exact numbers and for the backtest's kernel, which compiles it."""
+    if by_close:
+        return amount / close_price
+    return amount * (gain if amount >= 0 else loss)
 
 
 def conversion(instrument: Instrument, account_currency: str, rates: Rates | None = None) -> Conversion:

@@ -317,7 +317,7 @@ def test_what_cannot_be_measured_refuses() -> None:
         values = [1.0] * len(State)
         values[State.REDUCES] = 0.0
         values[state] = math.nan
-        refused, _ = judge(values, [0.0] * len(Limit), (1 << len(Bit)) - 1)
+        refused = judge(values, [0.0] * len(Limit), (1 << len(Bit)) - 1, [0.0] * len(Bit))
         assert refused >> bit & 1, (state, bit)
 
 
