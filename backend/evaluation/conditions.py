@@ -1,6 +1,7 @@
 """A strategy's conditions, compiled once and evaluated over closed bars: the same live and in backtest."""
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
@@ -28,6 +29,7 @@ from backend.strategies.tree import (
     home,
     measure,
     merge,
+    shared,
     straddles,
 )
 
@@ -53,12 +55,16 @@ class Condition:
         text: As the file states it.
         meaning: The named fact's meaning; the text itself for an expression.
         expression: The checked tree; of a fact, its formula with the strategy's numbers.
+        tree: Its tree; parts that equal those of the strategy's other conditions are the same objects.
+        shown: What its comparisons compare, by the text that says so.
     """
 
     role: Role
     text: str
     meaning: str
     expression: Expression
+    tree: Node
+    shown: tuple[tuple[str, Node], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -124,6 +130,7 @@ class ConditionArrays:
     in_session: Bools
     atr: Floats
     target: Floats | None
+    _indicators: Mapping[str, Node] = field(repr=False)
     _interpreter: Interpreter = field(repr=False)
     _offset: int = 0
 
@@ -137,6 +144,7 @@ class ConditionArrays:
             in_session=self.in_session[one],
             atr=self.atr[one],
             target=None if self.target is None else self.target[one],
+            _indicators=self._indicators,
             _interpreter=self._interpreter,
             _offset=self._offset + index,
         )
@@ -152,12 +160,7 @@ class ConditionArrays:
     def values(self, index: int = -1) -> dict[str, float | None]:
         """Every indicator that a condition uses, by its text, at one bar; undefined is None."""
         index = self._offset + range(len(self.bars))[index]
-        found: dict[str, float | None] = {}
-        for side in self.sides.values():
-            for condition in side.conditions:
-                for node in _indicators(condition.expression.tree):
-                    found.setdefault(describe(node), _value(self._interpreter, node, index))
-        return found
+        return {name: _value(self._interpreter, node, index) for name, node in self._indicators.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +178,8 @@ class CompiledStrategy:
         history: Bars of each timeframe after which the values no longer depend on where history
             begins (to 1e-9): give at least these where there are as many.
         target: The target's price expression, if any.
+        atr: The strategy's ATR.
+        indicators: Every indicator that a condition uses, by its text.
     """
 
     strategy: Strategy
@@ -184,6 +189,8 @@ class CompiledStrategy:
     straddling: tuple[Node, ...]
     history: Mapping[Timeframe, int]
     target: Expression | None
+    atr: Node
+    indicators: Mapping[str, Node]
 
     @property
     def higher(self) -> tuple[Timeframe, ...]:
@@ -224,9 +231,10 @@ class CompiledStrategy:
             bars=bars,
             sides=MappingProxyType(sides),
             conflict=signals[0] & signals[1] if len(signals) > 1 else nothing,
-            in_session=np.logical_or.reduce(gates) if gates else ~nothing,
-            atr=interpreter.number(_atr(self.strategy)),
+            in_session=_any(len(bars), gates) if gates else ~nothing,
+            atr=interpreter.number(self.atr),
             target=None if self.target is None else interpreter.number(self.target.tree),
+            _indicators=self.indicators,
             _interpreter=interpreter,
         )
 
@@ -261,9 +269,11 @@ def compile_strategy(strategy: Strategy) -> CompiledStrategy:
     Raises:
         Invalid: Code ``bad_condition`` for a condition that is no fact and no expression.
     """
-    conditions = {d: _compile(strategy, d) for d in strategy.directions}
+    known: dict[Node, Node] = {}
+    conditions = {d: _compile(strategy, d, known) for d in strategy.directions}
     target = strategy.target_expression()
-    plain, history = measure(_atr(strategy), strategy.timeframe)
+    atr = shared(Call(function="atr", params=(strategy.indicators.atr.period,)), known)
+    plain, history = measure(atr, strategy.timeframe)
     requirements = dict(plain)
     straddling: list[Node] = []
     expressions = [c.expression for side in conditions.values() for c in side]
@@ -274,6 +284,10 @@ def compile_strategy(strategy: Strategy) -> CompiledStrategy:
             straddling.append(expression.tree)
         else:
             merge(plain, dict(expression.needs))
+    indicators: dict[str, Node] = {}
+    for condition in (condition for side in conditions.values() for condition in side):
+        for node in _indicators(condition.tree):
+            indicators.setdefault(describe(node), node)
     return CompiledStrategy(
         strategy=strategy,
         conditions=MappingProxyType(conditions),
@@ -282,14 +296,12 @@ def compile_strategy(strategy: Strategy) -> CompiledStrategy:
         straddling=tuple(straddling),
         history=MappingProxyType(history),
         target=target,
+        atr=atr,
+        indicators=MappingProxyType(indicators),
     )
 
 
-def _atr(strategy: Strategy) -> Node:
-    return Call(function="atr", params=(strategy.indicators.atr.period,))
-
-
-def _compile(strategy: Strategy, direction: Direction) -> tuple[Condition, ...]:
+def _compile(strategy: Strategy, direction: Direction, known: dict[Node, Node]) -> tuple[Condition, ...]:
     lists = strategy.lists(direction)
     listed = (
         (Role.ENTRY, lists.entry),
@@ -304,37 +316,44 @@ def _compile(strategy: Strategy, direction: Direction) -> tuple[Condition, ...]:
             expression = strategy.expression(text)
             word = fact_name(text)
             meaning = FACTS[word].meaning if word is not None else text.strip()
-            compiled.append(Condition(role=role, text=text.strip(), meaning=meaning, expression=expression))
+            compiled.append(
+                Condition(
+                    role=role,
+                    text=text.strip(),
+                    meaning=meaning,
+                    expression=expression,
+                    tree=shared(expression.tree, known),
+                    shown=tuple(
+                        (expression.source(node) or describe(node), shared(node, known))
+                        for node in _shown(expression.tree)
+                    ),
+                )
+            )
     return tuple(compiled)
 
 
 def _side(direction: Direction, conditions: tuple[Condition, ...], interpreter: Interpreter) -> SideArrays:
     size = interpreter.base.size
-    truths = tuple(interpreter.truth(condition.expression.tree) for condition in conditions)
+    truths = tuple(interpreter.truth(condition.tree) for condition in conditions)
     by_role: dict[Role, list[Truth]] = {role: [] for role in Role}
     for condition, truth in zip(conditions, truths, strict=True):
         by_role[condition.role].append(truth)
-
-    def joined(role: Role, how: Callable[..., Any]) -> Bools:
-        given = [truth.true for truth in by_role[role]]
-        result: Bools = how(given) if given else np.zeros(size, dtype=np.bool_)
-        return result
 
     def fraction(role: Role, empty: float) -> Floats:
         given = [truth.true for truth in by_role[role]]
         if not given:
             return np.full(size, empty)
-        held: Floats = np.add.reduce(given, dtype=np.float64)
+        held = given[0].astype(np.float64)
+        for true in given[1:]:
+            held += true
         return held / len(given)
 
     def known(*roles: Role) -> Bools:
-        given = [truth.defined for role in roles for truth in by_role[role]]
-        result: Bools = np.logical_and.reduce(given) if given else np.ones(size, dtype=np.bool_)
-        return result
+        return _all(size, [truth.defined for role in roles for truth in by_role[role]])
 
-    entry = joined(Role.ENTRY, np.logical_and.reduce)
-    leave = joined(Role.EXIT, np.logical_or.reduce)
-    invalid = joined(Role.INVALIDATION, np.logical_or.reduce)
+    entry = _all(size, [truth.true for truth in by_role[Role.ENTRY]])
+    leave = _any(size, [truth.true for truth in by_role[Role.EXIT]])
+    invalid = _any(size, [truth.true for truth in by_role[Role.INVALIDATION]])
     deciding = known(Role.ENTRY, Role.EXIT, Role.INVALIDATION)
     return SideArrays(
         direction=direction,
@@ -348,6 +367,22 @@ def _side(direction: Direction, conditions: tuple[Condition, ...], interpreter: 
         signal=entry & ~leave & ~invalid & deciding,
         defined=deciding & known(Role.STRONG, Role.WEAK),
     )
+
+
+def _all(size: int, given: list[Bools]) -> Bools:
+    """Where all hold; everywhere if none are given."""
+    result = np.ones(size, dtype=np.bool_)
+    for each in given:
+        result &= each
+    return result
+
+
+def _any(size: int, given: list[Bools]) -> Bools:
+    """Where any holds; nowhere if none are given."""
+    result = np.zeros(size, dtype=np.bool_)
+    for each in given:
+        result |= each
+    return result
 
 
 def describe(node: Node) -> str:
@@ -380,10 +415,8 @@ def _indicators(node: Node) -> Iterator[Node]:
 
 
 def _explain(condition: Condition, interpreter: Interpreter, index: int) -> dict[str, Any]:
-    truth = interpreter.truth(condition.expression.tree)
-    operands: dict[str, float | None] = {}
-    for node in _shown(condition.expression.tree):
-        operands[condition.expression.source(node) or describe(node)] = _value(interpreter, node, index)
+    truth = interpreter.truth(condition.tree)
+    operands = {text: _value(interpreter, node, index) for text, node in condition.shown}
     defined = bool(truth.defined[index])
     return {
         "role": str(condition.role),
@@ -412,4 +445,4 @@ def _shown(node: Node) -> list[Node]:
 
 def _value(interpreter: Interpreter, node: Node, index: int) -> float | None:
     value = float(interpreter.number(node)[index])
-    return value if np.isfinite(value) else None
+    return value if math.isfinite(value) else None

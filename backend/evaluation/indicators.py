@@ -30,10 +30,9 @@ def _gapless(function: Callable[..., Floats], *inputs: Floats) -> Floats:
     defined = ~np.isnan(inputs[0])
     for column in inputs[1:]:
         defined &= ~np.isnan(column)
-    first = int(np.argmax(defined)) if defined.size else 0
-    if not defined.size or not defined[first]:
+    if not defined.any():
         return np.full(defined.shape, np.nan)
-    if bool(defined[first:].all()) and first == 0:
+    if defined.all():
         return function(*inputs)
     result = np.full(defined.shape, np.nan)
     edges = np.flatnonzero(np.diff(np.concatenate(([False], defined, [False])).astype(np.int8)))
@@ -68,18 +67,11 @@ def rsi(x: Floats, period: int) -> Floats:
     return _gapless(lambda a: _talib().RSI(a, timeperiod=period), x)
 
 
-def macd(x: Floats, fast: int, slow: int, signal: int) -> tuple[Floats, Floats, Floats]:
-    """MACD line, signal, histogram."""
-
-    def part(index: int) -> Callable[[Floats], Floats]:
-        def take(a: Floats) -> Floats:
-            column: Floats = _talib().MACD(a, fastperiod=fast, slowperiod=slow, signalperiod=signal)[index]
-            return column
-
-        return take
-
-    line, average, histogram = (_gapless(part(index), x) for index in range(3))
-    return line, average, histogram
+def macd(x: Floats, fast: int, slow: int, signal: int, part: int) -> Floats:
+    """One part of MACD: 0 the line, 1 its signal, 2 the histogram."""
+    return _gapless(
+        lambda a: _talib().MACD(a, fastperiod=fast, slowperiod=slow, signalperiod=signal)[part], x
+    )
 
 
 def atr(high: Floats, low: Floats, close: Floats, period: int) -> Floats:
@@ -182,7 +174,7 @@ _MACD_PART = {"macd": 0, "macd_signal": 1, "macd_hist": 2}
 
 def _macd_part(name: str) -> Callable[[Columns, tuple[Floats, ...], Params], Floats]:
     index = _MACD_PART[name]
-    return lambda _, x, p: macd(x[0], int(p[0]), int(p[1]), int(p[2]))[index]
+    return lambda _, x, p: macd(x[0], int(p[0]), int(p[1]), int(p[2]), index)
 
 
 def _hlc(column: Columns) -> tuple[Floats, Floats, Floats]:

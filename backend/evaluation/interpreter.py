@@ -6,7 +6,7 @@ array saying where it is defined. A comparison with an undefined operand is fals
 """
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -46,8 +46,9 @@ class Frame:
     def __init__(self, bars: Bars) -> None:
         self.bars = bars
         self.size = len(bars)
-        self.numbers: dict[Node, Floats] = {}
-        self.truths: dict[Node, Truth] = {}
+        # By identity: hashing a tree costs more than computing it. The node is kept, so its id stays its own.
+        self.numbers: dict[int, tuple[Node, Floats]] = {}
+        self.truths: dict[int, tuple[Node, Truth]] = {}
         self.sessions: dict[str, Bools] = {}
         self._columns: dict[str, Floats] = {}
 
@@ -88,7 +89,7 @@ class Frame:
 
 
 class Interpreter:
-    """Values of trees on one set of bars; equal parts are computed once.
+    """Values of trees on one set of bars; a part that is one object in several trees is computed once.
 
     Args:
         bars: Closed bars of the strategy's timeframe.
@@ -139,18 +140,18 @@ class Interpreter:
     def number(self, node: Node, frame: Frame | None = None) -> Floats:
         """Values of a number, shape (n,) of the frame, NaN where undefined."""
         frame = frame or self.base
-        values = frame.numbers.get(node)
-        if values is None:
-            values = frame.numbers[node] = self._number(node, frame)
-        return values
+        held = frame.numbers.get(id(node))
+        if held is None:
+            held = frame.numbers[id(node)] = (node, self._number(node, frame))
+        return held[1]
 
     def truth(self, node: Node, frame: Frame | None = None) -> Truth:
         """Truth of a condition on each bar of the frame."""
         frame = frame or self.base
-        values = frame.truths.get(node)
-        if values is None:
-            values = frame.truths[node] = self._truth(node, frame)
-        return values
+        held = frame.truths.get(id(node))
+        if held is None:
+            held = frame.truths[id(node)] = (node, self._truth(node, frame))
+        return held[1]
 
     # --- numbers
 
@@ -215,13 +216,17 @@ class Interpreter:
                 raise TypeError(type(node))
 
     def _compare(self, node: Compare, frame: Frame) -> Truth:
-        operands = [self.number(part, frame) for part in node.operands]
-        true = np.ones(frame.size, dtype=np.bool_)
-        defined = ~np.isnan(operands[0])
+        operands = [
+            part.value if isinstance(part, Number) else self.number(part, frame) for part in node.operands
+        ]
+        defined = np.ones(frame.size, dtype=np.bool_)
+        for values in operands:
+            if not isinstance(values, float):
+                defined &= values == values  # noqa: PLR0124 - NaN differs from itself
+        true = defined
         for operator, left, right in zip(node.operators, operands[:-1], operands[1:], strict=True):
-            true &= _COMPARE[operator](left, right)
-            defined &= ~np.isnan(right)
-        return Truth(true & defined, defined)
+            true = true & _COMPARE[operator](left, right)
+        return Truth(true, defined)
 
     def _call_truth(self, node: Call, frame: Frame) -> Truth:
         name = node.function
@@ -244,6 +249,7 @@ class Interpreter:
         return frame if timeframe is None else self.frame(timeframe)
 
 
+@lru_cache(maxsize=1024)
 def _within(node: Node) -> Node:
     """The node as it reads inside the frame of its own ``tf=``."""
     if isinstance(node, Ago):

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from backend.core.instruments import Instrument
@@ -88,6 +89,7 @@ class Levels:
         }
 
 
+@lru_cache(maxsize=256)
 def ratio(number: float) -> Fraction:
     """A configured decimal as the fraction that was written: 1.1 is 11/10."""
     return Fraction(Decimal(repr(float(number))))

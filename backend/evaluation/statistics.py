@@ -90,6 +90,10 @@ class ProfileStatistics:
 
     def as_dict(self) -> dict[str, Any]:
         """The tables as JSON values."""
+        return dict(self._stated)
+
+    @cached_property
+    def _stated(self) -> dict[str, Any]:  # asked for by each decision of a day
         return {
             "symbol": self.symbol,
             "timeframe": str(self.timeframe),

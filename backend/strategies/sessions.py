@@ -1,5 +1,6 @@
 """Trading sessions: hours in a city's own time, correct over every change of its clocks."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -44,9 +45,13 @@ def utc_offsets(zone: str, moments: Ints) -> Ints:
     """Seconds that the zone's clock is ahead of UTC at each UTC epoch; shape is kept."""
     if moments.size == 0:
         return np.zeros(moments.shape, dtype=np.int64)
-    first = datetime.fromtimestamp(int(moments.min()), UTC).year
-    last = datetime.fromtimestamp(int(moments.max()), UTC).year
+    earliest, latest = int(moments.min()), int(moments.max())
+    first = datetime.fromtimestamp(earliest, UTC).year
+    last = datetime.fromtimestamp(latest, UTC).year
     starts, offsets = _rules(zone, first, last)
+    held = bisect_right(starts, earliest) - 1
+    if held + 1 == len(starts) or latest < starts[held + 1]:  # one offset holds for all
+        return np.full(moments.shape, offsets[held])
     return offsets[np.searchsorted(starts, moments, side="right") - 1]
 
 

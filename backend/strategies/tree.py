@@ -1,7 +1,7 @@
 """The checked tree of a condition, and how many bars it needs."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from backend.core.timeframes import DAY_SECONDS, Timeframe
 from backend.strategies.functions import FUNCTIONS, Kind, Params
@@ -173,6 +173,28 @@ def lookback(node: Node) -> int:
     if isinstance(node, Call):
         return FUNCTIONS[node.function].lookback(node.params)
     return node.bars if isinstance(node, Ago) else 0
+
+
+def shared(node: Node, known: dict[Node, Node]) -> Node:
+    """The same tree, its parts being the very objects of `known` that equal them; new ones are added."""
+    found = known.get(node)
+    if found is None:
+        found = known[node] = _rebuilt(node, known)
+    return found
+
+
+def _rebuilt(node: Node, known: dict[Node, Node]) -> Node:
+    match node:
+        case Call():
+            return replace(node, series=tuple(shared(part, known) for part in node.series))
+        case Ago():
+            return replace(node, operand=shared(node.operand, known))
+        case Arithmetic():
+            return replace(node, left=shared(node.left, known), right=shared(node.right, known))
+        case Compare() | Logic():
+            return replace(node, operands=tuple(shared(part, known) for part in node.operands))
+        case _:
+            return node
 
 
 def measure(node: Node, base: Timeframe) -> tuple[Needs, Needs]:
