@@ -20,7 +20,7 @@ from backend.evaluation.conditions import ConditionArrays, compile_strategy
 from backend.evaluation.deciding import Known
 from backend.evaluation.decision import Action, Decision
 from backend.evaluation.engine import AIEngine
-from backend.evaluation.statistics import ProfileStatistics
+from backend.evaluation.statistics import ProfileStatistics, atr_bins
 from backend.risk.limits import RiskLimits
 from backend.risk.rules import DeskRules
 from backend.strategies.model import Direction, Strategy
@@ -85,7 +85,8 @@ class Market:
 
 
 def usual_figures(bars: Bars, spread: int, atr: float) -> ProfileStatistics:
-    """Spread and ATR were always about these."""
+    """The spread was always this, and the ATR evenly spread around this."""
+    bins = atr_bins(np.linspace(0.5 * atr, 1.5 * atr, 1000))
     return ProfileStatistics(
         symbol=bars.symbol,
         timeframe=bars.timeframe,
@@ -94,8 +95,8 @@ def usual_figures(bars: Bars, spread: int, atr: float) -> ProfileStatistics:
         spread_timeframe=bars.timeframe,
         spread_medians=np.full(168, float(spread)),
         spread_counts=np.full(168, 100),
-        atr_quantiles=np.linspace(0.5 * atr, 1.5 * atr, 201),
-        atr_count=1000,
+        atr_first=int(bins[0]),
+        atr_counts=np.bincount(bins - bins[0]),
     )
 
 
