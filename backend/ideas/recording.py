@@ -45,6 +45,7 @@ class Recorder:
         snapshots: Mapping[str, Mapping[str, Any]],
         *,
         actor: str,
+        source: str,
     ) -> list[Mapping[str, Any]]:
         """Write decisions; returns them as the journal has them.
 
@@ -55,6 +56,7 @@ class Recorder:
             payloads: From `backend.ideas.rows.payload_of`, in order of time per strategy and symbol.
             snapshots: Inputs by hash.
             actor: Who caused the evaluation.
+            source: Name of the market whose bars were decided.
 
         Raises:
             Unavailable: The disk refuses; doing it again completes what is missing.
@@ -74,15 +76,17 @@ class Recorder:
                 self._ideas.create(idea_of(payload))
         for date, rows in days.items():
             self._summarise(date, rows)
-        self._advance(made)
+        self._advance(made, source)
         return made
 
-    def cursors(self, problem: Callable[[Invalid], None]) -> dict[str, dict[str, Any]]:
+    def cursors(self, source: str, problem: Callable[[Invalid], None]) -> dict[str, dict[str, Any]]:
         """Which bar of each strategy and symbol was decided last.
 
-        They only save work: where they are lost, the newest bar is looked at again.
+        They only save work: where they are lost, or are those of another market (a replay after a live
+        desk), the newest bar is looked at again.
 
         Args:
+            source: Name of the market that is evaluated.
             problem: Told when the file could not be read.
         """
         try:
@@ -90,7 +94,7 @@ class Recorder:
         except Invalid as error:
             problem(error)
             return {}
-        return cursors
+        return {key: cursor for key, cursor in cursors.items() if cursor.get("source") == source}
 
     def decided(self, decision_id: str) -> Mapping[str, Any]:
         """A decision as the journal has it; `NotFound` if it has not."""
@@ -120,16 +124,18 @@ class Recorder:
         name = f"{FOLDER}/evaluation_{date}.json"
         self._storage.update_json(name, add, {"date": date, "total": 0, "rows": []})
 
-    def _advance(self, payloads: Sequence[Mapping[str, Any]]) -> None:
+    def _advance(self, payloads: Sequence[Mapping[str, Any]], source: str) -> None:
         moved: dict[str, dict[str, Any]] = {}
         for payload in payloads:
-            moved[cursor_key(payload["strategy_id"], payload["symbol"])] = cursor_of(payload)
+            moved[cursor_key(payload["strategy_id"], payload["symbol"])] = cursor_of(payload, source)
 
         def merge(present: Any) -> Any:
             later = {
                 key: cursor
                 for key, cursor in moved.items()
-                if key not in present or present[key]["bar"] <= cursor["bar"]
+                if key not in present
+                or present[key].get("source") != source
+                or present[key]["bar"] <= cursor["bar"]
             }
             return present | later
 

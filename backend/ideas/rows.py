@@ -124,6 +124,11 @@ def cursor_key(strategy_id: str, symbol: str) -> str:
     return f"{strategy_id}|{symbol}"
 
 
-def cursor_of(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Which bar was decided last, by which version of the strategy."""
-    return {"bar": payload["bar_time"], "version": payload["strategy_hash"], "decision": payload["id"]}
+def cursor_of(payload: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Which bar of which market was decided last, by which version of the strategy."""
+    return {
+        "bar": payload["bar_time"],
+        "version": payload["strategy_hash"],
+        "decision": payload["id"],
+        "source": source,
+    }

@@ -159,7 +159,7 @@ class IdeaService:
         """
         loaded = self._strategies.load()
         result = Result(trigger)
-        cursors = self._cursors(result)
+        cursors = self._cursors(result, self._market.source())
         due: _Plan = {}
         for symbol, strategies in self._plan(loaded, self._symbols.enabled(), result).items():
             waiting = [
@@ -224,17 +224,18 @@ class IdeaService:
         if not wanted:
             return rows
         run = self._inputs(result)
+        source = self._market.source()
         failures: list[DeskError] = []
         done = 0
         for start in range(0, len(wanted), _BATCH):
             with contextlib.ExitStack() as locks:
                 held = [s for s in wanted[start : start + _BATCH] if self._hold(locks, s, wait, result)]
-                cursors = self._cursors(result)  # after the locks: nobody moves them now
+                cursors = self._cursors(result, source)  # after the locks: nobody moves them now
                 outcomes = [
                     evaluate_symbol(symbol, plan[symbol], loaded.profile(symbol), cursors, run, self._sources)
                     for symbol in held
                 ]
-                rows += self._record(outcomes, result)
+                rows += self._record(outcomes, result, source)
             failures += [error for outcome in outcomes for error in outcome.errors]
             done += sum(bool(outcome.payloads or outcome.unchanged) for outcome in outcomes)
         down = [error for error in failures if isinstance(error, Unavailable)]
@@ -253,13 +254,13 @@ class IdeaService:
             return False
         return True
 
-    def _record(self, outcomes: Sequence[SymbolOutcome], result: Result) -> _Rows:
+    def _record(self, outcomes: Sequence[SymbolOutcome], result: Result, source: str) -> _Rows:
         payloads = [payload for outcome in outcomes for payload in outcome.payloads]
         payloads.sort(key=lambda payload: (payload["bar_close"], payload["symbol"], payload["strategy_id"]))
         snapshots: dict[str, Mapping[str, Any]] = {}
         for outcome in outcomes:
             snapshots.update(outcome.snapshots)
-        made = self._recorder.record(payloads, snapshots, actor=result.trigger)
+        made = self._recorder.record(payloads, snapshots, actor=result.trigger, source=source)
         for outcome in outcomes:
             result.add(outcome)
         result.decided(made)
@@ -287,5 +288,5 @@ class IdeaService:
         positions = self._terminal.positions()
         return account_state(self._terminal.account(), positions, self._market.instrument, unknown)
 
-    def _cursors(self, result: Result) -> dict[str, dict[str, Any]]:
-        return self._recorder.cursors(lambda error: result.problems.append(problem_of(error)))
+    def _cursors(self, result: Result, source: str) -> dict[str, dict[str, Any]]:
+        return self._recorder.cursors(source, lambda error: result.problems.append(problem_of(error)))

@@ -106,6 +106,14 @@ class MarketService:
         self._topping.up_to_date(symbol, timeframe, count=min_bars, since=since)
         return self._store.bars(symbol, timeframe, until=self._clock.now(), count=min_bars, since=since)
 
+    def source(self) -> str:
+        """Name of the market that the terminal shows; bars and decisions of two markets are never mixed.
+
+        Raises:
+            Unavailable: The terminal failed.
+        """
+        return self._topping.source()
+
     def bars(
         self,
         symbol: str,

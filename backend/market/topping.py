@@ -77,6 +77,21 @@ class TopUp:
             self._tail(key, last, now)
         self._front(key, count, since, now)
 
+    def source(self) -> str:
+        """Name of the market that the terminal shows, believed for half a minute.
+
+        Raises:
+            Unavailable: The terminal failed.
+        """
+        wall = self._clock.wall()
+        with self._guard:
+            known = self._source
+        if known is None or (wall - known[0]).total_seconds() > _SOURCE_SECONDS:
+            known = (wall, self._client.source())
+            with self._guard:
+                self._source = known
+        return known[1]
+
     # The newest end
 
     def _can_be_newer(self, last: Bars, now: datetime) -> bool:
@@ -193,15 +208,9 @@ class TopUp:
         self._whole.add(key)
 
     def _use_source(self, key: _Series) -> None:
-        wall = self._clock.wall()
-        with self._guard:
-            known = self._source
-        if known is None or (wall - known[0]).total_seconds() > _SOURCE_SECONDS:
-            known = (wall, self._client.source())
-            with self._guard:
-                self._source = known
-        if self._sourced.get(key) != known[1]:
-            if self._store.use_source(*key, known[1]):
+        source = self.source()
+        if self._sourced.get(key) != source:
+            if self._store.use_source(*key, source):
                 self._asked.pop(key, None)
                 self._whole.discard(key)
-            self._sourced[key] = known[1]
+            self._sourced[key] = source

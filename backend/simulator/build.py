@@ -36,13 +36,19 @@ def build_simulated_terminal(
         Invalid: If the folder holds nothing that can be played.
     """
     market = _market(seed, replay, server_clock)
-    return SimulatedTerminal(market, server_clock=server_clock, now=now, account=account)
+    name = terminal_name(seed=seed, replay=replay)
+    return SimulatedTerminal(market, name=name, server_clock=server_clock, now=now, account=account)
 
 
 def _market(seed: int, replay: Path | None, server_clock: ServerClock) -> Market:
     if replay is None:
         return SyntheticMarket(seed)
     return ReplayMarket(replay, server_clock)
+
+
+def terminal_name(*, seed: int = 0, replay: Path | None) -> str:
+    """Names the market, since bars and decisions of two markets are never mixed."""
+    return f"MT5UI simulated terminal, {f'seed {seed}' if replay is None else f'replay of {replay}'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,5 +80,11 @@ def build_replay(
     """
     market = ReplayMarket(folder, server_clock)
     clock = ReplayClock(*market.range(), state)
-    terminal = SimulatedTerminal(market, server_clock=server_clock, now=clock.now, account=account)
+    terminal = SimulatedTerminal(
+        market,
+        name=terminal_name(replay=folder),
+        server_clock=server_clock,
+        now=clock.now,
+        account=account,
+    )
     return Replay(terminal, market, clock)

@@ -45,6 +45,7 @@ class SimulatedTerminal(CheckedApi):
         market: Where prices come from.
         server_clock: The broker's clock.
         now: The present, aware; nothing later is ever shown.
+        name: What the terminal calls itself; two markets have two names.
         account: The account to be signed in to.
     """
 
@@ -54,9 +55,11 @@ class SimulatedTerminal(CheckedApi):
         *,
         server_clock: ServerClock,
         now: Callable[[], datetime],
+        name: str = "MT5UI simulated terminal",
         account: SimulatedAccount | None = None,
     ) -> None:
         super().__init__()
+        self._name = name
         self.market = market
         self.server_clock = server_clock
         self._now = now
@@ -124,7 +127,7 @@ class SimulatedTerminal(CheckedApi):
             community_balance=0.0,
             retransmission=0.0,
             company=self._account.company,
-            name="MT5UI simulated terminal",
+            name=self._name,
             language="English",
             path="",
             data_path="",
