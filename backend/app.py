@@ -32,6 +32,7 @@ from backend.routes import (
     schedules,
     status,
     strategies,
+    strategy_changes,
     tasks,
 )
 from backend.routes.guard import Guard
@@ -49,6 +50,7 @@ ROUTERS: Final = (
     decisions.router,
     market.router,
     strategies.router,
+    strategy_changes.router,
     calendar.router,
     status.router,
     health.router,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from backend.mt5.client import MT5Client
     from backend.news.service import NewsService
     from backend.strategies.files import StrategyFiles
+    from backend.strategies.repository import StrategyRepository
 
 CONNECTOR_FILE = "connector.json"
 BEAT_FILE = "task_runs/beat.json"
@@ -134,6 +135,16 @@ class Services:
         from backend.strategies.files import StrategyFiles
 
         return StrategyFiles(self._settings.config_dir / "ai")
+
+    @cached_property
+    def strategy_repository(self) -> "StrategyRepository":
+        """Changes strategy files."""
+        from backend.ideas.settings import LimitsFile
+        from backend.strategies.repository import StrategyRepository
+
+        config = self._settings.config_dir
+        limits = LimitsFile(config / "risk.json")
+        return StrategyRepository(config / "ai", self.storage, self.journal, self.clock, accept=limits.accept)
 
     # What the market says
 

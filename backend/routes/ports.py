@@ -16,6 +16,7 @@ from backend.market.symbols import SymbolRow
 from backend.mt5.client import MT5Client
 from backend.storage.files import FileStorage
 from backend.strategies.files import StrategyFiles
+from backend.strategies.repository import StrategyRepository
 
 
 class Symbols(Protocol):
@@ -90,6 +91,10 @@ class Desk(Protocol):
     @property
     def strategies(self) -> StrategyFiles:
         """Strategies and profiles."""
+
+    @property
+    def strategy_repository(self) -> StrategyRepository:
+        """Changes strategy files."""
 
     @property
     def market(self) -> StoredBars:

@@ -61,14 +61,22 @@ def _timeframe(value: object) -> object:
         raise ValueError(error.message) from error
 
 
-def _id(value: object) -> object:
+def id_fault(value: object) -> str | None:
+    """Why a value cannot be a strategy's id, which is its file's name on every system; None if it can."""
     if not isinstance(value, str) or not _SAFE_NAME.fullmatch(value) or value.endswith("."):
-        raise ValueError(
+        return (
             f"{value!r} is not a safe file name: 1 to 64 of letters, digits, '.', '_' and '-', "
             "beginning with a letter or digit and not ending with '.'"
         )
     if value.split(".")[0].lower() in _DEVICES:
-        raise ValueError(f"{value!r} is the name of a device on Windows; choose another")
+        return f"{value!r} is the name of a device on Windows; choose another"
+    return None
+
+
+def _id(value: object) -> object:
+    fault = id_fault(value)
+    if fault is not None:
+        raise ValueError(fault)
     return value
 
 

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from backend.core.errors import Invalid, NotFound
+from backend.core.errors import Invalid, NotFound, Unavailable
 from backend.strategies.model import Profile, Strategy
 from backend.strategies.validation import parse_profile, parse_strategy
 
@@ -20,13 +21,15 @@ class FileProblem(NamedTuple):
         file: Path as seen from the folder that holds strategies/ and profiles/.
         pointer: JSON pointer to the field; empty for the file as a whole.
         reason: What is wrong, and what is allowed.
+        column: Of a condition: where in its text, from 1.
     """
 
     file: str
     pointer: str
     reason: str
+    column: int | None = None
 
-    def as_dict(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, Any]:
         """The problem as JSON values."""
         return self._asdict()
 
@@ -76,6 +79,10 @@ class LoadedStrategies:
         return self.profiles.get(symbol) or Profile(symbol=symbol)
 
 
+_State = tuple[int, int, int]
+"""What changes when a file does: modification time in ns, size, inode."""
+
+
 class _Outcome(NamedTuple):
     value: Any
     problems: tuple[FileProblem, ...]
@@ -93,7 +100,7 @@ class StrategyFiles:
     def __init__(self, root: Path, *, accept: Callable[[Strategy], None] | None = None) -> None:
         self._root = root.parent if root.name == "strategies" else root
         self._accept = accept
-        self._parsed: dict[Path, tuple[tuple[int, int], _Outcome]] = {}
+        self._parsed: dict[Path, tuple[_State, _Outcome]] = {}
 
     def load(self) -> LoadedStrategies:
         """All files as they are now. Never raises for a wrong file: it becomes a problem."""
@@ -101,7 +108,7 @@ class StrategyFiles:
         problems: list[FileProblem] = []
         seen: dict[str, str] = {}
         for path in self._files("strategies", problems):
-            outcome = self._read(path, self._strategy)
+            outcome = self._read(path, partial(parse_strategy, accept=self._accept))
             problems += outcome.problems
             if outcome.value is None:
                 continue
@@ -136,37 +143,58 @@ class StrategyFiles:
     def _name(self, path: Path) -> str:
         return path.relative_to(self._root).as_posix()
 
-    def _strategy(self, data: Any, *, stem: str) -> Strategy:
-        strategy = parse_strategy(data, stem=stem)
-        if self._accept is not None:
-            self._accept(strategy)
-        return strategy
-
     def _read(self, path: Path, parse: Callable[..., Any]) -> _Outcome:
         name = self._name(path)
         try:
             status = path.stat()
-            key = (status.st_mtime_ns, status.st_size)
+            # a file replaced within one tick of the file system's clock is told by its inode
+            key = (status.st_mtime_ns, status.st_size, status.st_ino)
             known = self._parsed.get(path)
             if known is not None and known[0] == key:
                 return known[1]
-            outcome = _Outcome(parse(_json(path, status.st_size), stem=path.stem), ())
+            outcome = _Outcome(parse(_content(path, status.st_size), stem=path.stem), ())
         except OSError as error:
             return _Outcome(None, (FileProblem(name, "", f"cannot be read: {error.strerror or error}"),))
         except Invalid as error:
             found = error.details.get("problems", [{"pointer": "", "reason": error.message}])
-            outcome = _Outcome(None, tuple(FileProblem(name, p["pointer"], p["reason"]) for p in found))
+            outcome = _Outcome(None, tuple(FileProblem(name, **problem) for problem in found))
         self._parsed[path] = (key, outcome)
         return outcome
 
 
-def _json(path: Path, size: int) -> Any:
+def read_strategy(path: Path, *, accept: Callable[[Strategy], None] | None = None) -> Strategy:
+    """The strategy of one file anywhere.
+
+    Args:
+        path: The file; its name without .json is the id.
+        accept: As in `parse_strategy`.
+
+    Raises:
+        NotFound: Code ``no_such_file``.
+        Invalid: With `problems` where the content is wrong.
+    """
+    try:
+        return parse_strategy(_content(path, path.stat().st_size), stem=path.stem, accept=accept)
+    except FileNotFoundError as error:
+        raise NotFound("no_such_file", f"there is no file {path}", file=str(path)) from error
+    except OSError as error:
+        raise Unavailable("cannot_read", f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _content(path: Path, size: int) -> Any:
     if size > MAX_BYTES:
         raise Invalid("too_large", f"{size} bytes; a file has at most {MAX_BYTES}")
+    return read_document(path.read_bytes())
+
+
+def read_document(data: bytes) -> Any:
+    """The JSON values of a strategy file.
+
+    Raises:
+        Invalid: Not UTF-8, not JSON (with line and column), a key twice, NaN.
+    """
     try:
-        return json.loads(
-            path.read_bytes().decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant
-        )
+        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant)
     except UnicodeDecodeError as error:
         raise Invalid("not_utf8", f"byte {error.start} is not UTF-8 text") from error
     except json.JSONDecodeError as error:

@@ -1,17 +1,19 @@
 """From JSON values to a strategy or profile, or to every reason why not, each with its pointer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 from backend.core.errors import Invalid
 from backend.strategies.facts import FACTS
+from backend.strategies.functions import FUNCTIONS, SERIES, Kind
 from backend.strategies.model import Direction, Profile, Strategy
 from backend.strategies.tokens import did_you_mean
 
-Problem = dict[str, str]
-"""``{"pointer": "/strategy/max_risk_pct", "reason": "..."}``; the pointer is a JSON pointer."""
+Problem = dict[str, Any]
+"""``{"pointer": "/strategy/max_risk_pct", "reason": "..."}``; the pointer is a JSON pointer, and a
+condition's problem also has its 1-based ``column``."""
 
 
 _OPPOSITES = (
@@ -40,12 +42,15 @@ _OPPOSITES = (
 )
 
 
-def parse_strategy(data: Any, *, stem: str | None = None) -> Strategy:
+def parse_strategy(
+    data: Any, *, stem: str | None = None, accept: Callable[[Strategy], None] | None = None
+) -> Strategy:
     """The strategy that these JSON values state.
 
     Args:
         data: The file's content.
         stem: The file's name without .json, which the id must equal.
+        accept: Raises `Invalid` for a strategy that cannot work with the desk's settings.
 
     Raises:
         Invalid: Code ``bad_strategy`` with `problems`, a list of `Problem`.
@@ -58,6 +63,8 @@ def parse_strategy(data: Any, *, stem: str | None = None) -> Strategy:
         )
     if not problems:
         problems += contradictions(strategy)
+    if not problems and accept is not None:
+        problems += _unacceptable(strategy, accept)
     if problems:
         raise _refusal("bad_strategy", problems)
     return strategy
@@ -78,11 +85,15 @@ def condition_problems(strategy: Strategy) -> Iterator[Problem]:
         try:
             strategy.expression(condition)
         except Invalid as error:
-            yield {"pointer": pointer, "reason": error.message}
+            yield _condition_problem(pointer, error)
     try:
         strategy.target_expression()
     except Invalid as error:
-        yield {"pointer": "/strategy/target", "reason": error.message}
+        yield _condition_problem("/strategy/target", error)
+
+
+def _condition_problem(pointer: str, error: Invalid) -> Problem:
+    return {"pointer": pointer, "reason": error.message, "column": error.details["column"]}
 
 
 def conditions_of(strategy: Strategy) -> Iterator[tuple[str, str]]:
@@ -116,6 +127,13 @@ def contradictions(strategy: Strategy) -> Iterator[Problem]:
             if pair <= entry:
                 reason = f"{' and '.join(sorted(pair))} never hold together: the strategy could never enter"
                 yield {"pointer": f"{pointer}/entry", "reason": reason}
+
+
+def _unacceptable(strategy: Strategy, accept: Callable[[Strategy], None]) -> Iterator[Problem]:
+    try:
+        accept(strategy)
+    except Invalid as error:
+        yield {"pointer": "/conditions", "reason": error.message}
 
 
 def match_bounds(strategy: Strategy, direction: Direction) -> tuple[float, float]:
@@ -194,6 +212,23 @@ def _refusal(code: str, problems: list[Problem]) -> Invalid:
     first = problems[0]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return Invalid(code, f"{first['pointer'] or '/'}: {first['reason']}{more}", problems=problems)
+
+
+def functions_table() -> list[dict[str, str]]:
+    """The functions of expressions: name, usage, what they give, meaning."""
+    return [
+        {"name": f.name, "usage": f.usage, "gives": str(f.gives), "meaning": f.meaning}
+        for f in FUNCTIONS.values()
+        if not f.internal
+    ]
+
+
+def series_table() -> list[dict[str, str]]:
+    """The series of expressions, in the same shape."""
+    return [
+        {"name": name, "usage": name, "gives": str(Kind.NUMBER), "meaning": meaning}
+        for name, meaning in SERIES.items()
+    ]
 
 
 def facts_table() -> list[dict[str, str]]:

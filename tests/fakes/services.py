@@ -35,6 +35,7 @@ from backend.journal.journal import Journal
 from backend.market.symbols import SymbolMap, SymbolRow
 from backend.storage.files import FileStorage
 from backend.strategies.files import StrategyFiles
+from backend.strategies.repository import StrategyRepository
 
 NOW = datetime(2026, 1, 5, 9, 0, 30, tzinfo=UTC)
 
@@ -419,6 +420,7 @@ class FakeDesk:
     storage: FileStorage
     clock: FixedClock
     strategies: StrategyFiles
+    strategy_repository: StrategyRepository
     journal: Journal
     symbols: SymbolMap = SYMBOLS
     market: Any = field(default_factory=FakeMarket)
@@ -438,11 +440,13 @@ def fake_desk(home: Path, **services: Any) -> FakeDesk:
     (folder / "EURUSD_H1.json").write_text(json.dumps(STRATEGY), encoding="utf-8")
     storage = FileStorage(settings.data_dir, fsync=False)
     clock = FixedClock(NOW)
+    journal = Journal(storage, clock)
     return FakeDesk(
         settings=settings,
         storage=storage,
         clock=clock,
         strategies=StrategyFiles(settings.config_dir / "ai"),
-        journal=Journal(storage, clock),
+        strategy_repository=StrategyRepository(settings.config_dir / "ai", storage, journal, clock),
+        journal=journal,
         **services,
     )
