@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from backend.cli import tasks as tasks_commands
+from backend.cli import tester as tester_commands
 from backend.cli.desk_client import DeskClient
 from backend.cli.jobs import finish, queued
 from backend.cli.output import console, moment, print_json, show, span, table
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(tasks_commands.app, name="tasks")
+app.add_typer(tester_commands.app, name="tester")
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout and nothing else.")]
 
