@@ -28,7 +28,7 @@ from backend.core.errors import Invalid
 from backend.trading.profit import to_cents
 from backend.trading.sides import Side
 
-_LEVEL = re.compile(r"\[?(?P<kind>sl|tp) (?P<price>\d[\d .]*\d)\]?", re.IGNORECASE)
+_LEVEL = re.compile(r"\[?(?P<kind>sl|tp) (?P<price>\d+(?: \d{3})*(?:\.\d+)?)\]?", re.IGNORECASE)
 _STOP_OUT = re.compile(r"\[?so[ :]", re.IGNORECASE)
 _TICKET = re.compile(r"#(\d+)")
 

@@ -29,6 +29,7 @@ _KINDS: Final = {
     constants.DEAL_TYPE_BALANCE: "balance",
     constants.DEAL_TYPE_CREDIT: "credit",
 }
+_CLOCK_CHANGE: Final = 3600  # where the server's clock is put back, or a file ignores that it was put on
 _OTHER: Final = "other"  # a charge, a bonus, a dividend: money without a trade
 
 
@@ -41,7 +42,7 @@ def deals_of(rows: Iterable[tuple[str, Mapping[str, str]]], clock: ServerClock) 
     deals: list[Deal] = []
     for where, cells in rows:
         deal = _deal(where, cells, clock)
-        if deals and deal.time < deals[-1].time:
+        if deals and deal.time < deals[-1].time - _CLOCK_CHANGE:
             raise Invalid(
                 "unsorted_deals",
                 f"{where}: deal {deal.ticket} is earlier than the one before it ({deals[-1].where})",
@@ -77,7 +78,7 @@ def stops_and_limits(rows: Iterable[Row]) -> dict[int, PendingOrder]:
     found = {}
     for row in rows:
         cells = row.cells
-        if len(cells) >= _ORDER_CELLS and cells[3].casefold() in _PENDING and cells[1].isdigit():
+        if len(cells) >= _ORDER_CELLS and cells[3].casefold() in _PENDING and cells[1].isdecimal():
             found[int(cells[1])] = PendingOrder(
                 kind=cells[3].casefold(), price=number(cells[5], row.where, "price")
             )
@@ -89,7 +90,7 @@ def positions_of(rows: Iterable[Row], clock: ServerClock) -> tuple[PositionRow, 
     found = []
     for row in rows:
         cells = row.cells
-        if len(cells) < _POSITION_CELLS or cells[3].casefold() not in _TRADES or not cells[1].isdigit():
+        if len(cells) < _POSITION_CELLS or cells[3].casefold() not in _TRADES or not cells[1].isdecimal():
             continue
         closed = server_time(cells[8])
         if server_time(cells[0]) is None or closed is None or "/" in cells[4]:
@@ -168,7 +169,7 @@ def _from_fields(where: str, fields: Mapping[str, Any], clock: ServerClock) -> D
 
 def _epoch(value: Any) -> int:
     """A server epoch; a table saved by another program may hold its text."""
-    found = server_time(value) if isinstance(value, str) and not value.isdigit() else int(value)
+    found = server_time(value) if isinstance(value, str) and not value.isdecimal() else int(value)
     if found is None:
         raise ValueError(f"{value!r} is no time")
     return found

@@ -7,7 +7,7 @@ columns by their place, and a note says so.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
@@ -71,11 +71,13 @@ class Found:
         first: Index of the first row after the header.
         columns: Column name → place.
         note: How the columns were found, where not by name.
+        ends: Whether the table ends before the file does, with totals, a space or the next table.
     """
 
     first: int
     columns: Mapping[str, int]
     note: str = ""
+    ends: bool = True
 
 
 def find_deals(rows: list[Row], source: str) -> Found:
@@ -95,13 +97,13 @@ def find_deals(rows: list[Row], source: str) -> Found:
     raise _refusal(rows, source)
 
 
-def by_header(header: Row, first: int, source: str) -> Found:
-    """Columns of a table that begins with its header, as a CSV file does.
+def whole_table(header: Row, source: str) -> Found:
+    """The deals of a file that is one table under its header, as a CSV is.
 
     Raises:
         Invalid: Code ``missing_column``.
     """
-    return _by_name(header, first - 1, source)
+    return replace(_by_name(header, 0, source), ends=False)
 
 
 def deal_cells(rows: list[Row], found: Found) -> Iterator[tuple[str, dict[str, str]]]:
@@ -122,7 +124,7 @@ def deal_cells(rows: list[Row], found: Found) -> Iterator[tuple[str, dict[str, s
                     where=row.where,
                 )
             continue
-        if not row.cells[0] or len(row.filled) == 1 or row.cells[0].endswith(":"):
+        if found.ends and (not row.cells[0] or len(row.filled) == 1 or row.cells[0].endswith(":")):
             ended = row.where  # the totals, the space under the table or the next one
             continue
         missing = width - len(row.cells)
@@ -219,7 +221,7 @@ def _by_place(rows: list[Row], first: int, source: str) -> Found:
 
 def _is_deal(row: Row) -> bool:
     cells = row.cells
-    if len(cells) < _SHORTEST or server_time(cells[0]) is None or not cells[1].isdigit():
+    if len(cells) < _SHORTEST or server_time(cells[0]) is None or not cells[1].isdecimal():
         return False
     kind = cells[_TYPE].casefold()
     traded = kind in {"buy", "sell"}

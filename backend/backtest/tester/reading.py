@@ -12,13 +12,13 @@ from backend.backtest.tester.closing import closed_trades
 from backend.backtest.tester.deals import connector_deals, deals_of, positions_of, stops_and_limits
 from backend.backtest.tester.html_rows import html_rows
 from backend.backtest.tester.layout import (
-    by_header,
     deal_cells,
     find_deals,
     is_currency,
     labels,
     stated_currency,
     stated_period,
+    whole_table,
 )
 from backend.backtest.tester.model import Accounting, Deal, Imported, Tables
 from backend.backtest.tester.workbook_rows import LARGEST_BYTES, spreadsheetml_rows, xlsx_rows
@@ -133,7 +133,7 @@ def _csv(text: str, source: str, clock: ServerClock, currency: str | None) -> Ta
         mappings = [dict(zip(names, row.cells, strict=False)) for row in rows[1:]]
         deals = connector_deals(mappings, clock, source)
     else:
-        deals = deals_of(deal_cells(rows, by_header(rows[0], 1, source)), clock)
+        deals = deals_of(deal_cells(rows, whole_table(rows[0], source)), clock)
     return _only_deals(deals, source, currency)
 
 

@@ -7,6 +7,7 @@ and entities that unfold themselves need one.
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Callable
 from typing import Any, Final
 from xml.parsers import expat
@@ -15,6 +16,8 @@ from backend.backtest.tester.cells import Row, tidy
 from backend.core.errors import Invalid
 
 LARGEST_BYTES: Final = 256_000_000
+# all that zipfile raises for damage: an unknown method, a password, a seek or a length that cannot be
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError)
 _COLUMN = re.compile(r"[A-Z]{1,3}")
 _NUMBER = re.compile(r"[0-9]{1,7}")
 _MOST_COLUMNS = 256
@@ -52,7 +55,7 @@ def xlsx_rows(data: bytes, source: str) -> list[Row]:
                 strings = _shared(_part(book, "xl/sharedStrings.xml", source), source)
             reader = _Sheets(row="row", cell="c", texts=frozenset({"v", "t"}), shared=strings)
             reader.read(_part(book, sheets[0], source), f"{source} ({sheets[0]})")
-    except (zipfile.BadZipFile, EOFError) as error:
+    except _BROKEN as error:
         raise Invalid("cut_file", f"{source} is no whole workbook ({error}); save it again") from error
     return reader.rows
 
@@ -153,7 +156,7 @@ class _Sheets:
     def _resolved(self, value: str) -> str:
         if not self._is_shared or self._shared is None:
             return value
-        if not value.isdigit() or int(value) >= len(self._shared):
+        if not value.isdecimal() or int(value) >= len(self._shared):
             raise Invalid(
                 "bad_file", f"{self._source}: row {self._number} names text {value!r}, which there is not"
             )

@@ -1,18 +1,39 @@
 """What is no whole report is refused by name, with the place; nothing is half imported."""
 
+import contextlib
 import io
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from backend.backtest.tester.model import Imported
+from backend.backtest.tester.reading import imported, read_tables
 from backend.core.errors import DeskError, Invalid, NotFound
-from tests.fakes.tester_reports import Written, report_html, sheet_rows, spreadsheetml, utf16, xlsx
+from tests.fakes.tester_reports import (
+    ENGLISH,
+    Written,
+    report_html,
+    rows_of,
+    sheet_rows,
+    spreadsheetml,
+    utf16,
+    xlsx,
+)
+from tests.unit.tester.conftest import CLOCK
 from tests.unit.tester.test_reports import DEALS
 
 Read = Callable[..., Imported]
+
+WHOLE = {
+    "html": utf16(report_html(DEALS)),
+    "xml": spreadsheetml(sheet_rows(DEALS)),
+    "xlsx": xlsx(sheet_rows(DEALS)),
+    "csv": "\n".join(";".join(row) for row in (ENGLISH, *rows_of(DEALS))).encode(),
+}
 
 
 def refusal(read: Read, content: str | bytes, name: str = "report.html", **options: object) -> DeskError:
@@ -79,7 +100,6 @@ def test_what_is_no_report_at_all(read: Read, content: bytes) -> None:
 
 def test_no_file(read: Read, tmp_path_factory: pytest.TempPathFactory) -> None:
     from backend.backtest.tester.reading import read_file
-    from tests.unit.tester.conftest import CLOCK
 
     with pytest.raises(NotFound, match="no file"):
         read_file(tmp_path_factory.mktemp("none") / "report.html", CLOCK)
@@ -128,6 +148,13 @@ def test_deals_after_the_end_of_their_table(read: Read) -> None:
     assert refusal(read, "\n".join(lines)).code == "split_table"
 
 
+def test_a_csv_drops_no_row(read: Read) -> None:
+    rows = [";".join(row) for row in (ENGLISH, *rows_of(DEALS))]
+    for odd in (";".join([""] * len(ENGLISH[:-1]) + ["note"]), "Total;5", ";2;;;;"):
+        page = "\n".join([*rows[:3], odd, *rows[3:]]).encode()
+        assert refusal(read, page, "deals.csv", currency="USD").code in {"bad_time", "ragged_row"}
+
+
 def test_an_exit_that_nothing_opened(read: Read) -> None:
     error = refusal(read, report_html((DEALS[0], DEALS[2])))
     assert error.code == "unpaired_deal"
@@ -147,6 +174,29 @@ def test_an_empty_table_of_deals(read: Read) -> None:
 
 def test_a_currency_given_by_hand(read: Read) -> None:
     assert read(report_html(DEALS, currency=None), currency="EUR").tables.currency == "EUR"
+
+
+@given(
+    book=st.sampled_from(("html", "xml", "xlsx", "csv")),
+    cuts=st.lists(
+        st.tuples(st.integers(0, 10**6), st.integers(0, 255), st.booleans()), min_size=1, max_size=20
+    ),
+)
+def test_whatever_happened_to_a_file_it_is_read_or_refused(
+    book: str, cuts: list[tuple[int, int, bool]]
+) -> None:
+    data = bytearray(WHOLE[book])
+    for place, value, drop in cuts:
+        if drop:
+            del data[place % len(data) : place % len(data) + value]
+        else:
+            data[place % len(data)] = value
+        if not data:
+            return
+    found = None
+    with contextlib.suppress(DeskError):  # and nothing else
+        found = imported(read_tables(bytes(data), "report", CLOCK, currency="USD"))
+    assert found is None or found.tables.deals
 
 
 def test_a_comment_with_markup_stays_text(read: Read) -> None:
