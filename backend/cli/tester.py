@@ -147,7 +147,7 @@ def _bars(run: "OurRun", settings: Settings) -> "KnownBars":
     clock = _clock(settings)
     store = MarketStore(FileStorage(settings.data_dir), clock)
     found = {}
-    for name in sorted({trade.symbol for trade in run.trades}):
+    for name in sorted(run.symbols):
         bars = store.bars(name, run.timeframe, since=from_epoch(run.start))
         if len(bars):
             found[name] = bars

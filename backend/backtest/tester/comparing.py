@@ -168,7 +168,7 @@ def compare(
 
 def _names(imported: Imported, run: OurRun, given: Mapping[str, str]) -> dict[str, str]:
     """Broker's symbol → ours: as given, the same, or ours with the broker's suffix."""
-    own = sorted({trade.symbol for trade in run.trades}, key=len, reverse=True)
+    own = sorted(run.symbols, key=len, reverse=True)
     found = {}
     for theirs in sorted({trade.symbol for trade in imported.trades}):
         name = given.get(theirs) or next((one for one in own if _suffixed(theirs, one)), None)

@@ -67,6 +67,7 @@ class OurRun:
     Attributes:
         start: UTC epoch of the first bar that could be traded.
         end: UTC epoch of the last bar's close.
+        symbols: What it could trade, as far as the report tells; what it did trade at least.
     """
 
     id: str
@@ -74,6 +75,7 @@ class OurRun:
     timeframe: Timeframe
     start: int
     end: int
+    symbols: frozenset[str]
     trades: tuple[OurTrade, ...]
 
 
@@ -97,13 +99,18 @@ def read_run(folder: Path) -> OurRun:
         raise Invalid(
             "bad_report", f"{folder}: report.json or trades.csv cannot be read ({error})"
         ) from error
+    trades = _trades(text, folder / "trades.csv")
+    stated = report.get("symbol") if isinstance(report, dict) else None
     return OurRun(
-        id=str(report.get("id", folder.name)),
+        id=_text(report, folder, "id"),
         currency=_text(report, folder, "account", "currency"),
         timeframe=Timeframe.parse(_text(report, folder, "timeframe")),
         start=_epoch(_text(report, folder, "period", "from")),
         end=_epoch(_text(report, folder, "period", "to")),
-        trades=_trades(text, folder / "trades.csv"),
+        symbols=frozenset(
+            {trade.symbol for trade in trades} | ({stated} if isinstance(stated, str) else set())
+        ),
+        trades=trades,
     )
 
 

@@ -332,12 +332,13 @@ def run(trades: list[OurTrade], **changed: Any) -> OurRun:
         timeframe=Timeframe.H1,
         start=at("00:00:00"),
         end=at("00:00:00") + 86_400,
+        symbols=frozenset({"EURUSD"}),
         trades=tuple(trades),
     )
     return replace(made, **changed)
 
 
-@given(st.lists(their_trades(), max_size=8), st.lists(our_trades(), min_size=1, max_size=8))
+@given(st.lists(their_trades(), max_size=8), st.lists(our_trades(), max_size=8))
 def test_all_causes_add_up_to_the_whole_difference_and_no_trade_is_lost(
     theirs: list[TheirTrade], ours: list[OurTrade]
 ) -> None:
@@ -371,6 +372,11 @@ def test_a_trade_of_ours_alone_is_signal_against_us() -> None:
         {Cause.SIGNAL: d("-20.70")},
     ]
     assert found.difference == d("-68.80")
+
+
+def test_a_run_without_a_trade_differs_by_all_of_theirs() -> None:
+    found = compare(imported([THEIRS]), run([]), WIDE)
+    assert (found.difference, found.causes[Cause.SIGNAL], found.excluded) == (d("48.30"), d("48.30"), ())
 
 
 def test_parts_of_one_position_pair_by_their_exits() -> None:

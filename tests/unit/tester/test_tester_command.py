@@ -172,7 +172,7 @@ def test_compare_takes_our_bars_from_the_desks_store(
     [
         (lambda folder: (folder / "trades.csv").unlink(), "holds no run"),
         (lambda folder: (folder / "report.json").write_text("{"), "cannot be read"),
-        (lambda folder: (folder / "report.json").write_text("{}"), "account.currency is None"),
+        (lambda folder: (folder / "report.json").write_text('{"id": "x"}'), "account.currency is None"),
         (lambda folder: (folder / "trades.csv").write_text("id,symbol\n1,EURUSD\n"), "no column side"),
         (lambda folder: (folder / "trades.csv").write_text(f"{COLUMNS}\n{FIRST}\n{SECOND[:99]}"), "line 3"),
         (
