@@ -16,6 +16,7 @@ from backend.jobs.views import JobState, WorkerView
 from backend.routes.access import actor, desk
 from backend.routes.errors import refusals, to_json
 from backend.routes.lookup import require_strategy, require_symbol
+from backend.strategies.files import require_traded
 
 router = APIRouter(prefix="/api/celery", tags=["celery"])
 
@@ -168,6 +169,7 @@ def backtest(request: Request, body: BacktestBody, key: IdempotencyKey = None) -
     """Backtest one strategy on one symbol's history."""
     require_symbol(desk(request), body.symbol)
     strategy = require_strategy(desk(request), body.strategy_name)
+    require_traded(strategy, body.symbol)
     what = f"Backtest of {strategy.id} on {body.symbol} over {body.days} days"
     kwargs = {"symbol": body.symbol, "strategy_name": strategy.id, "days": body.days}
     return _queue(request, _AI + "backtest_strategy", what, kwargs, key)

@@ -162,8 +162,10 @@ class ConnectorApi(ForwardingApi):
         except httpx.TimeoutException as error:
             connecting = isinstance(error, httpx.ConnectTimeout)
             return self._failed(function, NO_CONNECTION if connecting else TIMED_OUT)
-        except (httpx.ConnectError, DeskError):
+        except httpx.ConnectError:
             return self._failed(function, NO_CONNECTION)
+        except DeskError as error:  # where it should be found nobody knows; the reason says what to do
+            return self._failed(function, (NO_CONNECTION[0], f"{NO_CONNECTION[1]}: {error.message}"))
         except httpx.HTTPError as error:
             return self._failed(function, (_RECEIVE_FAILED, f"IPC receive failed: {error}"))
         if response.status_code != httpx.codes.OK:

@@ -13,7 +13,7 @@ from backend.backtest.prices import learned_spreads
 from backend.backtest.process import run_in_child
 from backend.core.bars import Bars
 from backend.core.clock import Clock
-from backend.core.errors import Conflict, DeskError, Invalid, NotFound, Unavailable
+from backend.core.errors import Conflict, DeskError, Invalid, Unavailable
 from backend.core.instruments import Instrument
 from backend.core.timeframes import DAY_SECONDS, Timeframe, close_of
 from backend.evaluation.conditions import compile_strategy
@@ -23,7 +23,7 @@ from backend.market.gaps import Gap
 from backend.mt5.account import Account
 from backend.risk.limits import RiskLimits
 from backend.storage.files import FileStorage
-from backend.strategies.files import LoadedStrategies
+from backend.strategies.files import LoadedStrategies, require_traded
 from backend.strategies.model import Profile, Strategy
 from backend.trading.conversion import conversion
 
@@ -153,13 +153,7 @@ class BacktestService:
         loaded = self._strategies.load()
         strategy = loaded.get(strategy_name)
         self._symbols.broker_symbol(symbol)
-        if symbol not in strategy.traded_symbols:
-            raise NotFound(
-                "strategy_not_of_symbol",
-                f"strategy {strategy.id} trades {', '.join(strategy.traded_symbols)}, not {symbol}",
-                strategy=strategy.id,
-                symbols=list(strategy.traded_symbols),
-            )
+        require_traded(strategy, symbol)
         profile, limits = loaded.profile(symbol), self._limits.limits()
         self._check()
         bars = self._market.history(symbol, strategy.timeframe, days + ATR_DAYS + _WARM_UP_DAYS)

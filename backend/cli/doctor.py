@@ -1,5 +1,6 @@
 """`mt5ui doctor`: looks at what a desk needs, with or without a desk running."""
 
+from functools import partial
 from typing import Any
 
 from backend.cli import doctor_desk, doctor_files, doctor_machine
@@ -31,7 +32,8 @@ def examine() -> list[Finding]:
         findings += looked("folders", lambda: doctor_machine.folders(settings))
         findings += looked("disk", lambda: doctor_machine.disk(settings))
         findings += looked("configuration", lambda: doctor_files.configuration(settings))
-        findings += looked("feeds", lambda: doctor_files.last_results(settings))
+        last_error = (lambda _task: "") if page is None else partial(doctor_desk.last_error, desk)
+        findings += looked("feeds", lambda: doctor_files.last_results(settings, last_error))
         findings += looked("port", lambda: doctor_machine.port(settings, desk_runs=page is not None))
         if page is None:
             findings += _nothing_runs(settings, reason)

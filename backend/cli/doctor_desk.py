@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from backend.cli.desk_client import DeskClient
 from backend.cli.findings import Finding, fail, good, warn
-from backend.cli.output import span
+from backend.cli.output import clip, span
 from backend.core.clock import SystemClock, age_seconds, parse_iso
 
 MOST_DRIFT: Final = 2.0
@@ -36,6 +36,13 @@ def parts(page: dict[str, Any]) -> Iterator[Finding]:
         )
     else:
         yield good("jobs", f"{jobs['succeeded']} succeeded and {jobs['failed']} failed in 24 h")
+
+
+def last_error(desk: DeskClient, task: str) -> str:
+    """Why the newest run of a task did not succeed; empty if it did, or never ran."""
+    newest = desk.get("/api/tasks", task=task, limit=1)["items"]
+    problem = newest[0]["error"] if newest else None
+    return clip(problem["message"]) if problem else ""
 
 
 def clocks(desk: DeskClient) -> Iterator[Finding]:

@@ -16,8 +16,8 @@ from backend.news.config import load_feeds
 from backend.strategies.files import StrategyFiles
 
 RESULTS: Final = (
-    ("economic calendar", "cache/economic_calendar.json", 6 * 3600),
-    ("news", "cache/rss_news.json", 3600),
+    ("economic calendar", "update_economic_calendar", "cache/economic_calendar.json", 6 * 3600),
+    ("news", "collect_rss_news", "cache/rss_news.json", 3600),
 )
 
 
@@ -31,15 +31,22 @@ def configuration(settings: Settings) -> Iterator[Finding]:
     yield from _file("calendar", lambda: _calendar(CalendarConfig.load(folder / "api_integrations.json")))
 
 
-def last_results(settings: Settings) -> Iterator[Finding]:
-    """When calendar and news were last fetched."""
+def last_results(settings: Settings, last_error: Callable[[str], str]) -> Iterator[Finding]:
+    """When calendar and news were last fetched.
+
+    Args:
+        settings: Of the desk.
+        last_error: Why a task's newest run failed; empty where it did not, or nobody knows.
+    """
     now = SystemClock().wall()
-    for name, file, patience in RESULTS:
+    for name, task, file, patience in RESULTS:
         try:
             document = json.loads((settings.data_dir / file).read_text(encoding="utf-8"))
             fetched = parse_iso(document["fetched_at"])
         except FileNotFoundError:
-            yield warn(name, "never fetched", "It is fetched while the desk runs and has a network")
+            why = last_error(task)
+            said = f"never fetched; the last try failed: {why}" if why else "never fetched"
+            yield warn(name, said, "It is fetched while the desk runs and has a network")
             continue
         except (OSError, ValueError, KeyError, TypeError, DeskError) as error:
             yield fail(name, f"data/{file} cannot be read: {error}", "The next fetch writes it anew")

@@ -2,16 +2,17 @@
 
 import time
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, Final
 
 import typer
 
 from backend.cli.desk_client import DeskClient
-from backend.cli.output import console, print_json, show, span
+from backend.cli.output import clip, console, lines, print_json, span, table
 from backend.core.errors import Unavailable
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 1.0
+MOST_REASON: Final = 600
 
 
 def queued(answer: dict[str, Any], *, as_json: bool) -> None:
@@ -39,12 +40,33 @@ def finish(desk: DeskClient, task_id: str, *, timeout: float, as_json: bool) -> 
         print_json(job)
     elif good:
         console().print(f"Done in {span(job['duration'])}", style="green")
-        for name, value in (job["result"] or {}).items():
-            console().print(f"  {name}: {show(value)}", markup=False)
+        result = dict(job["result"] or {})
+        evaluations = result.pop("evaluations", None)
+        for line in lines(result):
+            console().print(line, markup=False)
+        if evaluations:
+            show_evaluations(evaluations)
     else:
-        reason = (job["error"] or {}).get("message", "")
+        reason = clip((job["error"] or {}).get("message", ""), MOST_REASON)
         typer.echo(f"It {job['state']}: {reason}" if reason else f"It {job['state']}", err=True)
     raise typer.Exit(0 if good else 1)
+
+
+def show_evaluations(rows: list[dict[str, Any]]) -> None:
+    """Decisions for a person: what each strategy made of its bar, and why."""
+    columns = ("strategy", "bar closed", "signal", "action", "score", "why")
+    cells = [
+        (
+            row["strategy_id"],
+            row["bar_close"],
+            row["signal"],
+            row["action"],
+            row["confidence"],
+            "; ".join(row["reasons"]),
+        )
+        for row in rows
+    ]
+    console().print("", table(columns, cells))
 
 
 def _ended(desk: DeskClient, task_id: str, timeout: float) -> dict[str, Any]:

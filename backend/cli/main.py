@@ -13,7 +13,7 @@ from backend.cli.jobs import finish, queued
 from backend.cli.output import console, moment, print_json, show, span, table
 from backend.config import BrokerChoice, load_settings
 from backend.core.clock import SystemClock
-from backend.core.errors import DeskError
+from backend.core.errors import DeskError, Invalid
 from backend.core.version import VERSION
 
 app = typer.Typer(
@@ -68,6 +68,8 @@ def up(
         "seed": seed,
     }
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
+    if speed is not None and settings.replay is None:
+        raise Invalid("speed_of_nothing", "--speed is the speed of a replay; name its folder with --replay")
     if as_json:
         from backend.cli.announce import announce_when_ready
 
@@ -93,7 +95,7 @@ def status(*, as_json: Json = False) -> None:
 def evaluate(
     symbol: Annotated[str, typer.Argument(help="Canonical symbol, such as EURUSD.")],
     *,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the result.")] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the result.")] = True,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait.")] = 120.0,
     as_json: Json = False,
 ) -> None:
@@ -125,6 +127,7 @@ def _show_status(url: str, page: dict[str, Any]) -> None:
     now = SystemClock().wall()
     ready = "[green]ready[/green]" if page["ready"] else "[red]not ready[/red]"
     out.print(f"mt5ui {page['version']} at {url}: {ready}, [bold]{page['mode'].upper()}[/bold]")
+    out.print(f"Folder {page['home']}", markup=False, soft_wrap=True)
     if page["desk_time"] is not None and page["mode"] == "replay":
         out.print(f"Desk time {page['desk_time']}")
     out.print(
@@ -156,7 +159,7 @@ def _show_status(url: str, page: dict[str, Any]) -> None:
 def main() -> None:
     """Run the command; what goes wrong is one sentence on stderr and exit code 1."""
     try:
-        app()
+        app(prog_name="mt5ui")
     except DeskError as error:
         if "--json" in sys.argv[1:]:
             print_json({"error": {"code": error.code, "message": error.message, "details": error.details}})

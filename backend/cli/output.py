@@ -1,7 +1,7 @@
 """How answers look: JSON for programs, tables and colours for people."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +22,8 @@ _STATE_COLOURS: Final = {
     "dead": "red",
     "refused": "red",
 }
+PIPED_WIDTH: Final = 160
+ID_WIDTH: Final = 36  # of a job
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -31,18 +33,34 @@ def print_json(value: Any) -> None:
 
 
 def console(*, stderr: bool = False) -> "Console":
-    """Where a person reads."""
+    """Where a person reads; a pipe or a file, which has no width, gets one that suits a log."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False)
+    made = Console(stderr=stderr, highlight=False)
+    if not made.is_terminal:
+        made.width = PIPED_WIDTH
+    return made
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> "Table":
-    """A plain table; nothing in a cell is read as markup."""
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, whole: Collection[str] = ("id",)
+) -> "Table":
+    """A plain table; nothing in a cell is read as markup.
+
+    Only the last column wraps; the others are cut where the window is narrow.
+
+    Args:
+        columns: Their heads.
+        rows: Cells, shown as `show` does.
+        whole: Columns that are never cut, since somebody will copy what stands there.
+    """
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    made = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
+    for index, name in enumerate(columns):
+        last = index == len(columns) - 1
+        made.add_column(name, no_wrap=not last, min_width=ID_WIDTH if name in whole else None)
     for row in rows:
         made.add_row(*(cell if isinstance(cell, Text) else Text(show(cell)) for cell in row))
     return made
@@ -63,6 +81,22 @@ def show(value: Any) -> str:
     return str(value)
 
 
+def lines(value: Any, indent: str = "  ") -> Iterator[str]:
+    """A result for a person: a line each name, parts of parts further in."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            if isinstance(item, Mapping) and any(isinstance(part, Mapping) for part in item.values()):
+                yield f"{indent}{name}:"
+                yield from lines(item, indent + "  ")
+            elif isinstance(item, list | tuple) and any(isinstance(part, Mapping) for part in item):
+                yield f"{indent}{name}:"
+                yield from (f"{indent}  - {show(part)}" for part in item)
+            else:
+                yield f"{indent}{name}: {show(item)}"
+    else:
+        yield f"{indent}{show(value)}"
+
+
 def span(seconds: float | None) -> str:
     """A duration: ``0.4 s``, ``12 s``, ``3 min``, ``5 h``, ``2 d``."""
     if seconds is None:
@@ -77,10 +111,21 @@ def moment(text: str | None, now: datetime) -> str:
     """A time as a person reads it: absolute, and how long ago."""
     if text is None:
         return "-"
-    then = parse_iso(text)
-    age = age_seconds(then, now)
-    relative = f"{span(age)} ago" if age >= 0 else f"in {span(-age)}"
-    return f"{then:%m-%d %H:%M:%S} ({relative})"
+    return f"{parse_iso(text):%m-%d %H:%M:%S} ({ago(text, now)})"
+
+
+def ago(text: str | None, now: datetime) -> str:
+    """How long ago, for tables; JSON has the time itself."""
+    if text is None:
+        return "-"
+    age = age_seconds(parse_iso(text), now)
+    return f"{span(age)} ago" if age >= 0 else f"in {span(-age)}"
+
+
+def clip(text: str, width: int = 200) -> str:
+    """A reason on one line; the whole of it is in the job's history."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
 def state(word: str) -> Any:

@@ -7,7 +7,7 @@ import typer
 
 from backend.cli.desk_client import DeskClient
 from backend.cli.jobs import finish, queued
-from backend.cli.output import console, moment, print_json, short, show, span, state, table
+from backend.cli.output import ago, clip, console, lines, print_json, short, span, state, table
 from backend.config import load_settings
 from backend.core.clock import SystemClock
 from backend.core.errors import Invalid, NotFound
@@ -84,23 +84,33 @@ def history(
         elif _JOB_ID.fullmatch(what):
             _show_job(desk.get(f"/api/tasks/{what}"), as_json=as_json)
         else:
-            _show_jobs(desk.get("/api/tasks", task=what, limit=limit), as_json=as_json)
+            page = desk.get("/api/tasks", task=what, limit=limit)
+            if not page["items"] and short(what) not in ENDPOINTS:
+                raise _unknown_task(desk, what)
+            _show_jobs(page, as_json=as_json)
 
 
 def _start(desk: DeskClient, name: str, body: dict[str, Any]) -> Any:
     path = ENDPOINTS.get(short(name))
     if path is not None:
         return desk.post(f"/api/celery/tasks/{path}", body)
-    schedules = [one["name"] for one in desk.get("/api/schedules")["schedules"]]
-    if name not in schedules:
-        raise NotFound(
-            "unknown_task",
-            f"There is no task or schedule {name!r}. Tasks: {', '.join(ENDPOINTS)}. "
-            f"Schedules: {', '.join(schedules)}.",
-        )
+    if name not in _schedules(desk):
+        raise _unknown_task(desk, name)
     if body:
         raise Invalid("no_arguments", f"The schedule {name} runs with its own arguments; leave them out")
     return desk.post(f"/api/schedules/{name}/trigger")
+
+
+def _schedules(desk: DeskClient) -> list[str]:
+    return [one["name"] for one in desk.get("/api/schedules")["schedules"]]
+
+
+def _unknown_task(desk: DeskClient, name: str) -> NotFound:
+    return NotFound(
+        "unknown_task",
+        f"There is no task or schedule {name!r}. Tasks: {', '.join(ENDPOINTS)}. "
+        f"Schedules: {', '.join(_schedules(desk))}.",
+    )
 
 
 def _argument(text: str) -> tuple[str, Any]:
@@ -115,21 +125,28 @@ def _show_jobs(page: Any, *, as_json: bool) -> None:
         print_json(page)
         return
     now = SystemClock().wall()
+    out = console()
+    if not page["items"]:
+        out.print("There are no such jobs.")
+        return
     rows = [
         (
             job["id"],
             short(job["task"]),
             state(job["state"]),
-            moment(job["queued_at"], now),
+            ago(job["queued_at"], now),
             span(job["lateness"]),
             span(job["duration"]),
-            (job["error"] or {}).get("message", ""),
         )
         for job in page["items"]
     ]
-    console().print(table(("id", "task", "state", "queued", "late", "took", "why"), rows))
+    out.print(table(("id", "task", "state", "queued", "late", "took"), rows))
+    for job in page["items"]:
+        if job["error"] is not None:
+            why = f"{short(job['task'])} {job['state']}: {clip(job['error']['message'])}"
+            out.print(f"\n{job['id']}\n  {why}", style="red", markup=False)
     if page["next_cursor"] is not None:
-        console().print("There are more; see --limit", style="dim")
+        out.print("There are more; see --limit", style="dim")
 
 
 def _show_job(job: Any, *, as_json: bool) -> None:
@@ -143,7 +160,9 @@ def _show_job(job: Any, *, as_json: bool) -> None:
     steps = [(step["at"], step["kind"], step["worker"], step["details"]) for step in job["timeline"]]
     out.print("", table(("at", "step", "worker", ""), steps))
     if job["result"] is not None:
-        out.print(f"\nresult: {show(job['result'])}", markup=False)
+        out.print("\nresult")
+        for line in lines(job["result"]):
+            out.print(line, markup=False)
     if job["error"] is not None:
         out.print(f"\n{job['error']['code']}: {job['error']['message']}", style="red", markup=False)
 
@@ -160,10 +179,10 @@ def _show_summary(summary: Any, *, as_json: bool) -> None:
             span(one["duration_p50"]),
             span(one["duration_p95"]),
             span(one["lateness_p95"]),
-            moment(one["last_success_at"], now),
-            moment(one["last_failure_at"], now),
+            ago(one["last_success_at"], now),
+            ago(one["last_failure_at"], now),
         )
         for one in summary["tasks"]
     ]
-    columns = ("task", "jobs", "p50", "p95", "late p95", "last success", "last failure")
+    columns = ("task", "jobs", "p50", "p95", "late p95", "success", "failure")
     console().print(table(columns, rows))

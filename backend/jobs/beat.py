@@ -52,6 +52,9 @@ class DeskScheduler(Scheduler):
             raise SystemExit(runtime.book.broken.message)
         for problem in runtime.book.problems:
             log.error("not planned: %s", problem.message)
+        for schedule in runtime.book.schedules.values():
+            if schedule.enabled:
+                log.info("planned: %s runs %s, %s", schedule.name, schedule.task, schedule.when)
         replayed = runtime.settings.replay is not None
         self._planner = Planner(
             runtime.book,

@@ -20,7 +20,7 @@ from backend.core.errors import Invalid, Unavailable
 
 MINIMUM_VERSION = (6, 2)
 CONNECT_TIMEOUT = 1.0
-MEMORY_URL = "memory://"
+MEMORY_URL = "memory://localhost"
 MEMORY_RESULTS = "cache+memory://"
 ADDRESS_FILE = "broker.json"
 SAME_START = 2.0  # seconds by which two readings of one process's start may differ

@@ -237,13 +237,15 @@ class MarketService:
                 row = row_of(quote, self.instrument(symbol), now)
                 added = keep_row(self._storage, symbol, row, now)
             except DeskError as error:
-                log.warning("no quote of %s: %s", symbol, error.message)
                 failed[symbol] = error
                 continue
             collected += added
             unchanged += not added
             if row["market"] == "closed":
                 closed[symbol] = {key: row[key] for key in ("tick_time", "tick_age_seconds")}
+        for reason in dict.fromkeys(error.message for error in failed.values()):
+            without = [symbol for symbol, error in failed.items() if error.message == reason]
+            log.warning("no quote of %s: %s", ", ".join(without), reason)
         _raise_if_all(failed, len(self._symbols.enabled()), "no_quotes", "no symbol has a quote")
         return {
             "at": iso(now),

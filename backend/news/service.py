@@ -141,7 +141,9 @@ class NewsService:
         }
         told = [outcome.as_dict() for outcome in outcomes]
         if outcomes and not any(outcome.answered for outcome in outcomes):
-            reasons = "; ".join(f"{outcome.feed.name}: {outcome.reason}" for outcome in outcomes)
+            reasons = f"{outcomes[0].feed.name}: {outcomes[0].reason}"
+            if len(outcomes) > 1:
+                reasons += f"; and {len(outcomes) - 1} more, each with its reason under feeds"
             self._files.save_states(states)
             if document is not None:
                 self._files.save_document(

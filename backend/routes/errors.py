@@ -114,16 +114,28 @@ async def _desk_error(_: Request, error: Exception) -> Response:
     return error_response(status, error.code, error.message, error.details, headers)
 
 
+_PLAIN: Final[Mapping[str, str]] = {
+    "extra_forbidden": "there is no such field here",
+    "missing": "it is missing",
+    "model_attributes_type": "it must be a JSON object",
+    "json_invalid": "it is not valid JSON",
+}
+"""What pydantic says in the words of its own models, said for a caller."""
+
+
+def _problem(problem: Mapping[str, Any]) -> dict[str, str]:
+    rule = str(problem["type"])
+    place = problem["loc"][:1] if rule == "json_invalid" else problem["loc"]
+    return {
+        "at": ".".join(str(part) for part in place),
+        "reason": _PLAIN.get(rule, str(problem["msg"])),
+        "rule": rule,
+    }
+
+
 async def _bad_request(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type only
-    problems = [
-        {
-            "at": ".".join(str(part) for part in problem["loc"]),
-            "reason": str(problem["msg"]),
-            "rule": str(problem["type"]),
-        }
-        for problem in error.errors()
-    ]
+    problems = [_problem(problem) for problem in error.errors()]
     first = problems[0] if problems else {"at": "body", "reason": "it cannot be read"}
     return error_response(
         422, "invalid_request", f"{first['at']}: {first['reason']}", {"problems": problems[:20]}

@@ -67,7 +67,10 @@ class LoadedStrategies:
             )
         known = [strategy.id for strategy in self.strategies]
         raise NotFound(
-            "unknown_strategy", f"there is no strategy {strategy_id!r}", strategy=strategy_id, known=known
+            "unknown_strategy",
+            f"there is no strategy {strategy_id!r}; there are {', '.join(known) or 'none'}",
+            strategy=strategy_id,
+            known=known,
         )
 
     def of_symbol(self, symbol: str, *, enabled: bool = True) -> tuple[Strategy, ...]:
@@ -86,6 +89,21 @@ _State = tuple[int, int, int]
 class _Outcome(NamedTuple):
     value: Any
     problems: tuple[FileProblem, ...]
+
+
+def require_traded(strategy: Strategy, symbol: str) -> None:
+    """Refuse a symbol that the strategy does not trade.
+
+    Raises:
+        NotFound: Code ``strategy_not_of_symbol``, with those it trades.
+    """
+    if symbol not in strategy.traded_symbols:
+        raise NotFound(
+            "strategy_not_of_symbol",
+            f"strategy {strategy.id} trades {', '.join(strategy.traded_symbols)}, not {symbol}",
+            strategy=strategy.id,
+            symbols=list(strategy.traded_symbols),
+        )
 
 
 class StrategyFiles:

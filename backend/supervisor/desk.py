@@ -36,8 +36,10 @@ def run_desk(settings: Settings, console: Console) -> int:
 
     Raises:
         Conflict: A desk runs in this folder already, or the port is taken.
+        NotFound: There is no folder to replay.
         Unavailable: The folder cannot be written, the broker cannot be used, or a part did not start.
     """
+    guards.refuse_missing_replay(settings)
     guards.prepare_folders(settings)
     with guards.only_desk(settings), guards.stop_signals() as stop:
         guards.refuse_taken_port(settings.host, settings.port)
@@ -67,7 +69,8 @@ class Desk:
             if self._wait_until_ready():
                 self._console.print(
                     f"[green]Ready[/green] after {time.monotonic() - began:.0f} s. "
-                    f"First prices, decisions and checks follow within seconds. Ctrl-C ends the desk."
+                    f"First prices, decisions and checks follow within seconds. Ctrl-C ends the desk.",
+                    soft_wrap=True,
                 )
             while not self._stop.wait(WATCH_EVERY):
                 self._watch()

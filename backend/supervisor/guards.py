@@ -1,5 +1,6 @@
 """What must hold before a desk may start, and what is held while it runs."""
 
+import errno
 import signal
 import socket
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from backend.config import Settings
-from backend.core.errors import Conflict, Unavailable
+from backend.core.errors import Conflict, NotFound, Unavailable
 from backend.storage.files import FileStorage
 from backend.supervisor.child import kill_tree, started_at
 
@@ -90,10 +91,11 @@ def stop_signals() -> Iterator[threading.Event]:
 
 
 def refuse_taken_port(host: str, port: int) -> None:
-    """Refuse to start when somebody listens there.
+    """Refuse to start when somebody listens there, or nobody can.
 
     Raises:
         Conflict: The port is taken.
+        Unavailable: This machine has no such address, or does not let the user listen there.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
@@ -102,12 +104,34 @@ def refuse_taken_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise Unavailable(
+                    "cannot_listen",
+                    f"The API cannot listen at {host}, port {port}: {error.strerror}. "
+                    f"Correct MT5UI_HOST or MT5UI_PORT, or --host and --port.",
+                    host=host,
+                    port=port,
+                ) from error
             raise Conflict(
                 "port_taken",
                 f"Port {port} on {host} is taken by another program ({error.strerror}). "
                 f"Choose another: python3 run.py --port {port + 1}",
                 port=port,
             ) from error
+
+
+def refuse_missing_replay(settings: Settings) -> None:
+    """Refuse to start a replay of a folder that is not there.
+
+    Raises:
+        NotFound: There is no such folder.
+    """
+    if settings.replay is not None and not settings.replay.is_dir():
+        raise NotFound(
+            "no_replay_folder",
+            f"There is no folder {settings.replay} to replay. Correct --replay, or MT5UI_REPLAY.",
+            folder=str(settings.replay),
+        )
 
 
 def end_survivors(run_files: FileStorage) -> None:

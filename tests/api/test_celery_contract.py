@@ -110,6 +110,12 @@ def test_days_to_keep_outside_its_limits_deletes_nothing(
         ("/tasks/ai/backtest", {"symbol": "NOSUCH", "strategy_name": "EURUSD_H1"}, 404, "unknown_symbol"),
         (
             "/tasks/ai/backtest",
+            {"symbol": "XAUUSD", "strategy_name": "EURUSD_H1"},
+            404,
+            "strategy_not_of_symbol",
+        ),
+        (
+            "/tasks/ai/backtest",
             {"symbol": "EURUSD", "strategy_name": "EURUSD_H1", "days": 0},
             422,
             "invalid_request",
@@ -129,6 +135,24 @@ def test_what_is_unknown_is_refused_before_anything_is_queued(
     assert answer.status_code == status, answer.text
     assert answer.json()["error"]["code"] == code
     assert desk.jobs.rows == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'{"symbol": "EURUSD", "x": 1}', "body.x: there is no such field here"),
+        (b"{}", "body.symbol: it is missing"),
+        (b"", "body: it is missing"),
+        (b"[]", "body: it must be a JSON object"),
+        (b'{"symbol": ', "body: it is not valid JSON"),
+    ],
+)
+def test_a_refusal_of_a_body_is_in_plain_words(client: TestClient, content: bytes, said: str) -> None:
+    answer = client.post(
+        "/api/celery/tasks/ai/evaluate-symbol", content=content, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 422
+    assert answer.json()["error"]["message"] == said
 
 
 def test_a_strategy_may_be_called_by_its_name_and_runs_under_its_id(

@@ -249,12 +249,14 @@ class TestFailures:
 
     def test_no_address_known(self) -> None:
         def unknown() -> ConnectorAddress:
-            raise Unavailable("no_connector", "none")
+            raise Unavailable("no_connector", "Start one with `python -m backend.connector`")
 
         link = ConnectorLink(unknown)
         api = ConnectorApi(link)
         assert api.initialize() is False
-        assert api.last_error() == NO_CONNECTION
+        code, text = api.last_error()
+        assert code == NO_CONNECTION[0]
+        assert text == "No IPC connection: Start one with `python -m backend.connector`"
         link.close()
 
     def test_a_stuck_call_fails_in_time_and_the_next_one_is_answered(self, fake: FakeTerminal) -> None:

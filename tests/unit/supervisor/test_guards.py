@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from backend.config import Settings
-from backend.core.errors import Conflict, Unavailable
+from backend.core.errors import Conflict, NotFound, Unavailable
 from backend.storage.files import FileStorage
 from backend.supervisor import guards
 
@@ -80,3 +80,14 @@ def test_what_a_killed_desk_left_is_ended_and_strangers_are_not(tmp_path: Path) 
         assert stranger.poll() is None
         stranger.kill()
     assert files.names("*.json") == []
+
+
+def test_an_address_of_another_machine_is_not_called_taken() -> None:
+    with pytest.raises(Unavailable, match=r"cannot listen at 203\.0\.113\.1, port 5001"):
+        guards.refuse_taken_port("203.0.113.1", 5001)
+
+
+def test_a_replay_folder_that_is_not_there_is_named_before_anything_starts(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match=r"no folder .*nowhere to replay"):
+        guards.refuse_missing_replay(Settings(home=tmp_path, replay=tmp_path / "nowhere"))
+    guards.refuse_missing_replay(Settings(home=tmp_path, replay=tmp_path))
