@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from backend.cli import strategies as strategy_commands
 from backend.cli import tasks as tasks_commands
 from backend.cli import tester as tester_commands
 from backend.cli.desk_client import DeskClient
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.add_typer(tasks_commands.app, name="tasks")
 app.add_typer(tester_commands.app, name="tester")
+app.add_typer(strategy_commands.app, name="strategy")
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout and nothing else.")]
 

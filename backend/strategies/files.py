@@ -111,8 +111,7 @@ class StrategyFiles:
 
     Args:
         root: The folder ``config/ai``, or its ``strategies`` folder.
-        accept: Raises `Invalid` for a strategy that is valid by itself but cannot work with the desk's
-            settings, such as one whose conditions can never reach a configured threshold.
+        accept: As in `parse_strategy`.
     """
 
     def __init__(self, root: Path, *, accept: Callable[[Strategy], None] | None = None) -> None:

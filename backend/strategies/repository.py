@@ -22,7 +22,6 @@ from backend.strategies.versions import Version, Versions, etag_of
 BY_HAND: Final = "file"
 _LOCK: Final = "strategies/write"
 _WAIT_SECONDS: Final = 30.0
-_UNREACHABLE: Final = "unreachable_threshold"
 
 Document = dict[str, Any]
 
@@ -46,8 +45,7 @@ class StrategyRepository:
         storage: Files below ``data/``.
         journal: The record of changes.
         clock: Tells wall time.
-        accept: Raises `Invalid` with code ``unreachable_threshold`` for a strategy that can never act
-            under the desk's limits.
+        accept: As in `parse_strategy`.
     """
 
     def __init__(
@@ -64,7 +62,7 @@ class StrategyRepository:
         self._versions = Versions(storage, clock)
         self._journal = journal
         self._clock = clock
-        self._limits = accept
+        self._accept = accept
 
     # Reading
 
@@ -222,14 +220,6 @@ class StrategyRepository:
 
     def _parse(self, document: Mapping[str, Any], strategy_id: str | None) -> Strategy:
         return parse_strategy(dict(document), stem=strategy_id, accept=self._accept)
-
-    def _accept(self, strategy: Strategy) -> None:
-        try:
-            if self._limits is not None:
-                self._limits(strategy)
-        except Invalid as error:
-            if error.code == _UNREACHABLE:  # another one is the limits' own fault, not this strategy's
-                raise
 
     def _read(self, strategy_id: str) -> bytes | None:
         if id_fault(strategy_id) is not None:

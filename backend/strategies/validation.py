@@ -15,6 +15,9 @@ Problem = dict[str, Any]
 """``{"pointer": "/strategy/max_risk_pct", "reason": "..."}``; the pointer is a JSON pointer, and a
 condition's problem also has its 1-based ``column``."""
 
+UNREACHABLE = "unreachable_threshold"
+"""Code of the refusal of a strategy that can never act under the desk's limits. Other refusals are the
+limits' own fault, which is told where they are read."""
 
 _OPPOSITES = (
     {"ema_fast_gt_slow", "ema_fast_lt_slow"},
@@ -50,7 +53,7 @@ def parse_strategy(
     Args:
         data: The file's content.
         stem: The file's name without .json, which the id must equal.
-        accept: Raises `Invalid` for a strategy that cannot work with the desk's settings.
+        accept: Raises `Invalid` with code `UNREACHABLE` for a strategy that can never act.
 
     Raises:
         Invalid: Code ``bad_strategy`` with `problems`, a list of `Problem`.
@@ -133,7 +136,8 @@ def _unacceptable(strategy: Strategy, accept: Callable[[Strategy], None]) -> Ite
     try:
         accept(strategy)
     except Invalid as error:
-        yield {"pointer": "/conditions", "reason": error.message}
+        if error.code == UNREACHABLE:
+            yield {"pointer": "/conditions", "reason": error.message}
 
 
 def match_bounds(strategy: Strategy, direction: Direction) -> tuple[float, float]:
