@@ -1,7 +1,7 @@
 """The blocks of a strategy file: indicators, conditions, rules, management, order."""
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -45,17 +45,33 @@ class OrderType(StrEnum):
     STOP = "stop"
 
 
+_BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+
+
+def _state_bounds(schema: dict[str, Any]) -> None:
+    """Give bounds their names in JSON Schema; behind a validator pydantic leaves them under its own."""
+    for field in schema.get("properties", {}).values():
+        for stated in (field, *field.get("anyOf", ())):
+            for ours, theirs in _BOUNDS.items():
+                if ours in stated:
+                    stated[theirs] = stated.pop(ours)
+
+
 class Part(BaseModel):
     """Base of every block: frozen, unknown fields refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, json_schema_extra=_state_bounds
+    )
 
 
 class Ema(Part):
     """Two exponential averages of the close."""
 
     fast: Period = 20
+    """Bars of the fast average; fewer than of the slow one."""
     slow: Period = 50
+    """Bars of the slow average."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -68,8 +84,11 @@ class Rsi(Part):
     """Wilder's relative strength index and its two levels."""
 
     period: Period = 14
+    """Bars of the index."""
     overbought: Annotated[Real, Field(gt=0, lt=100)] = 70
+    """Level of the fact rsi_overbought."""
     oversold: Annotated[Real, Field(gt=0, lt=100)] = 30
+    """Level of the fact rsi_oversold; below the other one."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -84,8 +103,11 @@ class Macd(Part):
     """Moving average convergence divergence."""
 
     fast: Period = 12
+    """Bars of the fast average; fewer than of the slow one."""
     slow: Period = 26
+    """Bars of the slow average."""
     signal: Annotated[Whole, Field(ge=1, le=2000)] = 9
+    """Bars over which the line is averaged into its signal."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -98,7 +120,9 @@ class Atr(Part):
     """Wilder's average true range; the stop stands `multiplier` of it away."""
 
     period: Annotated[Whole, Field(ge=1, le=2000)] = 14
+    """Bars of the average."""
     multiplier: Annotated[Real, Field(gt=0, le=100)] = 1.5
+    """ATR between entry and stop."""
 
 
 class Indicators(Part):
@@ -149,16 +173,19 @@ class Management(Part):
     """What happens to a position after it was opened, on closed bars of `timeframe`."""
 
     timeframe: TimeframeName = Timeframe.M1
+    """Whose closed bars are looked at."""
     breakeven_after_r: Annotated[Real, Field(gt=0, le=100)] | None = None
     """Move the stop to the entry ± costs after this many R."""
     partial_at_r: Annotated[Real, Field(gt=0, le=100)] | None = None
     """Close `partial_fraction` of the volume at this many R."""
     partial_fraction: Annotated[Real, Field(gt=0, lt=1)] | None = None
+    """Part of the volume; given together with `partial_at_r`."""
     trail_atr: Annotated[Real, Field(gt=0, le=100)] | None = None
     """Trail the stop this many ATR behind the close."""
     time_stop_bars: Annotated[Whole, Field(ge=1, le=100_000)] | None = None
     """Close after this many bars of the strategy's timeframe."""
     close_before_weekend: Flag = False
+    """Hold nothing over the weekend."""
 
     @model_validator(mode="after")
     def _partial_is_whole(self) -> Self:
@@ -173,6 +200,7 @@ class Order(Part):
     """How the entry is ordered."""
 
     type: OrderType = OrderType.MARKET
+    """At the market, at a better price, or beyond it."""
     offset_atr: Annotated[Real, Field(gt=0, le=100)] | None = None
     """Distance from the reference price in ATR: better for a limit, beyond for a stop."""
     expiry_bars: Annotated[Whole, Field(ge=1, le=10_000)] | None = None
@@ -191,6 +219,7 @@ class Rules(Part):
     """Direction, reward, risk and what limits the strategy."""
 
     direction: Annotated[Direction, Field(strict=False)]
+    """Which way; `both` needs a `short` block."""
     min_rr: Annotated[Real, Field(gt=0, le=100)] = 2.0
     """Smallest reward to risk."""
     target_rr: Annotated[Real, Field(gt=0, le=100)] | None = None
@@ -198,11 +227,13 @@ class Rules(Part):
     target: Condition | None = None
     """Expression that gives the target's price instead."""
     news_embargo_minutes: Annotated[Whole, Field(ge=0, le=1440)] = 30
+    """Minutes before and after news of either currency without entries."""
     invalidations: Conditions = ()
     """Any of them closes the position and forbids an entry."""
     max_risk_pct: Annotated[Fraction, Field(gt=0, le=MAX_RISK_FRACTION)] = 0.01
     """Risk of one trade as a fraction of the account: 0.01 is 1 %."""
     on_opposite: OnOpposite = OnOpposite.IGNORE
+    """What an opposite signal does to an open position."""
     cooldown_bars: Annotated[Whole, Field(ge=0, le=10_000)] = 0
     """Bars without an entry after a trade was closed."""
     max_trades_per_day: Annotated[Whole, Field(ge=1, le=1000)] | None = None

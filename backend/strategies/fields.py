@@ -80,10 +80,10 @@ def _id(value: object) -> object:
     return value
 
 
-Real = Annotated[float, BeforeValidator(_number, json_schema_input_type=float)]
-Whole = Annotated[int, BeforeValidator(_whole, json_schema_input_type=int)]
+Real = Annotated[float, BeforeValidator(_number)]
+Whole = Annotated[int, BeforeValidator(_whole)]
 Period = Annotated[Whole, Field(ge=2, le=2000)]
-Fraction = Annotated[float, BeforeValidator(_risk, json_schema_input_type=float)]
+Fraction = Annotated[float, BeforeValidator(_risk)]
 SessionName = Annotated[str, BeforeValidator(_session), Field(json_schema_extra={"enum": list(SESSIONS)})]
 TimeframeName = Annotated[Timeframe, BeforeValidator(_timeframe)]
 Identifier = Annotated[

@@ -72,12 +72,17 @@ class Strategy(Part):
     id: Identifier
     """The file's name without .json."""
     name: Annotated[str, Field(strict=True, max_length=200)] = ""
+    """For people."""
     description: Annotated[str, Field(strict=True, max_length=10_000)] = ""
+    """What it is after."""
     enabled: Flag = True
+    """Whether it is evaluated."""
     symbol: Symbol | None = None
+    """What it trades."""
     symbols: Annotated[tuple[Symbol, ...], Field(max_length=1000)] = ()
     """More symbols, or instead of `symbol`."""
     timeframe: TimeframeName
+    """Whose closed bars decide."""
     sessions: tuple[SessionName, ...] = ()
     """Sessions in which entries are allowed; none listed means any time."""
     indicators: Indicators = Indicators()
@@ -87,8 +92,11 @@ class Strategy(Part):
     """Conditions of the short direction; required for `both` and only then."""
     strategy: Rules
     created_at: str | None = None
+    """Set when it is first saved over the API."""
     updated_at: str | None = None
+    """Set at each save over the API."""
     created_by: str | None = None
+    """Set when it is first saved over the API."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from backend.strategies.facts import FACTS
+from backend.strategies.functions import FUNCTIONS, Function, Kind
 from backend.strategies.model import Strategy
+from backend.strategies.reference import example_of
 
 SCHEMA_FILE = Path(__file__).resolve().parents[2] / "docs" / "strategy.schema.json"
 
@@ -29,6 +31,11 @@ def strategy_schema() -> dict[str, Any]:
             },
             {"pattern": r"[^A-Za-z0-9_\s]", "description": "An expression"},
         ],
+        "examples": [
+            *FACTS,
+            *(example_of(function) for function in FUNCTIONS.values() if not function.internal),
+        ],
+        "defaultSnippets": [_snippet(function) for function in FUNCTIONS.values() if not function.internal],
     }
     schema["$defs"]["Condition"] = condition
     for block in ("ConditionLists", "ShortLists", "Rules"):
@@ -36,6 +43,13 @@ def strategy_schema() -> dict[str, Any]:
             if name in {"entry", "exit", "strong", "weak", "invalidations"}:
                 field["items"] = {"$ref": "#/$defs/Condition"}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _snippet(function: Function) -> dict[str, str]:
+    """What editors that know snippets offer: a condition that uses the function."""
+    call = example_of(function)
+    condition = call if function.gives is Kind.BOOLEAN else f"close > {call}"
+    return {"label": function.usage, "description": function.meaning, "body": condition}
 
 
 def schema_text() -> str:
