@@ -200,6 +200,7 @@ class Services:
     def ideas(self) -> "IdeaService":
         """From closed bars to decisions and trade ideas."""
         from backend.ideas.service import IdeaService
+        from backend.jobs.context import pause
 
         return IdeaService(
             storage=self.storage,
@@ -211,6 +212,7 @@ class Services:
             terminal=self.terminal,
             calendar=self.calendar,
             journal=self.journal,
+            pause=pause,
         )
 
     @cached_property

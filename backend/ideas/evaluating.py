@@ -1,7 +1,7 @@
 """From a symbol to the decisions that are due: bars, figures, account, engine. Writes nothing."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -20,6 +20,7 @@ from backend.evaluation.engine import AIEngine
 from backend.ideas.rows import cursor_key, payload_of
 from backend.ideas.usual import UsualFigures
 from backend.market.service import MarketService
+from backend.mt5.client import CLOSED_AFTER_SECONDS
 from backend.mt5.server_time import ServerClock
 from backend.strategies.model import Profile, Strategy
 from backend.trading.account import AccountState
@@ -113,6 +114,20 @@ class Sources:
         return (
             cursor is None or _version(cursor) != strategy_hash(strategy) or self.behind(strategy, cursor) > 0
         )
+
+    def has_closed(self, symbol: str, strategies: Iterable[Strategy]) -> bool:
+        """Whether the newest bar that ended is closed: a tick came after its end, or 10 s have passed.
+
+        True also where the terminal does not say: evaluating reports why.
+        """
+        now = self.server_clock.server_epoch(self.clock.now())
+        ended = max(int(open_of(strategy.timeframe, now)) for strategy in strategies)
+        if now >= ended + CLOSED_AFTER_SECONDS:
+            return True
+        try:
+            return self.server_clock.server_epoch(self.market.quote(symbol).time) >= ended
+        except DeskError:
+            return True
 
     def behind(self, strategy: Strategy, cursor: Mapping[str, Any]) -> int:
         """Bars that can have closed since the one that was decided last."""

@@ -2,7 +2,8 @@
 
 import contextlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -35,6 +36,8 @@ LOCKS = "evaluations/symbols"
 _BATCH = 25  # symbols whose decisions are written together
 _WAIT_SECONDS = 30.0
 _NO_WAIT_SECONDS = 0.05
+_BAR_CLOSE_WAIT_SECONDS = 3.0  # whoever holds the symbol may have looked before its bar closed
+_LOOK_SECONDS = 0.5  # between two looks whether a bar that has ended is closed
 _MOST_LISTED = 50
 
 _Plan = dict[str, list[Strategy]]
@@ -61,6 +64,7 @@ class IdeaService:
         terminal: The account.
         calendar: The economic calendar.
         journal: The record of decisions.
+        pause: Waits so many seconds.
     """
 
     def __init__(
@@ -75,8 +79,10 @@ class IdeaService:
         terminal: MT5Client,
         calendar: Calendar,
         journal: Journal,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._storage = storage
+        self._pause = pause
         self._clock = clock
         self._strategies = strategies
         self._symbols = symbols
@@ -150,6 +156,8 @@ class IdeaService:
     def evaluate_on_bar_close(self, *, trigger: str = "bar_close") -> dict[str, Any]:
         """Evaluate the strategies for which a bar can have closed since their last decision.
 
+        A symbol whose bar has just ended is waited for until its bar is closed: a newer tick, or 10 s.
+
         Returns:
             As `evaluate_all`; strategies that are not due are not counted.
 
@@ -160,16 +168,17 @@ class IdeaService:
         loaded = self._strategies.load()
         result = Result(trigger)
         cursors = self._cursors(result, self._market.source())
-        due: _Plan = {}
-        for symbol, strategies in self._plan(loaded, self._symbols.enabled(), result).items():
-            waiting = [
-                strategy
-                for strategy in strategies
-                if self._sources.is_due(strategy, cursors.get(cursor_key(strategy.id, symbol)))
-            ]
+        waiting = self._due(self._plan(loaded, self._symbols.enabled(), result), cursors)
+        while waiting:
+            before = self._clock.now()
+            closed = {symbol: due for symbol, due in waiting.items() if self._sources.has_closed(symbol, due)}
+            self._run(closed, loaded, result, wait=_BAR_CLOSE_WAIT_SECONDS)
+            waiting = {symbol: due for symbol, due in waiting.items() if symbol not in closed}
             if waiting:
-                due[symbol] = waiting
-        self._run(due, loaded, result, wait=_NO_WAIT_SECONDS)
+                self._pause(_LOOK_SECONDS)
+                if self._clock.now() == before:  # a replay stands still until this is done
+                    self._run(waiting, loaded, result, wait=_BAR_CLOSE_WAIT_SECONDS)
+                    break
         return result.as_dict()
 
     # Ideas
@@ -205,6 +214,15 @@ class IdeaService:
                 if symbol in plan:
                     plan[symbol].append(strategy)
         return plan
+
+    def _due(self, plan: _Plan, cursors: Mapping[str, Mapping[str, Any]]) -> _Plan:
+        """Those for which a bar can have closed since the one that was decided last."""
+        due: _Plan = {}
+        for symbol, strategies in plan.items():
+            for strategy in strategies:
+                if self._sources.is_due(strategy, cursors.get(cursor_key(strategy.id, symbol))):
+                    due.setdefault(symbol, []).append(strategy)
+        return due
 
     def _unmapped(self, loaded: LoadedStrategies) -> _Rows:
         """Enabled strategies that name a symbol which the map does not have."""

@@ -84,6 +84,16 @@ def check() -> None:
         job.check()
 
 
+def pause(seconds: float) -> None:
+    """Wait; inside a job no longer than its worker goes on, and then as `check`."""
+    job = _CURRENT.get()
+    if job is None:
+        time.sleep(seconds)
+    else:
+        job.stopping.wait(seconds)
+        job.check()
+
+
 def seconds_left() -> float | None:
     """Seconds until the job's deadline, at least 0; None outside of a job."""
     job = _CURRENT.get()

@@ -103,6 +103,7 @@ def simulated_desk(
         terminal=client,
         calendar=calendar,
         journal=journal,
+        pause=lambda seconds: clock.move(seconds=seconds),
     )
     return SimulatedDesk(
         clock=clock,
