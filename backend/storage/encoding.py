@@ -10,6 +10,7 @@ from backend.core.errors import Invalid
 
 _STRICT = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 _PRETTY = _STRICT | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+_HARMLESS = {str, int, bool, type(None)}  # the common ones, by the quickest test
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -24,7 +25,7 @@ def encode(value: Any, *, where: str, pretty: bool = False) -> bytes:
     except TypeError as error:
         cause = error.__cause__ or error
         raise Invalid("not_json", f"{where}: {cause}", name=where) from error
-    if b"null" in data:  # only there can a NaN hide: the encoder writes it as null
+    if b"null" in data and _holds_nan(value):  # only there can one hide: the encoder writes it as null
         refuse_nan(value, where)
     return data
 
@@ -47,6 +48,23 @@ def decode(data: bytes) -> Any:
         ValueError: Saying what is wrong, and at which line and column.
     """
     return orjson.loads(data.removeprefix(_BOM))
+
+
+def _holds_nan(value: Any) -> bool:
+    """Whether a number that is none stands anywhere; of anything but plain JSON types, that it may."""
+    left = [value]
+    while left:
+        each = left.pop()
+        kind = type(each)
+        if kind is dict:
+            left.extend(each.values())
+        elif kind is list or kind is tuple:
+            left.extend(each)
+        elif kind in _HARMLESS or isinstance(each, str | int):
+            continue
+        elif not isinstance(each, float) or not math.isfinite(each):
+            return True
+    return False
 
 
 def refuse_nan(value: Any, where: str) -> None:
