@@ -11,6 +11,7 @@ a bin within 0.8 %, and a rank is the middle of its bin's.
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -64,23 +65,29 @@ class ProfileStatistics:
 
     def spread(self, server_open: int) -> tuple[float | None, int]:
         """Median spread in points, and its samples, of the hour of the week in which a bar opened."""
-        hour = int(hour_of_week(np.asarray(server_open)))
+        hour = (server_open // 3600 + _MONDAY_SHIFT) % HOURS_OF_WEEK
         count = int(self.spread_counts[hour])
         return (float(self.spread_medians[hour]) if count else None), count
 
-    @property
+    @cached_property
     def atr_count(self) -> int:
         """ATR values of the year."""
         return int(self.atr_counts.sum())
 
     def atr_rank(self, atr: float) -> float | None:
         """Rank of an ATR among the year's: 0 below all, 1 above all; None where nothing is known."""
-        if not len(self.atr_counts) or not np.isfinite(atr):
+        if not len(self.atr_counts) or not math.isfinite(atr):
             return None
         at = int(atr_bins(np.array([atr]))[0]) - self.atr_first
-        below = int(self.atr_counts[: max(at, 0)].sum())
-        beside = int(self.atr_counts[at]) if 0 <= at < len(self.atr_counts) else 0
+        last = len(self.atr_counts)
+        below = int(self._atr_below[min(max(at, 0), last)])
+        beside = int(self.atr_counts[at]) if 0 <= at < last else 0
         return (below + beside / 2) / self.atr_count
+
+    @cached_property
+    def _atr_below(self) -> Ints:
+        """Values in the bins before each, and in all, shape (k + 1,)."""
+        return np.concatenate(([0], np.cumsum(self.atr_counts)))
 
     @cached_property
     def hash(self) -> str:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from backend.core.instruments import Instrument
 from backend.risk.gate import Limit, State
@@ -15,6 +16,7 @@ from backend.trading.sides import Side
 from backend.trading.verdict import Proposal
 
 _MODES = {Mode.OBSERVE: 0.0, Mode.SUPERVISED: 1.0, Mode.AUTONOMOUS: 2.0}
+_STATE, _LIMIT = tuple(State), tuple(Limit)
 _LONG_ONLY, _SHORT_ONLY, _FULL = 1, 2, 4
 
 
@@ -88,10 +90,10 @@ def state_of(
         and trade.symbol == proposal.instrument.symbol
         and trade.side is proposal.side
     ]
-    wanted = Fraction(Decimal(repr(float(proposal.min_rr))))
+    wanted = _ratio(float(proposal.min_rr))
     reference = account.balance if account.day_reference is None else account.day_reference
     lost, lost_of = drawdown(account, limits)
-    lots, step = proposal.size.lots, proposal.instrument.volume_step
+    steps = proposal.size.lots / proposal.instrument.volume_step
     values: dict[State, float] = {
         State.REDUCES: float(reduces),
         State.AI_ENABLED: float(desk.ai_enabled and limits.ai_enabled),
@@ -107,8 +109,8 @@ def state_of(
         State.TARGET_TICKS: float(proposal.target_ticks),
         State.RR_NUMERATOR: float(wanted.numerator),
         State.RR_DENOMINATOR: float(wanted.denominator),
-        State.STEPS: float(lots / step),
-        State.STEP_FRACTION: float(abs(lots / step - round(lots / step))),
+        State.STEPS: float(steps),
+        State.STEP_FRACTION: float(abs(steps - round(steps))),
         State.SYMBOL_ALLOWS: float(allows(proposal.instrument, proposal.side)),
         State.POSITIONS: float(len(account.trades)),
         State.POSITIONS_SYMBOL: float(
@@ -139,7 +141,7 @@ def state_of(
         State.ORDERS_MINUTE: float(desk.orders_last_minute),
         State.SECONDS_TO_WEEKEND: around.seconds_to_weekend,
     }
-    return [values[index] for index in State]
+    return [values[index] for index in _STATE]
 
 
 def limits_of(proposal: Proposal, limits: RiskLimits) -> list[float]:
@@ -171,7 +173,13 @@ def limits_of(proposal: Proposal, limits: RiskLimits) -> list[float]:
         Limit.MAX_ORDERS_MINUTE: float(limits.max_orders_per_minute),
         Limit.WEEKEND_SECONDS: limits.no_entries_before_weekend_minutes * 60,
     }
-    return [values[index] for index in Limit]
+    return [values[index] for index in _LIMIT]
+
+
+@lru_cache(maxsize=256)
+def _ratio(number: float) -> Fraction:
+    """A configured decimal as the fraction that was written."""
+    return Fraction(Decimal(repr(number)))
 
 
 def allows(instrument: Instrument, side: Side) -> bool:
