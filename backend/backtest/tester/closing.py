@@ -1,10 +1,10 @@
 """From deals to closed trades, as MetaTrader keeps positions: hedging or netting.
 
-Hedging: every ``in`` is a position of its own, every ``out`` closes one of the other side, in part or
-whole. Netting: one position a symbol; an ``in`` adds to it at the average price, an ``in/out`` closes it
-and opens the rest on the other side. A report does not state which position an ``out`` closes: its
-comment or the Positions table may, else it follows from what is open, and where that leaves a choice the
-trade is marked as assumed.
+Hedging: every order that fills ``in`` opens a position of its own, every ``out`` closes one of the other
+side, in part or whole. Netting: one position a symbol; an ``in`` adds to it at the average price, an
+``in/out`` closes it and opens the rest on the other side. A report does not state which position an
+``out`` closes: its comment or the Positions table may, else it follows from what is open, and where that
+leaves a choice the trade is marked as assumed.
 """
 
 import re
@@ -138,7 +138,10 @@ class _Book:
         held = self.open[deal.symbol]
         if deal.position is not None:
             return next((one for one in held if one.deal.position == deal.position), None)
-        return held[0] if held and self.accounting is Accounting.NETTING else None
+        if self.accounting is Accounting.NETTING:
+            return held[0] if held else None
+        # an order that is filled in parts opens one position
+        return next((one for one in held if deal.order is not None and one.deal.order == deal.order), None)
 
     def _reverse(self, deal: Deal) -> None:
         held = self._same_position(deal)

@@ -30,7 +30,7 @@ def import_as_dict(imported: Imported) -> dict[str, Any]:
             {
                 "symbol": one.symbol,
                 "side": one.side.direction,
-                "volume": str(one.volume),
+                "volume": f"{one.volume:f}",
                 "entry_time": iso(from_epoch(one.entry_time)),
                 "where": one.where,
             }
@@ -97,7 +97,7 @@ def their_trade(trade: TheirTrade) -> dict[str, Any]:
         "id": trade.id,
         "symbol": trade.symbol,
         "side": trade.side.direction,
-        "volume": str(trade.volume),
+        "volume": f"{trade.volume:f}",
         "entry_time": iso(from_epoch(trade.entry_time)),
         "entry_price": _price(trade.entry_price),
         "entry_level": None if trade.entry_level is None else _price(trade.entry_level),
@@ -128,7 +128,7 @@ def _our_trade(trade: OurTrade) -> dict[str, Any]:
         "id": trade.id,
         "symbol": trade.symbol,
         "side": trade.side.direction,
-        "volume": str(trade.volume),
+        "volume": f"{trade.volume:f}",
         "entry_time": iso(from_epoch(trade.entry_time)),
         "entry_price": str(trade.entry_price),
         "exit_time": iso(from_epoch(trade.exit_time)),
@@ -145,4 +145,4 @@ def _money(amount: Decimal) -> str:
 def _price(price: Decimal) -> str:
     """A price with at most eight decimals: the average of several deals has no end."""
     short = price.quantize(_PRICE)
-    return str(short if short != price else price)
+    return f"{short if short != price else price:f}"

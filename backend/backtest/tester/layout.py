@@ -14,7 +14,6 @@ from typing import Final
 from backend.backtest.tester.cells import Row, server_time
 from backend.backtest.tester.model import Direction
 from backend.core.errors import Invalid
-from backend.core.timeframes import DAY_SECONDS
 
 KINDS: Final = frozenset(
     {
@@ -89,7 +88,7 @@ def find_deals(rows: list[Row], source: str) -> Found:
     for index, row in enumerate(rows):
         if [cell.casefold() for cell in row.filled] == ["deals"]:
             header = _next_filled(rows, index + 1)
-            if header is not None:
+            if header is not None and _is_english(rows[header]):
                 return _by_name(rows[header], header, source)
     shaped = next((index for index, row in enumerate(rows) if _is_deal(row)), None)
     if shaped is not None:
@@ -167,13 +166,13 @@ def stated_currency(rows: list[Row]) -> tuple[str | None, str]:
 
 
 def stated_period(rows: list[Row]) -> tuple[int, int] | None:
-    """Server epochs of the test's first day and of the day after its last, where the report states them."""
+    """Server epochs between which the test ran, where the report states its dates; the last is not in it."""
     for value in labels(rows).values():
         match = _PERIOD.search(value)
         if match:
             first, last = (server_time(f"{date} 00:00") for date in match.groups())
             if first is not None and last is not None:
-                return first, last + DAY_SECONDS
+                return first, last
     return None
 
 
@@ -182,13 +181,21 @@ def is_currency(text: str) -> bool:
     return _CURRENCY.fullmatch(text) is not None
 
 
+def _is_english(header: Row) -> bool:
+    """Whether most needed columns are there; one that is missing is then missing, not translated."""
+    return len(set(NEEDED) & {_name(cell) for cell in header.cells}) > len(NEEDED) / 2
+
+
+def _name(cell: str) -> str:
+    name = cell.casefold()
+    return _NAMES.get(name, name)
+
+
 def _by_name(header: Row, index: int, source: str) -> Found:
     columns: dict[str, int] = {}
     for place, cell in enumerate(header.cells):
-        name = cell.casefold()
-        name = _NAMES.get(name, name)
-        if name in _KNOWN:
-            columns.setdefault(name, place)
+        if _name(cell) in _KNOWN:
+            columns.setdefault(_name(cell), place)
     missing = [name for name in NEEDED if name not in columns]
     if missing:
         raise Invalid(

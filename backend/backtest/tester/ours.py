@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -131,7 +131,7 @@ def _trades(text: str, path: Path) -> tuple[OurTrade, ...]:
     if missing:
         raise Invalid("bad_trades", f"{path}, line 1: no column {', '.join(missing)}", missing=missing)
     found = []
-    for row in reader:
+    for row in _rows(reader, path):
         where = f"{path}, line {reader.line_num}"
         try:
             trade = _trade(row, where)
@@ -143,6 +143,13 @@ def _trades(text: str, path: Path) -> tuple[OurTrade, ...]:
             )
         found.append(trade)
     return tuple(found)
+
+
+def _rows(reader: "csv.DictReader[str]", path: Path) -> Iterator[dict[str, str]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise Invalid("bad_trades", f"{path}, line {reader.line_num}: {error}") from error
 
 
 def _trade(row: Mapping[str, str], where: str) -> OurTrade:

@@ -125,7 +125,10 @@ def _csv(text: str, source: str, clock: ServerClock, currency: str | None) -> Ta
     first = text.partition("\n")[0]
     separator = max((first.count(mark), mark) for mark in ";\t,")[1]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    rows = [Row(f"line {reader.line_num}", tuple(map(tidy, cells))) for cells in reader if any(cells)]
+    try:
+        rows = [Row(f"line {reader.line_num}", tuple(map(tidy, cells))) for cells in reader if any(cells)]
+    except csv.Error as error:
+        raise Invalid("bad_file", f"{source}, line {reader.line_num}: {error}") from error
     if separator not in first or not rows:
         raise Invalid("not_a_report", f"{source} is neither a report of MetaTrader 5 nor a CSV of deals")
     names = [cell.casefold() for cell in rows[0].cells]

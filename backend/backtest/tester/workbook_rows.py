@@ -175,7 +175,9 @@ def _parse(
     text: Callable[[str], None],
     end: Callable[[str], None],
 ) -> None:
-    parser = expat.ParserCreate()
+    parser = expat.ParserCreate(
+        "utf-8"
+    )  # whatever it declares: a declaration can name what expat cannot read
     parser.StartElementHandler = start
     parser.CharacterDataHandler = text
     parser.EndElementHandler = end

@@ -48,6 +48,22 @@ def test_a_position_closed_in_parts_shares_its_opening_commission_to_the_cent(re
     assert not imported.still_open
 
 
+def test_an_order_filled_in_two_parts_is_one_position(read: Read) -> None:
+    imported = read(
+        report_html(
+            (
+                deposit("1000.00"),
+                deal("10:00", "buy", "in", "0.1", "1.10000", order=2),
+                deal("10:00", "buy", "in", "0.3", "1.10004", order=2),
+                deal("11:00", "sell", "out", "0.4", "1.10103", order=3, profit="40.00"),
+            )
+        ),
+        accounting=Accounting.HEDGING,
+    )
+    assert told(imported.trades) == [("buy", "0.4", "1.10003", "1.10103")]
+    assert not imported.trades[0].assumed
+
+
 def test_netting_adds_at_the_average_price(read: Read) -> None:
     # 0.1 at 1.10000 and 0.3 at 1.10400 are 0.4 at 1.10300
     deals = (

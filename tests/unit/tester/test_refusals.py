@@ -148,6 +148,11 @@ def test_deals_after_the_end_of_their_table(read: Read) -> None:
     assert refusal(read, "\n".join(lines)).code == "split_table"
 
 
+def test_a_csv_with_an_endless_cell(read: Read) -> None:
+    page = b"Time;Deal\n" + b'"' + b"x" * 200_000 + b'";1\n'
+    assert refusal(read, page, "deals.csv", currency="USD").code == "bad_file"
+
+
 def test_a_csv_drops_no_row(read: Read) -> None:
     rows = [";".join(row) for row in (ENGLISH, *rows_of(DEALS))]
     for odd in (";".join([""] * len(ENGLISH[:-1]) + ["note"]), "Total;5", ";2;;;;"):

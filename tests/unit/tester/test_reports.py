@@ -103,9 +103,9 @@ def test_a_strategy_tester_report_in_utf16(read: Read) -> None:
     assert imported.balance.checked == 5
     assert imported.balance.where is None
     assert imported.notes == ()
-    # the period's last day counts: it ends at midnight of the server, 22:00 UTC in winter
+    # MetaTrader tests from midnight of the first date to midnight of the last: 22:00 UTC in winter
     assert imported.tables.start == epoch("2023-12-31T22:00:00Z")
-    assert imported.tables.end == epoch("2024-12-31T22:00:00Z")
+    assert imported.tables.end == epoch("2024-12-30T22:00:00Z")
 
 
 @pytest.mark.parametrize("space", ["\u2009", "\u202f", " ", "&nbsp;"])
@@ -131,6 +131,8 @@ def test_headers_in_another_language_are_read_by_place_and_that_is_said(read: Re
     assert len(imported.notes) == 1
     assert "Kontostand" in imported.notes[0]
     assert "by their place" in imported.notes[0]
+    # a language may keep the table's title and translate its columns
+    assert read(page.replace("<b>Trades</b>", "<b>Deals</b>")).trades == imported.trades
 
 
 def test_an_account_history_with_hidden_cost_and_fee(read: Read) -> None:
