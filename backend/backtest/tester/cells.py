@@ -12,7 +12,6 @@ _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 _TIME = re.compile(r"(\d{4})[.\-/](\d{2})[.\-/](\d{2})[ T](\d{2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?")
 _SERIAL = re.compile(r"\d{5}(\.\d+)?([eE][+-]?\d+)?")
 _SERIAL_ZERO = datetime(1899, 12, 30, tzinfo=UTC)
-_MINUS = str.maketrans({"−": "-", "\u2010": "-", "\u2011": "-", "\u2012": "-", "–": "-"})
 _FLOAT_DIGITS = 15
 
 
@@ -45,7 +44,7 @@ def number(text: str, where: str, column: str) -> Decimal:
     Raises:
         Invalid: Code ``bad_number``; a comma is refused, for it may part thousands or decimals.
     """
-    plain = _SPACES.sub("", text).translate(_MINUS)
+    plain = _SPACES.sub("", text)
     if not _NUMBER.fullmatch(plain):
         raise Invalid(
             "bad_number",

@@ -46,9 +46,7 @@ _NAMES: Final = {
     "position id": "position",
     "position_id": "position",
 }
-_KNOWN: Final = frozenset(
-    {*NEEDED, "order", "commission", "fee", "swap", "balance", "comment", "position", "time_msc"}
-)
+_KNOWN: Final = frozenset({*NEEDED, "order", "commission", "fee", "swap", "balance", "comment", "position"})
 _HEAD: Final = ("time", "deal", "symbol", "type", "direction", "volume", "price", "order")
 _BY_LENGTH: Final = {
     13: (*_HEAD, "commission", "swap", "profit", "balance", "comment"),
@@ -69,12 +67,14 @@ class Found:
     Attributes:
         first: Index of the first row after the header.
         columns: Column name → place.
+        width: Cells of the header.
         note: How the columns were found, where not by name.
         ends: Whether the table ends before the file does, with totals, a space or the next table.
     """
 
     first: int
     columns: Mapping[str, int]
+    width: int
     note: str = ""
     ends: bool = True
 
@@ -112,7 +112,7 @@ def deal_cells(rows: list[Row], found: Found) -> Iterator[tuple[str, dict[str, s
         Invalid: ``ragged_row``: a row with fewer or more cells than the header; ``split_table``: deals go
             on after what ended the table.
     """
-    width = max(found.columns.values()) + 1
+    width = found.width
     ended = ""
     for row in rows[found.first :]:
         if ended:
@@ -123,8 +123,8 @@ def deal_cells(rows: list[Row], found: Found) -> Iterator[tuple[str, dict[str, s
                     where=row.where,
                 )
             continue
-        if found.ends and (not row.cells[0] or len(row.filled) == 1 or row.cells[0].endswith(":")):
-            ended = row.where  # the totals, the space under the table or the next one
+        if found.ends and _is_end(row, width):
+            ended = row.where
             continue
         missing = width - len(row.cells)
         if missing > 1 or any(row.cells[width:]):
@@ -137,8 +137,16 @@ def deal_cells(rows: list[Row], found: Found) -> Iterator[tuple[str, dict[str, s
         yield row.where, {name: cells[place] for name, place in found.columns.items()}
 
 
+def _is_end(row: Row, width: int) -> bool:
+    """Whether a row ends the deals: their totals, the space under the table, or the next one."""
+    if len(row.filled) <= 1 or row.cells[0].endswith(":"):
+        return True
+    ticket = len(row.cells) >= width - 1 and row.cells[1].isdecimal()
+    return not row.cells[0] and not ticket
+
+
 def labels(rows: list[Row]) -> dict[str, str]:
-    """``Label: value`` pairs of the lines above and below the tables, labels in lower case."""
+    """``Label: value`` pairs of the lines above the tables, labels in lower case."""
     found: dict[str, str] = {}
     for row in rows:
         filled = row.filled
@@ -205,7 +213,7 @@ def _by_name(header: Row, index: int, source: str) -> Found:
             where=header.where,
             missing=missing,
         )
-    return Found(index + 1, columns)
+    return Found(index + 1, columns, max(place for place, cell in enumerate(header.cells, 1) if cell))
 
 
 def _by_place(rows: list[Row], first: int, source: str) -> Found:
@@ -219,11 +227,18 @@ def _by_place(rows: list[Row], first: int, source: str) -> Found:
             f"known by place are {', '.join(map(str, _BY_LENGTH))}: save the report in English",
             where=rows[first].where,
         )
+    if header.cells[1:2] and header.cells[1].isdecimal():
+        raise Invalid(
+            "bad_deal",
+            f"{source}, {header.where}: what stands above the first deal is no header but a broken deal",
+            where=header.where,
+        )
     note = (
         f"The headers of the deals are not English ({', '.join(header.filled)}): the {length} columns were "
         "taken by their place."
     )
-    return Found(first, {name: place for place, name in enumerate(names) if name in _KNOWN}, note)
+    columns = {name: place for place, name in enumerate(names) if name in _KNOWN}
+    return Found(first, columns, length, note)
 
 
 def _is_deal(row: Row) -> bool:

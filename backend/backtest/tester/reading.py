@@ -109,7 +109,7 @@ def _report(rows: list[Row], source: str, clock: ServerClock, currency: str | No
     return Tables(
         source=source,
         kind="account history" if history else "strategy tester report",
-        currency=_currency(currency or stated, source),
+        currency=_currency(stated, currency, source),
         deals=deals,
         start=clock.to_utc(period[0]) if period else deals[0].time,
         end=clock.to_utc(period[1]) if period else None,
@@ -142,7 +142,9 @@ def _csv(text: str, source: str, clock: ServerClock, currency: str | None) -> Ta
 
 def _only_deals(deals: tuple[Deal, ...], source: str, currency: str | None) -> Tables:
     start = _some(deals, source)[0].time
-    return Tables(source=source, kind="deals", currency=_currency(currency, source), deals=deals, start=start)
+    return Tables(
+        source=source, kind="deals", currency=_currency(None, currency, source), deals=deals, start=start
+    )
 
 
 def _text(data: bytes, source: str) -> str:
@@ -162,7 +164,10 @@ def _text(data: bytes, source: str) -> str:
         ) from error
 
 
-def _currency(text: str | None, source: str) -> str:
+def _currency(stated: str | None, given: str | None, source: str) -> str:
+    if stated is not None and given is not None and is_currency(stated) and stated != given:
+        raise Invalid("other_currency", f"{source} is in {stated}; leave --currency {given} out")
+    text = given or stated
     if text is None:
         raise Invalid(
             "unknown_currency", f"{source} does not state the account's currency; give it with --currency USD"

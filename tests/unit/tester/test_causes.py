@@ -212,6 +212,56 @@ def test_our_gap_through_the_stop_is_a_fill() -> None:
     assert parts(THEIR_SELL, gapped) == {"fill": "3.40"}
 
 
+def test_a_limit_entry_cannot_slip_so_our_slippage_was_the_exits() -> None:
+    ours = replace(OUR_SELL, entry_price=d("1.10000"), exit_reason="exit_rule", gross=d("-19.00"))
+    ours = replace(ours, slippage_cost=d("0.20"), net=d("-20.90"))
+    limit = replace(THEIR_SELL, entry_level=d("1.10000"), entry_limit=True, exit_time=at("10:00:01"))
+    assert parts(replace(limit, exit_kind=ExitKind.MARKET, exit_level=None), ours) == {"fill": "0.20"}
+
+
+def test_the_end_of_the_data_is_the_end_of_its_last_bar() -> None:
+    # our end at 11:00 is the close of the hour from 10:00, in which theirs ended 10 points lower
+    ours = replace(
+        OURS, exit_reason="end", exit_time=at("11:00:00"), slippage_cost=d("0.00"), gross=d("49.80")
+    )
+    last = replace(THEIRS, exit_time=at("10:59:59"), exit_kind=ExitKind.MARKET, exit_level=None)
+    last = replace(last, entry_price=d("1.10012"), exit_price=d("1.10490"), profit=d("47.80"))
+    assert parts(last, ours) == {"fill": "-1.00"}
+
+
+def test_a_stop_out_is_a_fill_of_the_brokers() -> None:
+    # 5 points worse than ours without its slippage of 2: on the ask, yet no matter of the spread
+    ours = replace(OUR_SELL, exit_reason="stop_out")
+    out = replace(THEIR_SELL, exit_kind=ExitKind.STOP_OUT, exit_level=None, exit_time=at("10:00:01"))
+    assert parts(replace(out, exit_price=d("1.10205"), profit=d("-20.50")), ours) == {"fill": "-0.10"}
+
+
+def test_a_market_entry_in_another_bar_is_a_signal_even_outside_ours() -> None:
+    bars = hours(("08", 1.09, 1.12), ("09", 1.09, 1.10050), ("10", 1.09, 1.12), ("11", 1.09, 1.12))
+    late = replace(THEIRS, entry_time=at("09:00:01"), entry_price=d("1.10110"), profit=d("39.00"))
+    assert parts(late, bars=bars) == {"signal": "-10.00", "fill": "0.20"}
+
+
+def test_data_is_never_more_than_the_difference_and_never_against_it() -> None:
+    # our own fill lies above our bar too: 1.09985 and 10 points of spread are an ask of 1.09995
+    bars = hours(("08", 1.09, 1.09985), ("09", 1.09, 1.12), ("10", 1.09, 1.12), ("11", 1.09, 1.12))
+    dearer = replace(THEIRS, entry_price=d("1.10015"), profit=d("48.50"))
+    assert parts(dearer, bars=bars) == {"data": "-0.50", "fill": "0.20"}
+    cheaper = replace(THEIRS, entry_price=d("1.10008"), profit=d("49.20"))
+    assert parts(cheaper, bars=bars) == {"spread": "0.20", "fill": "0.20"}
+
+
+def test_a_level_on_one_side_alone_is_a_fill() -> None:
+    # both on the bid in the first seconds of the hour from 10:00, theirs 10 points lower
+    market = replace(THEIRS, exit_time=at("10:00:02"), exit_kind=ExitKind.MARKET, exit_level=None)
+    market = replace(market, exit_price=d("1.10490"), profit=d("48.00"))
+    assert parts(market) == {"fill": "-0.80"}
+    ruled = replace(OURS, exit_reason="exit_rule", slippage_cost=d("0.00"), gross=d("49.80"))
+    stop = replace(THEIRS, entry_price=d("1.10012"), exit_time=at("10:00:02"), exit_kind=ExitKind.STOP)
+    stop = replace(stop, exit_price=d("1.10490"), exit_level=d("1.10490"), profit=d("47.80"))
+    assert parts(stop, ruled) == {"fill": "-1.00"}
+
+
 def test_swap_and_commission_are_their_own() -> None:
     assert parts(replace(THEIRS, swap=d("-0.52"), commission=d("1.00"))) == {
         "fill": "0.20",
@@ -396,10 +446,15 @@ def test_what_lies_outside_either_period_is_not_compared() -> None:
     before = replace(THEIRS, entry_time=at("00:00:00") - 1)
     alien = replace(THEIRS, symbol="GBPUSD")
     mine = replace(OURS, entry_time=at("05:00:00"))
-    found = compare(imported([before, alien, THEIRS], start=at("06:00:00")), run([OURS, mine]), WIDE)
+    after = replace(THEIRS, entry_time=at("12:00:00"))
+    later = replace(OURS, entry_time=at("11:00:00"))
+    file = imported([before, alien, THEIRS, after], start=at("06:00:00"), end=at("11:00:00"))
+    found = compare(file, run([OURS, mine, later], end=at("12:00:00")), WIDE)
     assert [reason for _, reason in found.excluded] == [
         "entered outside the run's period",
         "the run does not trade the symbol",
+        "entered outside the run's period",
+        "entered outside the period of their file",
         "entered outside the period of their file",
     ]
     assert len(found.pairs) == 1
@@ -410,6 +465,16 @@ def test_a_brokers_suffix_does_not_hide_the_symbol(name: str) -> None:
     found = compare(imported([replace(THEIRS, symbol=name)]), run([OURS]), WIDE)
     assert found.pairs[0].ours is not None
     assert found.pairs[0].theirs is not None
+
+
+def test_the_longest_of_our_symbols_is_meant() -> None:
+    ours = [replace(OURS, symbol="US500"), replace(OURS, symbol="US50", entry_time=at("09:00:00"))]
+    found = compare(
+        imported([replace(THEIRS, symbol="US500.cash")]),
+        run(ours, symbols=frozenset({"US50", "US500"})),
+        WIDE,
+    )
+    assert [pair.ours.symbol for pair in found.pairs if pair.ours and pair.theirs] == ["US500"]
 
 
 def test_another_symbol_and_another_currency_are_refused() -> None:

@@ -69,10 +69,11 @@ def test_netting_adds_at_the_average_price(read: Read) -> None:
     deals = (
         deposit("1000.00"),
         deal("10:00", "buy", "in", "0.1", "1.10000"),
-        deal("11:00", "buy", "in", "0.3", "1.10400"),
+        deal("11:00", "buy", "in", "0.3", "1.10400", commission="-1.05", swap="-0.20"),
         deal("12:00", "sell", "out", "0.4", "1.10500", profit="80.00"),
     )
     imported = read(report_html(deals))
+    assert imported.trades[0].net == Decimal("78.75")
     # one exit larger than each entry: only a netting account deals so
     assert imported.accounting is Accounting.NETTING
     assert told(imported.trades) == [("buy", "0.4", "1.10300", "1.10500")]
@@ -98,6 +99,13 @@ def test_netting_reverses_in_one_deal(read: Read) -> None:
         ("sell", "0.3", "1.10100", "1.09900"),
     ]
     assert [trade.net for trade in imported.trades] == [Decimal("19.60"), Decimal("59.40")]
+
+
+def test_a_reversal_of_exactly_the_position_is_none(read: Read) -> None:
+    opened = deal("10:00", "buy", "in", "0.5", "1.10000")
+    page = report_html((deposit("1000.00"), opened, deal("11:00", "sell", "in/out", "0.5", "1.10100")))
+    with pytest.raises(Invalid, match="reverses a position"):
+        read(page)
 
 
 def test_a_reversal_of_nothing_is_refused(read: Read) -> None:
@@ -148,6 +156,53 @@ def test_what_a_deal_earned_tells_which_of_two_positions_it_closed(read: Read) -
     ]
     assert [trade.assumed for trade in imported.trades] == [False, True, False]
     assert any("leaves open which position" in note for note in imported.notes)
+
+
+def test_what_was_assumed_teaches_nothing(read: Read) -> None:
+    # nothing tells which was closed first, so the oldest is taken; what it would earn at that is no measure
+    deals = (
+        deposit("1000.00"),
+        deal("10:00", "buy", "in", "0.1", "1.10000", order=2),
+        deal("11:00", "buy", "in", "0.1", "1.10400", order=3),
+        deal("12:00", "buy", "in", "0.1", "1.10500", order=4),
+        deal("13:00", "sell", "out", "0.1", "1.10600", profit="20.00"),
+        deal("14:00", "sell", "out", "0.1", "1.10600", profit="3.30"),
+    )
+    imported = read(report_html(deals), accounting=Accounting.HEDGING)
+    assert [f"{trade.entry_price:.5f}" for trade in imported.trades] == ["1.10000", "1.10400"]
+    assert all(trade.assumed for trade in imported.trades)
+
+
+def test_where_nothing_else_tells_the_position_of_the_same_volume_is_closed(read: Read) -> None:
+    deals = (
+        deposit("1000.00"),
+        deal("10:00", "buy", "in", "0.3", "1.10000", order=2),
+        deal("11:00", "buy", "in", "0.1", "1.10400", order=3),
+        deal("13:00", "sell", "out", "0.1", "1.10600", profit="20.00"),
+    )
+    assert told(read(report_html(deals)).trades) == [("buy", "0.1", "1.10400", "1.10600")]
+
+
+def test_what_pairs_on_neither_kind_of_account_is_told_as_hedging_sees_it(read: Read) -> None:
+    deals = (
+        deposit("1000.00"),
+        deal("10:00", "buy", "in", "0.1", "1.10000"),
+        deal("11:00", "sell", "in", "0.1", "1.10000"),
+        deal("12:00", "sell", "out", "0.5", "1.10000"),
+    )
+    with pytest.raises(Invalid, match=r"closes 0\.5 lots"):
+        read(report_html(deals))
+
+
+def test_a_position_row_of_one_closed_in_parts_is_no_hint(read: Read) -> None:
+    held = ("2024.01.02 10:00:00", "2", "EURUSD", "buy", "0.1 / 0.3", "1.1", "", "", "2024.01.02 11:00:00")
+    deals = (
+        deposit("1000.00"),
+        deal("10:00", "buy", "in", "0.3", "1.10000", order=2),
+        deal("11:00", "sell", "out", "0.1", "1.10100", profit="10.00"),
+    )
+    page = history_html(deals, account="1 (USD, Broker, demo, Hedge)", positions=[held])
+    assert told(read(page).trades) == [("buy", "0.1", "1.10000", "1.10100")]
 
 
 def test_the_positions_of_an_account_history_tell_it_for_certain(read: Read) -> None:

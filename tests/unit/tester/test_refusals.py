@@ -15,6 +15,7 @@ from backend.backtest.tester.reading import imported, read_tables
 from backend.core.errors import DeskError, Invalid, NotFound
 from tests.fakes.tester_reports import (
     ENGLISH,
+    GERMAN,
     Written,
     report_html,
     rows_of,
@@ -148,6 +149,16 @@ def test_deals_after_the_end_of_their_table(read: Read) -> None:
     assert refusal(read, "\n".join(lines)).code == "split_table"
 
 
+def test_a_deal_without_a_time_is_not_taken_for_the_totals(read: Read) -> None:
+    page = report_html(DEALS).replace("<td>2024.07.01 15:30:00</td>", "<td></td>")
+    assert refusal(read, page).code == "bad_time"
+
+
+def test_a_first_deal_that_is_broken_is_not_taken_for_a_header(read: Read) -> None:
+    page = report_html(DEALS, header=GERMAN).replace("<td>2024.01.02 00:00:00</td>", "<td>2024.01</td>")
+    assert refusal(read, page).code == "bad_deal"
+
+
 def test_a_csv_with_an_endless_cell(read: Read) -> None:
     page = b"Time;Deal\n" + b'"' + b"x" * 200_000 + b'";1\n'
     assert refusal(read, page, "deals.csv", currency="USD").code == "bad_file"
@@ -175,6 +186,12 @@ def test_a_currency_that_is_not_known(read: Read, wrong: str | None) -> None:
 
 def test_an_empty_table_of_deals(read: Read) -> None:
     assert refusal(read, report_html(())).code == "no_deals"
+
+
+def test_a_currency_given_against_the_file(read: Read) -> None:
+    assert refusal(read, report_html(DEALS), currency="EUR").code == "other_currency"
+    assert read(report_html(DEALS), currency="USD").tables.currency == "USD"
+    assert read(report_html(DEALS, currency="U$"), currency="USD").tables.currency == "USD"
 
 
 def test_a_currency_given_by_hand(read: Read) -> None:

@@ -171,6 +171,8 @@ def test_a_csv_of_deals_needs_the_currency(read: Read) -> None:
     imported = read("\r\n".join(lines).encode(), "deals.csv", currency="USD")
     check_both_trades(imported)
     assert imported.tables.kind == "deals"
+    more = "\n".join([lines[0] + ";Magic", *(line + ";77" for line in lines[1:])])
+    assert read(more.encode(), "deals.csv", currency="USD").trades == imported.trades
 
 
 def test_deals_of_the_connector_pair_by_position_id(read: Read) -> None:
@@ -243,6 +245,21 @@ def test_credit_is_not_balance(read: Read) -> None:
     assert (check.where, check.checked) == (None, 2)
 
 
+def test_deals_around_a_change_of_the_servers_clock(read: Read) -> None:
+    # on Sunday 2024-03-10 New York leaps at 07:00 UTC, so the server goes from 09:00 to 10:00; a file that
+    # ignores it has a deal in the hour between, which is read after the next one
+    deals = [
+        deposit("10000.00", "2024.03.10 08:00:00"),
+        Written("2024.03.10 09:30:00", "buy", symbol="BTCUSD", direction="in", volume="0.1", price="70000"),
+        Written("2024.03.10 10:00:00", "sell", symbol="BTCUSD", direction="out", volume="0.1", price="70000"),
+    ]
+    trade = read(report_html(deals)).trades[0]
+    assert (trade.entry_time, trade.exit_time) == (
+        epoch("2024-03-10T07:30:00Z"),
+        epoch("2024-03-10T07:00:00Z"),
+    )
+
+
 def test_a_pending_order_gives_its_level(read: Read) -> None:
     order = (
         "2024.01.02 02:00:00",
@@ -260,3 +277,11 @@ def test_a_pending_order_gives_its_level(read: Read) -> None:
     first, second = read(report_html(DEALS, orders=[order])).trades
     assert (first.entry_level, first.entry_limit) == (Decimal("1.09998"), False)
     assert second.entry_level is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit"), [("buy limit", True), ("buy stop limit", False), ("buy stop", False)]
+)
+def test_only_a_limit_order_cannot_slip(read: Read, kind: str, limit: bool) -> None:
+    order = ("2024.01.02 02:00:00", "2", "EURUSD", kind, "0.1 / 0.1", "1.1", "", "", "", "filled", "")
+    assert read(report_html(DEALS, orders=[order])).trades[0].entry_limit is limit
