@@ -2,31 +2,79 @@
 
 import os
 import pickle
+import platform
 import sys
 import threading
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import orjson
 
 from backend.backtest.engine import Progress, run_backtest
-from backend.backtest.model import Job, Reading
-from backend.backtest.report import build_report, write_report
-from backend.core.errors import DeskError
+from backend.backtest.model import Job, Reading, Result
+from backend.backtest.provenance import Options, Provenance, provenance
+from backend.backtest.report import build_report
+from backend.backtest.report_files import write_report
+from backend.core.clock import SystemClock, iso
+from backend.core.errors import DeskError, Invalid
+from backend.core.version import VERSION
 from backend.storage.files import FileStorage
 
 HEAD_BYTES = 8
 
 
-def compute(job: Job, root: Path, progress: Progress | None = None) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """What the child is to do.
+
+    Attributes:
+        job: What to run.
+        root: The data folder.
+        options: How to run and tell it.
+        made: The hashes of job and options, if they are known.
+    """
+
+    job: Job
+    root: Path
+    options: Options = field(default_factory=Options)
+    made: Provenance | None = None
+
+
+def compute(order: Order, progress: Progress | None = None) -> dict[str, Any]:
     """Run a job in both readings if they differ, write the report, give its summary."""
-    result = run_backtest(job, progress=progress)
-    best = result
+    job, options = order.job, order.options
+    started, begin = SystemClock().wall(), time.perf_counter()
+    result = _run(job, options.reading, progress)
+    ran = time.perf_counter()
+    other = result
     if result.trades.ambiguous.any():
-        best = run_backtest(job, reading=Reading.BEST)
-    report = build_report(job, result, best)
-    name = write_report(FileStorage(root), report, result.trades)
-    return summary(report, name)
+        other = _run(job, Reading.BEST if options.reading is Reading.WORST else Reading.WORST, None)
+    made = order.made or provenance(job, options)
+    report = build_report(job, result, other, made, options)
+    run = {
+        "id": made.id,
+        "started_at": iso(started),
+        "engine_seconds": round(ran - begin, 6),
+        "report_seconds": round(time.perf_counter() - ran, 6),
+        "bars_per_second": round(report["period"]["bars"] / max(ran - begin, 1e-9)),
+        "version": VERSION,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }
+    return summary(report, write_report(FileStorage(order.root), report, job, result, run))
+
+
+def _run(job: Job, reading: Reading, progress: Progress | None) -> Result:
+    result = run_backtest(job, reading=reading, progress=progress)
+    if len(result.trades.books) != len(job.streams):
+        raise Invalid(
+            "one_stream",
+            f"this engine trades one strategy on one symbol at a time, and {len(job.streams)} were given",
+        )
+    return result
 
 
 def summary(report: dict[str, Any], name: str) -> dict[str, Any]:
@@ -47,11 +95,13 @@ def summary(report: dict[str, Any], name: str) -> dict[str, Any]:
     return {
         "id": report["id"],
         "path": f"data/{name}",
+        "page": f"data/{name.removesuffix('json')}html",
         "strategy": report["strategy_id"],
         "symbol": report["symbol"],
         "timeframe": report["timeframe"],
         "period": report["period"],
         "metrics": {key: metrics[key] for key in shown},
+        "cost_waterfall": report["cost_waterfall"],
         "signals": report["signals"],
         "refusals": report["refusals"],
         "notes": report["notes"],
@@ -67,7 +117,7 @@ def main() -> int:
     """
     source, out = sys.stdin.buffer, sys.stdout.buffer
     size = int.from_bytes(source.read(HEAD_BYTES), "big")
-    job, root = pickle.loads(source.read(size))  # noqa: S301 - written by our own parent
+    order: Order = pickle.loads(source.read(size))  # noqa: S301 - written by our own parent
     threading.Thread(target=_end_with, args=(source,), daemon=True).start()
 
     def tell(message: dict[str, Any]) -> None:
@@ -78,7 +128,7 @@ def main() -> int:
         tell({"progress": [done, total]})
 
     try:
-        tell({"done": compute(job, root, progress)})
+        tell({"done": compute(order, progress)})
     except DeskError as error:
         tell({"error": error.as_dict()})
     return 0

@@ -13,8 +13,7 @@ from typing import IO, Any
 
 import orjson
 
-from backend.backtest.child import HEAD_BYTES
-from backend.backtest.model import Job
+from backend.backtest.child import HEAD_BYTES, Order
 from backend.core.errors import Unavailable, from_dict
 
 _CODE_ROOT = Path(__file__).resolve().parents[2]
@@ -24,18 +23,16 @@ _SHOWN_CHARACTERS = 2000
 
 
 def run_in_child(
-    job: Job,
-    root: Path,
+    order: Order,
     *,
     check: Callable[[], None],
     progress: Callable[[int, int], None] | None,
     deadline: float,
 ) -> dict[str, Any]:
-    """Compute and write the report of a job.
+    """Compute and write the report of an order.
 
     Args:
-        job: The job.
-        root: The data folder.
+        order: What to run and where to write.
         check: Called ten times a second; what it raises ends the child and goes on.
         progress: Told bars done and bars in all.
         deadline: Seconds after which the child is ended.
@@ -54,7 +51,7 @@ def run_in_child(
         cwd=_CODE_ROOT,
     ) as child:
         try:
-            return _converse(child, job, root, check=check, progress=progress, ends=ends)
+            return _converse(child, order, check=check, progress=progress, ends=ends)
         finally:
             child.kill()
             for stream in (child.stdin, child.stdout, child.stderr):
@@ -66,8 +63,7 @@ def run_in_child(
 
 def _converse(
     child: subprocess.Popen[bytes],
-    job: Job,
-    root: Path,
+    order: Order,
     *,
     check: Callable[[], None],
     progress: Callable[[int, int], None] | None,
@@ -76,7 +72,7 @@ def _converse(
     lines: queue.Queue[bytes | None] = queue.Queue()
     errors: list[bytes] = []
     threads = [
-        threading.Thread(target=_feed, args=(child.stdin, pickle.dumps((job, root))), daemon=True),
+        threading.Thread(target=_feed, args=(child.stdin, pickle.dumps(order)), daemon=True),
         threading.Thread(target=_read, args=(child.stdout, lines), daemon=True),
         threading.Thread(target=_collect, args=(child.stderr, errors), daemon=True),
     ]

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from backend.backtest.child import Order
 from backend.backtest.model import AccountSettings, Costs, Job, Stream
 from backend.backtest.prices import learned_spreads
 from backend.backtest.process import run_in_child
@@ -144,7 +145,9 @@ class BacktestService:
             if cancelled is not None and cancelled():
                 raise Conflict("cancelled", f"the backtest of {strategy_name} on {symbol} was cancelled")
 
-        return run_in_child(job, self._storage.root, check=check, progress=progress, deadline=deadline)
+        return run_in_child(
+            Order(job=job, root=self._storage.root), check=check, progress=progress, deadline=deadline
+        )
 
     def job(self, *, symbol: str, strategy_name: str, days: int = 30) -> Job:
         """Everything that a run depends on, collected; errors as in `run`."""
