@@ -9,13 +9,15 @@ if [ ! -x .venv/bin/celery ]; then
     python3 run.py setup
 fi
 
-if [ -f .env ]; then
-    set -a
-    # shellcheck disable=SC1091
-    . ./.env
-    set +a
-fi
-url="${CELERY_BROKER_URL:-${REDIS_URL:-redis://127.0.0.1:6379/0}}"
+# A value of .env, which is no shell script: paths in it may hold spaces.
+from_file() {
+    [ -f .env ] || return 0
+    sed -n "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*//p" .env | tail -n 1 | tr -d "\"'\r"
+}
+
+url="${CELERY_BROKER_URL:-$(from_file CELERY_BROKER_URL)}"
+url="${url:-${REDIS_URL:-$(from_file REDIS_URL)}}"
+url="${url:-redis://127.0.0.1:6379/0}"
 
 if ! .venv/bin/python - "$url" <<'PY'
 import sys
@@ -42,4 +44,5 @@ stop() {
     kill -TERM "$beat" "$worker" 2>/dev/null || true
 }
 trap stop INT TERM
-wait
+wait || true # a signal ends this one early
+wait || true # until both have ended

@@ -27,6 +27,7 @@ class DeskProcess:
         self, *, home: Path, port: int, env: dict[str, str], cwd: Path, run: Path, arguments: list[str]
     ) -> None:
         self.home = home
+        self.broker = env.get("MT5UI_BROKER", "auto")
         self.url = f"http://127.0.0.1:{port}"
         self.lines: list[str] = []
         self._new: queue.Queue[str | None] = queue.Queue()
@@ -111,6 +112,9 @@ class DeskProcess:
 
     def children(self) -> dict[str, int]:
         return {child["name"]: child["pid"] for child in self.file("run/desk.json")["children"]}
+
+    def workers(self) -> list[str]:
+        return list(self.get("/api/celery/tasks/stats").json()["stats"])
 
     def processes(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)

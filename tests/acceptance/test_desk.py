@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,8 +13,10 @@ import httpx
 import psutil
 import pytest
 
+from backend.jobs.lifecycle import ALONE
 from tests.acceptance.clones import copy_project, install_environment
 from tests.acceptance.desk_process import READY, DeskProcess, kill, start_desk
+from tests.acceptance.hands import Hand, ends_by_ctrl_c, unused_port
 from tests.acceptance.outside import outside_world
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("desk"), pytest.mark.timeout(240)]
@@ -65,20 +68,12 @@ def desk(
         "PIP_NO_INDEX": "1",
     }
     with outside_world(home):
-        desk = start_desk(home, _port(), env, cwd=home.parent, run=project / "run.py")
+        desk = start_desk(home, unused_port(), env, cwd=home.parent, run=project / "run.py")
         try:
             desk.wait_for_line(READY, 60)
             yield desk
         finally:
             desk.destroy()
-
-
-def _port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def decisions(desk: DeskProcess) -> list[dict[str, Any]]:
@@ -158,6 +153,33 @@ def test_every_json_file_is_json(desk: DeskProcess) -> None:
 def test_localhost_works_like_the_address(desk: DeskProcess) -> None:
     port = desk.url.rsplit(":", 1)[1]
     assert httpx.get(f"http://localhost:{port}/healthz", timeout=5).status_code == 200
+
+
+def test_a_worker_started_by_hand_joins_a_desk_that_shares_its_broker(
+    desk: DeskProcess, project: Path
+) -> None:
+    """As `celery -A backend.celery_app worker` in a second window; in memory there is nothing to share."""
+    environment = dict(os.environ) | {"MT5UI_HOME": str(desk.home), "MT5UI_BROKER": desk.broker}
+    command = [
+        "celery",
+        "-A",
+        "backend.celery_app",
+        "worker",
+        "--loglevel=info",
+        "--pool=solo",
+        "-n",
+        "mine@%h",
+    ]
+    log = desk.home.parent / "worker by hand.txt"
+    with Hand([sys.executable, "-m", *command], cwd=project, env=environment, log=log) as worker:
+        if desk.broker == "memory":
+            assert worker.process.wait(30) == 1
+            assert worker.output.rstrip().endswith(ALONE)
+            return
+        worker.said(" ready.")
+        desk.wait_until(lambda: "mine@" in " ".join(desk.workers()), 15, "the worker is seen")
+        ends_by_ctrl_c(worker)
+        desk.wait_until(lambda: "mine@" not in " ".join(desk.workers()), 15, "the worker is gone")
 
 
 def test_a_second_start_in_the_same_folder_is_one_sentence(
