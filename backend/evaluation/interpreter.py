@@ -182,13 +182,13 @@ class Interpreter:
 
     def _arithmetic(self, node: Arithmetic, frame: Frame) -> Floats:
         left, right = self.number(node.left, frame), self.number(node.right, frame)
-        if node.operator == "+":
-            return left + right
-        if node.operator == "-":
-            return left - right
-        if node.operator == "*":
-            return left * right
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            if node.operator == "+":
+                return left + right
+            if node.operator == "-":
+                return left - right
+            if node.operator == "*":
+                return left * right
             return np.where(right == 0, np.nan, left / right)
 
     # --- conditions

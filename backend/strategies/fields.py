@@ -12,6 +12,7 @@ from backend.core.timeframes import Timeframe
 from backend.strategies.sessions import SESSIONS
 
 MAX_RISK_FRACTION = 0.05
+_LARGEST = 10**15
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{p}{n}" for p in ("com", "lpt") for n in range(10))})
 
@@ -24,6 +25,8 @@ def refuse(field: str, reason: str) -> PydanticCustomError:
 def _number(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"a number is wanted, and this is {value!r}")  # noqa: TRY004 - pydantic's protocol
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        raise ValueError("the number is too large")
     if not math.isfinite(value):
         raise ValueError(f"{value!r} is not a number")
     return value
@@ -47,7 +50,7 @@ def _risk(value: object) -> object:
 
 
 def _session(value: object) -> object:
-    if value not in SESSIONS:
+    if not isinstance(value, str) or value not in SESSIONS:
         raise ValueError(f"unknown session {value!r}; one of {', '.join(SESSIONS)}")
     return value
 

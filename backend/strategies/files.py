@@ -220,6 +220,8 @@ def read_document(data: bytes) -> Any:
         ) from error
     except RecursionError as error:
         raise Invalid("not_json", "nested too deeply") from error
+    except ValueError as error:
+        raise Invalid("not_json", "a number has too many digits") from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
