@@ -241,5 +241,5 @@ def test_a_target_is_a_price_and_not_a_condition() -> None:
 def test_a_bar_belongs_to_the_session_in_which_it_ends() -> None:
     monday = walk(24, timeframe=H1, start=datetime(2026, 1, 5, tzinfo=UTC))
     true = truth('session("London")', monday)
-    opens = [monday.opened(index).hour for index in np.flatnonzero(true)]
+    opens = [monday.opened(int(index)).hour for index in np.flatnonzero(true)]
     assert opens == [7, 8, 9, 10, 11, 12, 13, 14, 15]  # the bar 16:00 ends at 17:00, which is outside
