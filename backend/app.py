@@ -38,6 +38,7 @@ from backend.routes import (
 from backend.routes.guard import Guard
 from backend.routes.ports import Desk
 from backend.routes.stream import Changes
+from backend.routes.submitting import Submitter
 
 THREADS: Final = 64
 ROUTERS: Final = (
@@ -76,11 +77,13 @@ def create_app(services: Desk | None = None, *, host: str | None = None) -> Fast
         engine = None if services is not None else await to_thread.run_sync(Engine)
         app.state.services = services or (engine and engine.services)
         app.state.changes = changes = Changes(app.state.services.jobs)
+        app.state.submitter = submitter = Submitter(app.state.services.jobs)
         try:
             with _at_stop_signal(changes):
                 yield
         finally:
             await changes.close()
+            await submitter.close()
             if engine is not None:
                 await to_thread.run_sync(engine.stop)
 

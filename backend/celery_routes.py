@@ -8,12 +8,14 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, Final, Literal
 
+from anyio import to_thread
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from backend.core.errors import Conflict
+from backend.jobs.service import JobRequest
 from backend.jobs.views import JobState, WorkerView
-from backend.routes.access import actor, desk
+from backend.routes.access import actor, desk, submitter
 from backend.routes.errors import refusals, to_json
 from backend.routes.lookup import require_strategy, require_symbol
 from backend.strategies.files import require_traded
@@ -133,109 +135,136 @@ class WorkerStats(BaseModel):
     reason: str | None = Field(description="Why nothing is known, where nothing is")
 
 
-def _queue(
+async def _queue(
     request: Request, task: str, what: str, kwargs: dict[str, Any] | None = None, key: str | None = None
 ) -> Response:
     given = kwargs or {}
-    # The same key with other arguments is another request, never the answer to this one.
-    once = f"api:{sha256(to_json([task, given, key])).hexdigest()}" if key else None
-    task_id = desk(request).jobs.submit(task, given, actor=actor(request), key=once)
-    # Written here: FastAPI would go through a second thread to write so small an answer.
+    if key is None:
+        task_id = await submitter(request).submit(JobRequest(task=task, kwargs=given, actor=actor(request)))
+    else:
+        # The same key with other arguments is another request, never the answer to this one.
+        once = f"api:{sha256(to_json([task, given, key])).hexdigest()}"
+        jobs, who = desk(request).jobs, actor(request)
+        task_id = await to_thread.run_sync(lambda: jobs.submit(task, given, actor=who, key=once))
+    # Written here: FastAPI would go through a thread to write so small an answer.
     answer = {"task_id": task_id, "status": "pending", "message": f"{what} is queued"}
     return Response(to_json(answer), media_type="application/json")
 
 
 @router.post("/tasks/ai/evaluate-all", response_model=TaskQueued, responses=_QUEUE_REFUSALS)
-def evaluate_all(request: Request, _: NoParameters | None = None, key: IdempotencyKey = None) -> Response:
+async def evaluate_all(
+    request: Request, _: NoParameters | None = None, key: IdempotencyKey = None
+) -> Response:
     """Evaluate every enabled strategy of every enabled symbol."""
-    return _queue(request, _AI + "evaluate_all_strategies", "Evaluation of all strategies", key=key)
+    return await _queue(request, _AI + "evaluate_all_strategies", "Evaluation of all strategies", key=key)
 
 
 @router.post("/tasks/ai/evaluate-symbol", response_model=TaskQueued, responses=_NAMED_REFUSALS)
-def evaluate_symbol(request: Request, body: SymbolBody, key: IdempotencyKey = None) -> Response:
+async def evaluate_symbol(request: Request, body: SymbolBody, key: IdempotencyKey = None) -> Response:
     """Evaluate every enabled strategy of one symbol."""
-    if not require_symbol(desk(request), body.symbol).enabled:
+    row = await to_thread.run_sync(require_symbol, desk(request), body.symbol)
+    if not row.enabled:
         raise Conflict(
             "symbol_disabled",
             f"{body.symbol} is disabled in config/symbol_map.csv; enable it there to evaluate it",
             symbol=body.symbol,
         )
     what = f"Evaluation of {body.symbol}"
-    return _queue(request, _AI + "evaluate_single_symbol", what, {"symbol": body.symbol}, key)
+    return await _queue(request, _AI + "evaluate_single_symbol", what, {"symbol": body.symbol}, key)
 
 
 @router.post("/tasks/ai/backtest", response_model=TaskQueued, responses=_NAMED_REFUSALS)
-def backtest(request: Request, body: BacktestBody, key: IdempotencyKey = None) -> Response:
+async def backtest(request: Request, body: BacktestBody, key: IdempotencyKey = None) -> Response:
     """Backtest one strategy on one symbol's history."""
-    require_symbol(desk(request), body.symbol)
-    strategy = require_strategy(desk(request), body.strategy_name)
+    await to_thread.run_sync(require_symbol, desk(request), body.symbol)
+    strategy = await to_thread.run_sync(require_strategy, desk(request), body.strategy_name)
     require_traded(strategy, body.symbol)
     what = f"Backtest of {strategy.id} on {body.symbol} over {body.days} days"
     kwargs = {"symbol": body.symbol, "strategy_name": strategy.id, "days": body.days}
-    return _queue(request, _AI + "backtest_strategy", what, kwargs, key)
+    return await _queue(request, _AI + "backtest_strategy", what, kwargs, key)
 
 
 @router.post("/tasks/data/collect-market-data", response_model=TaskQueued, responses=_QUEUE_REFUSALS)
-def collect_market_data(
+async def collect_market_data(
     request: Request, _: NoParameters | None = None, key: IdempotencyKey = None
 ) -> Response:
     """Collect bid, ask, spread, volume and tick time of the watchlist."""
-    return _queue(request, _DATA + "collect_market_data", "Collection of market data", key=key)
+    return await _queue(request, _DATA + "collect_market_data", "Collection of market data", key=key)
 
 
 @router.post("/tasks/data/update-calendar", response_model=TaskQueued, responses=_QUEUE_REFUSALS)
-def update_calendar(request: Request, _: NoParameters | None = None, key: IdempotencyKey = None) -> Response:
+async def update_calendar(
+    request: Request, _: NoParameters | None = None, key: IdempotencyKey = None
+) -> Response:
     """Fetch upcoming economic events from the configured provider."""
-    return _queue(request, _DATA + "update_economic_calendar", "Update of the economic calendar", key=key)
+    return await _queue(
+        request, _DATA + "update_economic_calendar", "Update of the economic calendar", key=key
+    )
 
 
 @router.post("/tasks/data/collect-news", response_model=TaskQueued, responses=_QUEUE_REFUSALS)
-def collect_news(request: Request, _: NoParameters | None = None, key: IdempotencyKey = None) -> Response:
+async def collect_news(
+    request: Request, _: NoParameters | None = None, key: IdempotencyKey = None
+) -> Response:
     """Fetch articles from the configured feeds."""
-    return _queue(request, _DATA + "collect_rss_news", "Collection of news", key=key)
+    return await _queue(request, _DATA + "collect_rss_news", "Collection of news", key=key)
 
 
 @router.post("/tasks/data/update-symbols", response_model=TaskQueued, responses=_QUEUE_REFUSALS)
-def update_symbols(request: Request, _: NoParameters | None = None, key: IdempotencyKey = None) -> Response:
+async def update_symbols(
+    request: Request, _: NoParameters | None = None, key: IdempotencyKey = None
+) -> Response:
     """Read the symbols' specifications from the terminal."""
-    return _queue(request, _DATA + "update_symbol_info", "Update of symbol information", key=key)
+    return await _queue(request, _DATA + "update_symbol_info", "Update of symbol information", key=key)
 
 
 @router.post("/tasks/maintenance/cleanup-logs", response_model=TaskQueued, responses=_QUEUE_REFUSALS)
-def cleanup_logs(request: Request, body: KeepLogsBody | None = None, key: IdempotencyKey = None) -> Response:
+async def cleanup_logs(
+    request: Request, body: KeepLogsBody | None = None, key: IdempotencyKey = None
+) -> Response:
     """Remove log files older than `days_to_keep` days."""
     kept = body or KeepLogsBody()
-    return _queue(request, _MAINTENANCE + "cleanup_old_logs", "Clean-up of logs", kept.model_dump(), key)
+    return await _queue(
+        request, _MAINTENANCE + "cleanup_old_logs", "Clean-up of logs", kept.model_dump(), key
+    )
 
 
 @router.post("/tasks/maintenance/cleanup-cache", response_model=TaskQueued, responses=_QUEUE_REFUSALS)
-def cleanup_cache(
+async def cleanup_cache(
     request: Request, body: KeepCacheBody | None = None, key: IdempotencyKey = None
 ) -> Response:
     """Remove cache files older than `days_to_keep` days."""
     kept = body or KeepCacheBody()
-    return _queue(request, _MAINTENANCE + "cleanup_cache", "Clean-up of the cache", kept.model_dump(), key)
+    return await _queue(
+        request, _MAINTENANCE + "cleanup_cache", "Clean-up of the cache", kept.model_dump(), key
+    )
 
 
 @router.post("/tasks/maintenance/archive-trades", response_model=TaskQueued, responses=_QUEUE_REFUSALS)
-def archive_trades(
+async def archive_trades(
     request: Request, body: KeepTradesBody | None = None, key: IdempotencyKey = None
 ) -> Response:
     """Move trade logs older than `days_to_keep` days to the archive."""
     kept = body or KeepTradesBody()
-    return _queue(request, _MAINTENANCE + "archive_old_trades", "Archiving of trades", kept.model_dump(), key)
+    return await _queue(
+        request, _MAINTENANCE + "archive_old_trades", "Archiving of trades", kept.model_dump(), key
+    )
 
 
 @router.post("/tasks/maintenance/health-check", response_model=TaskQueued, responses=_QUEUE_REFUSALS)
-def health_check(request: Request, _: NoParameters | None = None, key: IdempotencyKey = None) -> Response:
+async def health_check(
+    request: Request, _: NoParameters | None = None, key: IdempotencyKey = None
+) -> Response:
     """Check terminal, broker, workers, beat, disk, logs, cache and the age of data."""
-    return _queue(request, _MAINTENANCE + "system_health_check", "Health check", key=key)
+    return await _queue(request, _MAINTENANCE + "system_health_check", "Health check", key=key)
 
 
 @router.post("/tasks/maintenance/optimize-csv", response_model=TaskQueued, responses=_QUEUE_REFUSALS)
-def optimize_csv(request: Request, _: NoParameters | None = None, key: IdempotencyKey = None) -> Response:
+async def optimize_csv(
+    request: Request, _: NoParameters | None = None, key: IdempotencyKey = None
+) -> Response:
     """Sort, deduplicate, validate and compact the CSV files."""
-    return _queue(request, _MAINTENANCE + "optimize_csv_files", "Optimisation of CSV files", key=key)
+    return await _queue(request, _MAINTENANCE + "optimize_csv_files", "Optimisation of CSV files", key=key)
 
 
 @router.get("/tasks/active", responses=refusals())

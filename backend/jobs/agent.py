@@ -16,6 +16,7 @@ from backend.jobs import redelivery
 from backend.jobs.housekeeping import Housekeeper
 from backend.jobs.leases import HOST
 from backend.jobs.monitor import WORKERS
+from backend.jobs.publisher import Message
 from backend.jobs.rows import written
 from backend.jobs.runtime import Runtime
 from backend.jobs.views import JobState
@@ -179,7 +180,7 @@ class Agent:
                 continue  # enough of them wait there already
             self._asked[queue] = written(self._runtime.clock.wall())
             self._runtime.publisher.publish(
-                job_id=str(uuid.uuid4()), task=CANARY, kwargs={"queue": queue}, queue_name=queue
+                Message(job_id=str(uuid.uuid4()), task=CANARY, kwargs={"queue": queue}, queue=queue)
             )
 
     def _heard(self) -> Mapping[str, str]:

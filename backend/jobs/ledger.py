@@ -11,7 +11,7 @@ import queue
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -67,6 +67,16 @@ class Ledger:
         row = self._row(kind, job_id, run, fields)
         self._writer.append(row)
         return row
+
+    def append_many(self, kind: Kind, rows: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write a row for each job, of its id and fields, with one sync; returns once all are on the disk.
+
+        Raises:
+            Unavailable: The disk refused; the detail ``written`` counts the first that are there.
+        """
+        self._writer.append_many(
+            [self._row(kind, job_id, fields.get("run", 0), fields) for job_id, fields in rows.items()]
+        )
 
     def note(self, kind: Kind, job_id: str, *, run: int = 0, **fields: Any) -> None:
         """Write a row soon, without waiting: for what can be found out again if it is lost."""
@@ -165,7 +175,7 @@ class Ledger:
             self._flusher.join(5.0)
         self._writer.close()
 
-    def _row(self, kind: Kind, job_id: str, run: int, fields: dict[str, Any]) -> Row:
+    def _row(self, kind: Kind, job_id: str, run: int, fields: Mapping[str, Any]) -> Row:
         row: Row = {"kind": str(kind), "job": job_id, "at": written(self.clock.wall()), "run": run}
         # A replayed desk's time is the connector's: while it is away nobody knows it.
         with contextlib.suppress(Unavailable):
@@ -174,17 +184,20 @@ class Ledger:
         return row
 
     def _flush(self) -> None:
-        while True:
-            row = self._later.get()
-            if row is None:
-                return
-            if isinstance(row, threading.Event):
-                row.set()
-                continue
+        going = True
+        while going:
+            taken = [self._later.get()]
+            while not self._later.empty():  # what waits already shares one sync
+                taken.append(self._later.get())
+            going = None not in taken
+            rows = [row for row in taken if isinstance(row, dict)]
             try:
-                self._writer.append(row)
+                self._writer.append_many(rows)
             except DeskError as error:
-                log.warning("the ledger lost a remark on job %s: %s", row["job"], error.message)
+                log.warning("the ledger lost %d remarks on jobs: %s", len(rows), error.message)
+            for waiter in taken:
+                if isinstance(waiter, threading.Event):
+                    waiter.set()
 
     def _cursor(self, count: int, at: str) -> str:
         return f"{_BOOT}.{count}.{at}"

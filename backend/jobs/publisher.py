@@ -5,6 +5,7 @@ import queue
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from celery import Celery
@@ -18,11 +19,24 @@ QUEUE_WAIT = 1.6  # seconds to wait for a sender; with the broker hanging they f
 REST = 1.0  # seconds for which a broker that just failed is not asked again
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """What a worker needs to run a job."""
+
+    job_id: str
+    task: str
+    kwargs: Mapping[str, Any]
+    queue: str
+
+
 class Publisher(Protocol):
     """Hands messages to the broker."""
 
-    def publish(self, *, job_id: str, task: str, kwargs: Mapping[str, Any], queue_name: str) -> None:
-        """Hand over one message; `Unavailable` ``broker_unavailable`` within 2 s if that fails."""
+    def publish(self, *messages: Message) -> None:
+        """Hand over messages in order; `Unavailable` ``broker_unavailable`` within 2 s if that fails.
+
+        After a failure the broker may nevertheless have some of them.
+        """
 
     def depths(self, queues: Sequence[str]) -> dict[str, int | None]:
         """Messages that wait at the broker, by queue; None where it does not say within a second."""
@@ -42,29 +56,28 @@ class CeleryPublisher:
         self._rests_until = float("-inf")
         self._guard = threading.Lock()
 
-    def publish(self, *, job_id: str, task: str, kwargs: Mapping[str, Any], queue_name: str) -> None:
-        """Hand over one message. A connection that went stale while idle is replaced once."""
+    def publish(self, *messages: Message) -> None:
+        """Hand over messages in one exchange. A connection that went stale while idle is replaced once."""
         if time.monotonic() < self._rests_until:
             raise self._unavailable("it failed a moment ago")
-        message = self._app.amqp.as_task_v2(job_id, task, args=(), kwargs=dict(kwargs))
         if not self._senders.acquire(timeout=QUEUE_WAIT):
             raise self._unavailable("too much is being sent")
         try:
             if time.monotonic() < self._rests_until:
                 raise self._unavailable("it failed a moment ago")
-            self._deliver(task, message, queue_name)
+            self._deliver(messages)
         finally:
             self._senders.release()
 
-    def _deliver(self, task: str, message: Any, queue_name: str) -> None:
+    def _deliver(self, messages: Sequence[Message]) -> None:
         producer, fresh = self._take()
         try:
-            self._send(producer, task, message, queue_name)
+            self._send(producer, messages)
         except Exception as error:
             _close(producer)
             if fresh:
                 raise self._failed(error) from error
-            self._send_fresh(task, message, queue_name)
+            self._send_fresh(messages)
         else:
             self._give_back(producer)
 
@@ -92,17 +105,21 @@ class CeleryPublisher:
             except queue.Empty:
                 return
 
-    def _send_fresh(self, task: str, message: Any, queue_name: str) -> None:
+    def _send_fresh(self, messages: Sequence[Message]) -> None:
         producer = self._connect()
         try:
-            self._send(producer, task, message, queue_name)
+            self._send(producer, messages)
         except Exception as error:
             _close(producer)
             raise self._failed(error) from error
         self._give_back(producer)
 
-    def _send(self, producer: Any, task: str, message: Any, queue_name: str) -> None:
-        self._app.amqp.send_task_message(producer, task, message, queue=queue_name, retry=False)
+    def _send(self, producer: Any, messages: Sequence[Message]) -> None:
+        amqp = self._app.amqp
+        with producer.batch():
+            for each in messages:
+                content = amqp.as_task_v2(each.job_id, each.task, args=(), kwargs=dict(each.kwargs))
+                amqp.send_task_message(producer, each.task, content, queue=each.queue, retry=False)
 
     def _take(self) -> tuple[Any, bool]:
         try:
@@ -129,7 +146,8 @@ class CeleryPublisher:
     def _failed(self, error: Exception) -> Unavailable:
         with self._guard:
             self._rests_until = time.monotonic() + REST
-        return self._unavailable(str(error) or type(error).__name__)
+        cause = error.__cause__ or error  # of a batch, what went wrong on the wire
+        return self._unavailable(str(cause) or type(cause).__name__)
 
     def _unavailable(self, why: str) -> Unavailable:
         where = hide_password(str(self._app.conf.broker_url))

@@ -1,13 +1,15 @@
 """The job service: what the API, the command line and the schedules ask of the jobs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from backend.core.clock import iso
-from backend.core.errors import Conflict, DeskError, Invalid, Unavailable
+from backend.core.errors import Conflict, DeskError, Invalid, Unavailable, from_dict
 from backend.jobs.index import Entry
+from backend.jobs.publisher import Message
 from backend.jobs.reader import JobsReader
 from backend.jobs.rows import Kind, new_id, written
 from backend.jobs.schedules import Schedule
@@ -20,6 +22,15 @@ from backend.jobs.views import (
 MAX_KEY = 200
 KEY_LOCK = "task_runs/keys"
 KEY_WAIT = 2.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobRequest:
+    """A job that somebody wants: what `Jobs.submit` takes, without a key."""
+
+    task: str
+    kwargs: Mapping[str, Any]
+    actor: str
 
 
 class Jobs(JobsReader):
@@ -80,12 +91,42 @@ class Jobs(JobsReader):
             job_id, is_new = self._queue_once(key, facts)
             if not is_new:
                 return job_id
-        try:
-            self._parts.publisher.publish(job_id=job_id, task=spec.name, kwargs=values, queue_name=spec.queue)
-        except Unavailable as error:
-            return self._refuse(job_id, error)
-        self._ledger.note(Kind.SENT, job_id)
+        refused = self._hand_over([Message(job_id=job_id, task=spec.name, kwargs=values, queue=spec.queue)])
+        if refused:
+            raise refused[job_id]
         return job_id
+
+    def submit_many(self, requests: Iterable[JobRequest]) -> list[str | DeskError]:
+        """Queue several jobs in order, with one sync of the disk and one exchange with the broker.
+
+        Returns:
+            For each the id of its job, or the error that `submit` would have raised; one that is
+            wrong does not touch the others.
+        """
+        outcomes: list[str | DeskError] = []
+        messages: list[Message] = []
+        rows: dict[str, dict[str, Any]] = {}
+        for request in requests:
+            try:
+                spec = self._parts.catalogue.get(request.task)
+                values = spec.arguments(request.kwargs)
+            except DeskError as error:
+                outcomes.append(error)
+                continue
+            job_id = new_id(self._clock.wall())
+            outcomes.append(job_id)
+            messages.append(Message(job_id=job_id, task=spec.name, kwargs=values, queue=spec.queue))
+            rows[job_id] = {"task": spec.name, "queue": spec.queue, "kwargs": values, "actor": request.actor}
+        failed: dict[str, DeskError] = {}
+        try:
+            self._ledger.append_many(Kind.QUEUED, rows)
+        except Unavailable as error:
+            there = int(error.details.pop("written"))
+            # An error of its own for each: whoever raises it adds to it.
+            failed = {message.job_id: from_dict(error.as_dict()) for message in messages[there:]}
+            del messages[there:]
+        failed.update(self._hand_over(messages))
+        return [failed.get(each, each) if isinstance(each, str) else each for each in outcomes]
 
     def submit_planned(
         self, schedule: Schedule, *, job_id: str, planned_at: datetime, expires_at: datetime
@@ -108,7 +149,7 @@ class Jobs(JobsReader):
             expires_at=written(expires_at),
         )
         try:
-            self._parts.publisher.publish(job_id=job_id, task=spec.name, kwargs=values, queue_name=queue)
+            self._parts.publisher.publish(Message(job_id=job_id, task=spec.name, kwargs=values, queue=queue))
         except Unavailable:
             return job_id  # the sweep of the ledger publishes it
         self._ledger.note(Kind.SENT, job_id)
@@ -119,7 +160,7 @@ class Jobs(JobsReader):
         job = entry.view()
         try:
             self._parts.publisher.publish(
-                job_id=job.id, task=job.task, kwargs=job.kwargs, queue_name=job.queue
+                Message(job_id=job.id, task=job.task, kwargs=job.kwargs, queue=job.queue)
             )
         except Unavailable:
             return False
@@ -142,16 +183,21 @@ class Jobs(JobsReader):
 
     def close_unbegun(self, job_id: str, kind: Kind, **fields: Any) -> bool:
         """End a job that no worker runs; False if one does, or if it has ended."""
-        if not self._parts.leases.take(job_id, "service"):
-            return False
+        return bool(self._close_unbegun([job_id], kind, fields))
+
+    def _close_unbegun(self, job_ids: Iterable[str], kind: Kind, fields: Mapping[str, Any]) -> Sequence[str]:
+        """End those of the jobs that no worker runs, with one sync; gives the ended ones."""
+        leases = self._parts.leases
+        taken: list[str] = []
         try:
-            entry = self._ledger.get(job_id)
-            if entry.state.terminal:
-                return False
-            self._ledger.append(kind, job_id, run=entry.run, **fields)
+            taken.extend(job_id for job_id in job_ids if leases.take(job_id, "service"))
+            entries = [(job_id, self._ledger.get(job_id)) for job_id in taken]
+            rows = {job_id: {"run": e.run, **fields} for job_id, e in entries if not e.state.terminal}
+            self._ledger.append_many(kind, rows)
         finally:
-            self._parts.leases.release(job_id)
-        return True
+            for job_id in taken:
+                leases.release(job_id)
+        return [*rows]
 
     def retry(self, job_id: str, *, actor: str) -> str:
         """Queue a new job with the task and arguments of one that ended; gives the new id.
@@ -223,8 +269,22 @@ class Jobs(JobsReader):
             self._ledger.append(Kind.QUEUED, job_id, **facts)
             return job_id, True
 
-    def _refuse(self, job_id: str, error: DeskError) -> str:
-        """Close the row of a job that was not published. A worker that has it all the same keeps it."""
-        if self.close_unbegun(job_id, Kind.REFUSED, error=error.as_dict()):
-            raise Unavailable(error.code, error.message, **error.details, job=job_id)
-        return job_id
+    def _hand_over(self, messages: Sequence[Message]) -> dict[str, DeskError]:
+        """Publish jobs whose rows are there; gives the errors of those that were refused, by id.
+
+        The row of a refused job is closed. A worker that has it all the same keeps it.
+        """
+        if not messages:
+            return {}
+        try:
+            self._parts.publisher.publish(*messages)
+        except Unavailable as error:
+            ids = [message.job_id for message in messages]
+            refused = self._close_unbegun(ids, Kind.REFUSED, {"error": error.as_dict()})
+            return {
+                job_id: Unavailable(error.code, error.message, **error.details, job=job_id)
+                for job_id in refused
+            }
+        for message in messages:
+            self._ledger.note(Kind.SENT, message.job_id)
+        return {}

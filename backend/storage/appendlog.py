@@ -9,7 +9,7 @@ import contextlib
 import os
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, Self
 
@@ -84,15 +84,27 @@ class SegmentWriter:
             Unavailable: The disk refused; the record may nevertheless stand in the log (code
                 ``disk_error``) or certainly does not (``disk_full``, ``not_permitted``).
         """
-        line = encode_line(record, where=self._folder)
+        self.append_many([record])
+
+    def append_many(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Append records in order with one write; returns when all are on the disk.
+
+        Raises:
+            Invalid: Code ``not_json``; none was written.
+            Unavailable: As for `append`. The detail ``written`` counts the first of them that are
+                on the disk all the same.
+        """
+        lines = [encode_line(record, where=self._folder) for record in records]
+        if not lines:
+            return
         if self._process != os.getpid():
             self._start()  # a child of fork writes its own segment, not its parent's
         with self._condition:
             if self._closed:
-                raise Unavailable("closed", f"the log {self._folder} of {self._name} is closed")
+                raise Unavailable("closed", f"the log {self._folder} of {self._name} is closed", written=0)
             batch = self._gathering
-            index = len(batch.lines)
-            batch.lines.append(line)
+            first = len(batch.lines)
+            batch.lines += lines
             while self._busy and not batch.done:
                 self._condition.wait()
             leads = not batch.done
@@ -100,9 +112,11 @@ class SegmentWriter:
                 self._take_lead()
         if leads:
             self._commit_batch(batch)
-        if index >= batch.acknowledged:
+        if first + len(lines) > batch.acknowledged:
             error = batch.error or Unavailable("disk_error", f"{self._folder}: interrupted while writing")
-            raise from_dict(error.as_dict())  # an error of its own for each thread
+            own = from_dict(error.as_dict())  # an error of its own for each thread
+            own.details["written"] = max(0, batch.acknowledged - first)
+            raise own
 
     def close(self) -> None:
         """Finish what is being written and end the segment; appending afterwards is refused."""

@@ -3,9 +3,11 @@
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 
@@ -67,6 +69,39 @@ def test_a_broker_that_hangs_is_given_up_within_two_seconds(desk: JobsDesk) -> N
     desk.wait(after)
     assert desk.runtime.jobs.get(refusal.value.details["job"]).state is JobState.REFUSED
     assert lines(desk.home / "marks") == []
+
+
+@pytest.mark.parametrize("how", ["dead", "hanging"])
+def test_twenty_clients_hear_503_within_two_seconds_and_each_row_is_closed(desk: JobsDesk, how: str) -> None:
+    port = desk.start_api()
+    path = "/api/celery/tasks/maintenance/health-check"
+
+    def post(delay: float) -> tuple[float, int, Any]:
+        time.sleep(delay)
+        began = time.monotonic()
+        answer = httpx.post(f"http://127.0.0.1:{port}{path}", timeout=10)
+        return time.monotonic() - began, answer.status_code, answer.json()
+
+    assert post(0)[1] == 200  # leaves a connection that goes stale
+    assert desk.redis is not None
+    server = psutil.Process(desk.redis.process.pid)
+    if how == "dead":
+        desk.kill_redis()
+    else:
+        server.suspend()
+    try:
+        with ThreadPoolExecutor(20) as clients:  # some of them come while others wait already
+            answers = list(clients.map(post, [number * 0.08 for number in range(20)]))
+    finally:
+        if how == "hanging":
+            server.resume()
+    assert {status for _, status, _ in answers} == {503}
+    assert max(taken for taken, _, _ in answers) < 2.0
+    errors = [body["error"] for _, _, body in answers]
+    assert {error["code"] for error in errors} == {"broker_unavailable"}
+    jobs = [desk.runtime.jobs.get(error["details"]["job"]) for error in errors]
+    assert len({job.id for job in jobs}) == 20
+    assert {job.state for job in jobs} == {JobState.REFUSED}
 
 
 def _settled(desk: JobsDesk) -> bool:

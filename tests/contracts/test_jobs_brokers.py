@@ -10,7 +10,7 @@ from backend.core.errors import Invalid, Unavailable
 from backend.jobs.app import build_app
 from backend.jobs.broker import BrokerAddress, BrokerKind, check, connect, memory_address
 from backend.jobs.private_redis import find_server, start_private_redis, stop_private_redis
-from backend.jobs.publisher import CeleryPublisher, Publisher
+from backend.jobs.publisher import CeleryPublisher, Message, Publisher
 from tests.fakes.jobs import FakePublisher
 
 TASK = "desk.tasks.plain"
@@ -40,8 +40,8 @@ def publisher(request: pytest.FixtureRequest) -> Publisher:
 class TestPublisher:
     def test_a_message_is_taken_and_counted(self, publisher: Publisher) -> None:
         before = publisher.depths(["research"])["research"] or 0
-        publisher.publish(job_id="a", task=TASK, kwargs={"n": 1}, queue_name="research")
-        publisher.publish(job_id="b", task=TASK, kwargs={}, queue_name="research")
+        publisher.publish(Message(job_id="a", task=TASK, kwargs={"n": 1}, queue="research"))
+        publisher.publish(Message(job_id="b", task=TASK, kwargs={}, queue="research"))
         if isinstance(publisher, FakePublisher):
             publisher.waiting = {"research": before + len(publisher.published)}
         assert publisher.depths(["research"]) == {"research": before + 2}
@@ -92,7 +92,9 @@ def test_what_a_killed_desk_left_running_is_ended_and_its_work_is_kept(tmp_path:
     if server is None:
         pytest.skip("no Redis on this machine")
     left = start_private_redis(settings, server)
-    CeleryPublisher(build_app(left.address)).publish(job_id="a", task=TASK, kwargs={}, queue_name="research")
+    CeleryPublisher(build_app(left.address)).publish(
+        Message(job_id="a", task=TASK, kwargs={}, queue="research")
+    )
     running = start_private_redis(settings, server)
     try:
         assert left.process.wait(5) is not None
@@ -103,6 +105,6 @@ def test_what_a_killed_desk_left_running_is_ended_and_its_work_is_kept(tmp_path:
         running.process.wait(5)
         running = again
         assert publisher.depths(["research"]) in ({"research": 1}, {"research": None})
-        publisher.publish(job_id="b", task=TASK, kwargs={}, queue_name="orders")
+        publisher.publish(Message(job_id="b", task=TASK, kwargs={}, queue="orders"))
     finally:
         stop_private_redis(running, settings.run_dir)

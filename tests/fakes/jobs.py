@@ -1,14 +1,14 @@
 """The job service without a broker: a publisher that remembers, a clock that is set, a catalogue."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from backend.config import load_settings
 from backend.core.errors import Unavailable
-from backend.jobs.publisher import Publisher
+from backend.jobs.publisher import Message, Publisher
 from backend.jobs.runner import Delivery, deliver
 from backend.jobs.runtime import Runtime, build_runtime
 from backend.jobs.spec import REQUIRED, Catalogue, Parameter, RetryPolicy, TaskSpec
@@ -49,11 +49,14 @@ class FakePublisher(Publisher):
         self.waiting: dict[str, int] = {}
         self._guard = threading.Lock()
 
-    def publish(self, *, job_id: str, task: str, kwargs: Mapping[str, Any], queue_name: str) -> None:
+    def publish(self, *messages: Message) -> None:
         if self.down:
             raise Unavailable("broker_unavailable", "the broker does not take work")
         with self._guard:
-            self.published.append({"id": job_id, "task": task, "kwargs": dict(kwargs), "queue": queue_name})
+            self.published += [
+                {"id": each.job_id, "task": each.task, "kwargs": dict(each.kwargs), "queue": each.queue}
+                for each in messages
+            ]
         if self.takes_and_fails:
             raise Unavailable("broker_unavailable", "the broker did not answer")
 

@@ -119,6 +119,28 @@ class JobsDesk:
     def start_beat(self, name: str = "beat") -> subprocess.Popen[str]:
         return self._start([sys.executable, "-m", "celery", "-A", APP, "beat", "--loglevel", "info"], name)
 
+    def start_api(self) -> int:
+        """The API as the supervisor starts it; gives its port once it answers."""
+        port = free_port()
+        options = ["--no-access-log", "--port", str(port)]
+        child = self._start([sys.executable, "-m", "uvicorn", "backend.app:app", *options], "api")
+        end = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            except OSError:
+                assert child.poll() is None, self.log()
+                assert time.monotonic() < end, self.log()
+                time.sleep(0.05)
+            else:
+                return port
+
+    def start_load(self, *arguments: str) -> subprocess.Popen[str]:
+        """A process of the benchmarks' load, spoken to over its pipes."""
+        return self._start(
+            [sys.executable, "-m", "tests.benchmarks.enqueue_load", *arguments], "load", talk=True
+        )
+
     def submit(self, task: str, **kwargs: Any) -> str:
         if self._embedded is None:
             return self.runtime.jobs.submit(task, kwargs, actor="test")

@@ -1,8 +1,9 @@
 """A desk whose services live in memory, for tests of what speaks to it."""
 
+import builtins
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -15,12 +16,12 @@ import numpy as np
 from backend.config import BrokerChoice, Settings
 from backend.core.bars import Bars, empty_bars
 from backend.core.clock import FixedClock
-from backend.core.errors import Conflict, Invalid, NotFound, Unavailable
+from backend.core.errors import Conflict, DeskError, Invalid, NotFound, Unavailable
 from backend.core.problems import Problem
 from backend.core.quotes import Quote
 from backend.core.timeframes import Timeframe
 from backend.economic_calendar.model import CalendarView
-from backend.jobs.service import Jobs
+from backend.jobs.service import JobRequest, Jobs
 from backend.jobs.views import (
     JobEvent,
     JobPage,
@@ -93,6 +94,15 @@ class MemoryJobs(Jobs):
         if key is not None:
             self.keys[key] = job_id
         return job_id
+
+    def submit_many(self, requests: Iterable[JobRequest]) -> builtins.list[str | DeskError]:
+        return [self._outcome(request) for request in requests]
+
+    def _outcome(self, request: JobRequest) -> str | DeskError:
+        try:
+            return self.submit(request.task, request.kwargs, actor=request.actor)
+        except DeskError as error:
+            return error
 
     def tell(self, job_id: str, state: JobState) -> None:
         number = len(self.log) + 1

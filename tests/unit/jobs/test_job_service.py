@@ -1,15 +1,19 @@
 """Submitting, refusing, cancelling, trying again, listing."""
 
 import threading
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from backend.core.errors import Conflict, DeskError, Invalid, NotFound, Unavailable
+from backend.jobs.publisher import Message
 from backend.jobs.rows import Kind
 from backend.jobs.runtime import Runtime
+from backend.jobs.service import JobRequest
 from backend.jobs.views import JobState
+from backend.storage.appendlog import SegmentWriter
 from tests.fakes.jobs import NOON, FakePublisher, SetClock, make_runtime, run
 
 
@@ -17,9 +21,9 @@ def test_the_row_is_on_disk_before_the_message_is_sent(tmp_path: Path, clock: Se
     seen: list[str] = []
 
     class Looking(FakePublisher):
-        def publish(self, **message: object) -> None:
+        def publish(self, *messages: Message) -> None:
             rows = [path.read_text() for path in (tmp_path / "data/task_runs/ledger").glob("*.jsonl")]
-            seen.extend(text for text in rows if str(message["job_id"]) in text and '"QUEUED"' in text)
+            seen.extend(text for text in rows if messages[0].job_id in text and '"QUEUED"' in text)
 
     runtime = make_runtime(tmp_path, clock, Looking())
     runtime.jobs.submit("plain", actor="me")
@@ -62,6 +66,76 @@ def test_bad_input_queues_nothing(
     assert runtime.jobs.list().items == ()
 
 
+def wanted(task: str, **kwargs: object) -> JobRequest:
+    return JobRequest(task=task, kwargs=kwargs, actor="me")
+
+
+def test_many_are_queued_in_order_and_what_is_wrong_fails_alone(
+    runtime: Runtime, publisher: FakePublisher
+) -> None:
+    first, wrong, unknown, last = runtime.jobs.submit_many(
+        [wanted("plain"), wanted("cleanup", days_to_keep=0), wanted("nothing"), wanted("cleanup")]
+    )
+    assert isinstance(wrong, Invalid)
+    assert isinstance(unknown, NotFound)
+    assert [message["id"] for message in publisher.published] == [first, last]
+    assert publisher.published[1]["kwargs"] == {"days_to_keep": 30}
+    runtime.ledger.flush()
+    stored = {job.id: (job.task, job.state, job.actor) for job in runtime.jobs.list().items}
+    assert stored == {
+        first: ("desk.tasks.plain", JobState.SENT, "me"),
+        last: ("desk.tasks.cleanup", JobState.SENT, "me"),
+    }
+    assert runtime.jobs.submit_many([]) == []
+
+
+def test_the_rows_of_many_are_on_disk_before_the_first_message_is_sent(
+    tmp_path: Path, clock: SetClock
+) -> None:
+    there: list[int] = []
+
+    class Looking(FakePublisher):
+        def publish(self, *messages: Message) -> None:
+            text = "".join(path.read_text() for path in (tmp_path / "data/task_runs/ledger").glob("*.jsonl"))
+            there.append(sum(f'"{message.job_id}"' in text for message in messages))
+
+    runtime = make_runtime(tmp_path, clock, Looking())
+    runtime.jobs.submit_many([wanted("plain")] * 3)
+    assert there == [3]
+    runtime.ledger.close()
+
+
+def test_of_many_that_the_broker_refuses_each_row_is_closed(
+    runtime: Runtime, publisher: FakePublisher
+) -> None:
+    publisher.down = True
+    refusals = runtime.jobs.submit_many([wanted("plain")] * 3)
+    assert all(isinstance(refusal, Unavailable) for refusal in refusals)
+    ids = {refusal.details["job"] for refusal in refusals if isinstance(refusal, Unavailable)}
+    assert len(ids) == 3
+    assert {runtime.jobs.get(job_id).state for job_id in ids} == {JobState.REFUSED}
+    assert runtime.leases.renew() == [], "no lease is left over"
+
+
+def test_of_many_only_those_that_the_full_disk_took_are_published(
+    runtime: Runtime, publisher: FakePublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = SegmentWriter.append_many
+
+    def full(self: SegmentWriter, records: Sequence[Mapping[str, object]]) -> None:
+        whole(self, records[:2])
+        raise Unavailable("disk_full", "there is no room", written=2)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(SegmentWriter, "append_many", full)
+        first, second, third, fourth = runtime.jobs.submit_many([wanted("plain")] * 4)
+    assert publisher.ids() == [first, second]
+    assert isinstance(third, Unavailable)
+    assert isinstance(fourth, Unavailable)
+    assert third.code == fourth.code == "disk_full"
+    assert third is not fourth, "each is raised in a request of its own"
+
+
 def test_a_job_that_the_broker_refuses_is_closed(runtime: Runtime, publisher: FakePublisher) -> None:
     publisher.down = True
     with pytest.raises(Unavailable) as refusal:
@@ -93,7 +167,7 @@ def test_a_job_that_runs_already_is_not_refused(tmp_path: Path, clock: SetClock)
     class Fast(FakePublisher):
         """The worker begins before the broker's answer is lost."""
 
-        def publish(self, **message: object) -> None:
+        def publish(self, *messages: Message) -> None:
             def work() -> dict[str, int]:
                 inside.set()
                 go_on.wait(5)
@@ -101,7 +175,7 @@ def test_a_job_that_runs_already_is_not_refused(tmp_path: Path, clock: SetClock)
 
             worker.append(
                 threading.Thread(
-                    target=run, args=(runtime, message["job_id"], work), kwargs={"task": "plain"}
+                    target=run, args=(runtime, messages[0].job_id, work), kwargs={"task": "plain"}
                 )
             )
             worker[0].start()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from backend.core.errors import Unavailable
+from backend.core.errors import Invalid, Unavailable
 from backend.storage import appendlog, lines, tail
 from backend.storage.appendlog import SegmentTail, SegmentWriter
 from backend.storage.files import FileStorage
@@ -249,6 +249,78 @@ def test_a_full_disk_refuses_and_the_log_goes_on_when_there_is_room(
     writer.append({"n": 3})
     assert follow.poll() == [{"n": 3}]
     assert follow.problems == []
+
+
+def test_many_records_are_written_in_order_with_one_sync(
+    storage: FileStorage, writer: SegmentWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(appendlog, "sync_file", lambda _file, path: synced.append(path))
+    writer.append_many([{"n": n} for n in range(50)])
+    writer.append_many([])
+    assert SegmentTail(storage, "runs").poll() == [{"n": n} for n in range(50)]
+    assert len(synced) == 1
+
+
+def test_of_many_records_the_full_disk_says_how_many_are_there(
+    storage: FileStorage, writer: SegmentWriter
+) -> None:
+    writer.append({"n": 0})
+    disk = Disk(writer._file)
+    writer._file = disk  # type: ignore[assignment]
+    disk.room = len(b'{"n":1}\n{"n":2}\n{"n":')
+    with pytest.raises(Unavailable) as refused:
+        writer.append_many([{"n": 1}, {"n": 2}, {"n": 3}, {"n": 4}])
+    assert (refused.value.code, refused.value.details["written"]) == ("disk_full", 2)
+    disk.room = None
+    writer.append_many([{"n": 3}, {"n": 4}])
+    assert SegmentTail(storage, "runs").poll() == [{"n": n} for n in range(5)]
+
+
+def test_a_record_that_is_no_json_keeps_its_companions_out(
+    storage: FileStorage, writer: SegmentWriter
+) -> None:
+    with pytest.raises(Invalid):
+        writer.append_many([{"n": 1}, {"n": float("nan")}])
+    assert SegmentTail(storage, "runs").poll() == []
+
+
+def test_the_count_is_each_callers_own_when_a_write_was_shared(
+    storage: FileStorage, writer: SegmentWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer.append({"n": 0})
+    disk = Disk(writer._file)
+    writer._file = disk  # type: ignore[assignment]
+    sync, holding, go_on = lines.sync_file, threading.Event(), threading.Event()
+
+    def slow(*given: Any) -> None:
+        holding.set()
+        go_on.wait(5)
+        sync(*given)
+
+    monkeypatch.setattr(appendlog, "sync_file", slow)
+    told: dict[str, int] = {}
+
+    def append(name: str) -> None:
+        try:
+            writer.append_many([{name: 1}, {name: 2}])
+        except Unavailable as error:
+            told[name] = error.details["written"]
+
+    leader = threading.Thread(target=writer.append, args=({"n": 1},))
+    leader.start()
+    assert holding.wait(5)  # while it syncs, two others gather behind it
+    others = []
+    for name in ("a", "b"):
+        others.append(threading.Thread(target=append, args=(name,)))
+        others[-1].start()
+        while len(writer._gathering.lines) < 2 * len(others):
+            time.sleep(0.001)
+    disk.room = 3 * len(b'{"a":1}\n')
+    go_on.set()
+    for thread in (leader, *others):
+        thread.join(5)
+    assert told == {"b": 1}, "of three lines that got there the first two are those of a"
 
 
 def test_after_a_failed_sync_the_segment_is_not_written_any_more(
