@@ -47,13 +47,7 @@ class Timeframe(StrEnum):
     @property
     def seconds(self) -> int:
         """Length in seconds; of a month, its nominal 30 days."""
-        if self is Timeframe.MN1:
-            return 30 * DAY_SECONDS
-        if self is Timeframe.W1:
-            return WEEK_SECONDS
-        if self is Timeframe.D1:
-            return DAY_SECONDS
-        return int(self.value[1:]) * (60 if self.value[0] == "M" else 3600)
+        return _SECONDS[self.value]
 
     @classmethod
     def parse(cls, text: str) -> "Timeframe":
@@ -66,6 +60,13 @@ class Timeframe(StrEnum):
                 f"{text!r} is not a timeframe; one of {', '.join(cls)}",
                 allowed=[*cls],
             ) from None
+
+
+_SECONDS = {
+    timeframe.value: int(timeframe.value[1:]) * (60 if timeframe.value[0] == "M" else 3600)
+    for timeframe in Timeframe
+    if timeframe.value[1:].isdigit() and timeframe.value[0] in "MH"
+} | {"D1": DAY_SECONDS, "W1": WEEK_SECONDS, "MN1": 30 * DAY_SECONDS}
 
 
 def open_of(timeframe: Timeframe, server_epochs: npt.ArrayLike) -> Any:

@@ -371,17 +371,21 @@ def _side(direction: Direction, conditions: tuple[Condition, ...], interpreter: 
 
 def _all(size: int, given: list[Bools]) -> Bools:
     """Where all hold; everywhere if none are given."""
-    result = np.ones(size, dtype=np.bool_)
-    for each in given:
-        result &= each
+    if not given:
+        return np.ones(size, dtype=np.bool_)
+    result = given[0]
+    for each in given[1:]:
+        result = result & each
     return result
 
 
 def _any(size: int, given: list[Bools]) -> Bools:
     """Where any holds; nowhere if none are given."""
-    result = np.zeros(size, dtype=np.bool_)
-    for each in given:
-        result |= each
+    if not given:
+        return np.zeros(size, dtype=np.bool_)
+    result = given[0]
+    for each in given[1:]:
+        result = result | each
     return result
 
 
@@ -417,13 +421,13 @@ def _indicators(node: Node) -> Iterator[Node]:
 def _explain(condition: Condition, interpreter: Interpreter, index: int) -> dict[str, Any]:
     truth = interpreter.truth(condition.tree)
     operands = {text: _value(interpreter, node, index) for text, node in condition.shown}
-    defined = bool(truth.defined[index])
+    defined = truth.defined.item(index)
     return {
         "role": str(condition.role),
         "condition": condition.text,
         "meaning": condition.meaning,
         "formula": condition.expression.text,
-        "holds": bool(truth.true[index]) if defined else None,
+        "holds": truth.true.item(index) if defined else None,
         "operands": operands,
     }
 
@@ -444,5 +448,5 @@ def _shown(node: Node) -> list[Node]:
 
 
 def _value(interpreter: Interpreter, node: Node, index: int) -> float | None:
-    value = float(interpreter.number(node)[index])
+    value: float = interpreter.number(node).item(index)
     return value if math.isfinite(value) else None

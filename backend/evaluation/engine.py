@@ -82,7 +82,8 @@ class AIEngine:
                 "no_bars", f"there is no closed bar of {bars.symbol} {bars.timeframe} yet", symbol=bars.symbol
             )
         bar = bar_of(bars)
-        inputs, snapshots = self._inputs(strategy, profile, bars, higher, known)
+        version = strategy_hash(strategy)
+        inputs, snapshots = self._inputs(strategy, version, profile, bars, higher, known)
         work = Deciding(self._rules, strategy, profile, known, bar, purpose)
         try:
             arrays = compile_strategy(strategy).evaluate(
@@ -96,7 +97,6 @@ class AIEngine:
         else:
             outcome = work.decide(arrays)
             facts = {"conditions": arrays.explain(-1), "values": arrays.values(-1)}
-        version = strategy_hash(strategy)
         decision = Decision(
             id=decision_id(strategy.id, version, bars.symbol, bars.timeframe, bar.opened),
             strategy_id=strategy.id,
@@ -129,6 +129,7 @@ class AIEngine:
     def _inputs(
         self,
         strategy: Strategy,
+        version: str,
         profile: Profile,
         bars: Bars,
         higher: Mapping[Timeframe, Bars],
@@ -143,7 +144,7 @@ class AIEngine:
             "instrument": take(
                 f"instrument {bars.symbol}", known.instrument, lambda: instrument_content(known.instrument)
             ),
-            "strategy": (strategy_hash(strategy), strategy_content(strategy)),
+            "strategy": (version, strategy_content(strategy)),
             "profile": take(f"profile {bars.symbol}", profile, lambda: profile.model_dump(mode="json")),
             "desk": take("desk", known.desk, known.desk.as_dict),
         }

@@ -30,9 +30,10 @@ def _gapless(function: Callable[..., Floats], *inputs: Floats) -> Floats:
     defined = ~np.isnan(inputs[0])
     for column in inputs[1:]:
         defined &= ~np.isnan(column)
-    if not defined.any():
+    known = np.count_nonzero(defined)
+    if not known:
         return np.full(defined.shape, np.nan)
-    if defined.all():
+    if known == defined.size:
         return function(*inputs)
     result = np.full(defined.shape, np.nan)
     edges = np.flatnonzero(np.diff(np.concatenate(([False], defined, [False])).astype(np.int8)))

@@ -160,17 +160,17 @@ class Interpreter:
         if inner is not frame:
             return self._projected(node, frame, inner)
         match node:
-            case Number():
-                return np.full(frame.size, node.value)
+            case Call():
+                series = tuple(self.number(part, frame) for part in node.series)
+                return NUMBERS[node.function](frame.column, series, node.params)
             case Series():
                 return frame.column(node.name)
+            case Number():
+                return np.full(frame.size, node.value)
             case Ago():
                 return _shift(self.number(node.operand, frame), node.bars)
             case Arithmetic():
                 return self._arithmetic(node, frame)
-            case Call():
-                series = tuple(self.number(part, frame) for part in node.series)
-                return NUMBERS[node.function](frame.column, series, node.params)
             case _:  # pragma: no cover - the parser gives nothing else
                 raise TypeError(type(node))
 
@@ -219,10 +219,10 @@ class Interpreter:
         operands = [
             part.value if isinstance(part, Number) else self.number(part, frame) for part in node.operands
         ]
-        defined = np.ones(frame.size, dtype=np.bool_)
-        for values in operands:
-            if not isinstance(values, float):
-                defined &= values == values  # noqa: PLR0124 - NaN differs from itself
+        known = [~np.isnan(values) for values in operands if not isinstance(values, float)]
+        defined = known[0] if known else np.ones(frame.size, dtype=np.bool_)
+        for each in known[1:]:
+            defined = defined & each
         true = defined
         for operator, left, right in zip(node.operators, operands[:-1], operands[1:], strict=True):
             true = true & _COMPARE[operator](left, right)

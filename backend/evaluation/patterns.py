@@ -20,49 +20,52 @@ def _units(distance: Floats) -> Floats:
     return np.rint(distance * _UNITS)
 
 
-def _parts(columns: Columns) -> tuple[Floats, Floats, Floats, Floats]:
-    """Body, upper wick, lower wick and range in units."""
-    opened, high, low, close = columns("open"), columns("high"), columns("low"), columns("close")
-    body = _units(np.abs(close - opened))
-    upper = _units(high - np.maximum(opened, close))
-    lower = _units(np.minimum(opened, close) - low)
-    return body, upper, lower, _units(high - low)
+def _body(columns: Columns) -> Floats:
+    return _units(np.abs(columns("close") - columns("open")))
 
 
-def _long(wick: Floats, body: Floats, height: Floats) -> Bools:
-    long: Bools = (height > 0) & (wick >= 2 * body) & (2 * wick >= height)
+def _upper(columns: Columns) -> Floats:
+    return _units(columns("high") - np.maximum(columns("open"), columns("close")))
+
+
+def _lower(columns: Columns) -> Floats:
+    return _units(np.minimum(columns("open"), columns("close")) - columns("low"))
+
+
+def _height(columns: Columns) -> Floats:
+    return _units(columns("high") - columns("low"))
+
+
+def _long(wick: Floats, columns: Columns) -> Bools:
+    height = _height(columns)
+    long: Bools = (height > 0) & (wick >= 2 * _body(columns)) & (2 * wick >= height)
     return long
 
 
 def is_doji(columns: Columns) -> Bools:
     """Body at most a tenth of the range; a bar without range is one."""
-    body, _, _, height = _parts(columns)
-    doji: Bools = 10 * body <= height
+    doji: Bools = 10 * _body(columns) <= _height(columns)
     return doji
 
 
 def is_long_upper_wick(columns: Columns) -> Bools:
     """Upper wick ≥ 2 × body and ≥ half the range; never on a bar without range."""
-    body, upper, _, height = _parts(columns)
-    return _long(upper, body, height)
+    return _long(_upper(columns), columns)
 
 
 def is_long_lower_wick(columns: Columns) -> Bools:
     """Lower wick ≥ 2 × body and ≥ half the range; never on a bar without range."""
-    body, _, lower, height = _parts(columns)
-    return _long(lower, body, height)
+    return _long(_lower(columns), columns)
 
 
 def is_hammer(columns: Columns) -> Bools:
     """Long lower wick with an upper wick of at most a tenth of the range."""
-    body, upper, lower, height = _parts(columns)
-    return _long(lower, body, height) & (10 * upper <= height)
+    return is_long_lower_wick(columns) & (10 * _upper(columns) <= _height(columns))
 
 
 def is_shooting_star(columns: Columns) -> Bools:
     """Long upper wick with a lower wick of at most a tenth of the range."""
-    body, upper, lower, height = _parts(columns)
-    return _long(upper, body, height) & (10 * lower <= height)
+    return is_long_upper_wick(columns) & (10 * _lower(columns) <= _height(columns))
 
 
 def diverges(price: Floats, x: Floats, within: int, *, rising: bool) -> Bools:

@@ -11,6 +11,8 @@ from backend.core.clock import iso
 from backend.economic_calendar.model import CalendarView
 from backend.evaluation.decision import content_hash
 
+_COLUMNS = tuple((name, np.dtype("<i8" if name in INTEGER_COLUMNS else "<f8")) for name in COLUMNS)
+
 
 class Snapshots:
     """Hashes of inputs, computed once while the same object is given again; not their keeper.
@@ -50,9 +52,8 @@ def calendar_content(view: CalendarView) -> dict[str, Any]:
 def bars_reference(bars: Bars) -> dict[str, Any]:
     """Which bars they were: timeframe, first and last open, count, SHA-256 over the columns."""
     digest = hashlib.sha256()
-    for name in COLUMNS:
-        dtype = "<i8" if name in INTEGER_COLUMNS else "<f8"
-        digest.update(np.ascontiguousarray(getattr(bars, name), dtype=dtype).tobytes())
+    for name, dtype in _COLUMNS:
+        digest.update(np.ascontiguousarray(getattr(bars, name), dtype=dtype).data)
     return {
         "timeframe": str(bars.timeframe),
         "count": len(bars),

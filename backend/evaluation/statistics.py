@@ -12,6 +12,7 @@ a bin within 0.8 %, and a rank is the middle of its bin's.
 import hashlib
 import json
 import math
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,6 +33,7 @@ _EXACT_SPREADS = 256
 _SPREAD_BASE = (1023 + 8) << 7  # 2^8 = 256
 _ATR_BASE = (1023 - 48) << 7
 _MANTISSA = 52 - 7  # seven bits of the fraction: 128 bins for each doubling
+_FLOAT, _BITS = struct.Struct("=d"), struct.Struct("=q")
 _MONDAY_SHIFT = 3 * 24  # the epoch was a Thursday
 _FINE = Timeframe.M15
 
@@ -78,7 +80,7 @@ class ProfileStatistics:
         """Rank of an ATR among the year's: 0 below all, 1 above all; None where nothing is known."""
         if not len(self.atr_counts) or not math.isfinite(atr):
             return None
-        at = int(atr_bins(np.array([atr]))[0]) - self.atr_first
+        at = _atr_bin(atr) - self.atr_first
         last = len(self.atr_counts)
         below = int(self._atr_below[min(max(at, 0), last)])
         beside = int(self.atr_counts[at]) if 0 <= at < last else 0
@@ -209,6 +211,12 @@ def atr_bins(values: Floats) -> Ints:
     bits = np.ascontiguousarray(values, dtype=np.float64).view(np.int64)
     bins: Ints = np.clip((bits >> _MANTISSA) - _ATR_BASE, 0, ATR_BINS - 1)
     return bins
+
+
+def _atr_bin(value: float) -> int:
+    """The same of one value."""
+    bits: int = _BITS.unpack(_FLOAT.pack(value))[0]
+    return min(max((bits >> _MANTISSA) - _ATR_BASE, 0), ATR_BINS - 1)
 
 
 def spread_bins(points: Ints) -> Ints:

@@ -43,6 +43,9 @@ _BOUNDS: Mapping[Bit, Limit] = {
 }
 
 
+_KEYS = tuple((check.key, int(check.bit)) for check in TABLE)
+
+
 class DeskRules:
     """The desk's limits at work; implements `backend.trading.verdict.RiskRules`.
 
@@ -159,7 +162,9 @@ class DeskRules:
         bits = judge_numbers(state, bounds, MASKS[purpose], measured)
         refusals = []
         if bits:
-            words = self._words(proposal, account, desk, circumstances)
+            exposure = bits >> Bit.EXPOSURE & 1
+            unit = exposed(proposal, account, self.limits).unit if exposure else ""
+            words = self._words(proposal, unit, desk, circumstances)
             refusals = [
                 _refusal(check, measured[check.bit], _bound(check, bounds, proposal), words)
                 for check in TABLE
@@ -168,13 +173,11 @@ class DeskRules:
         return Verdict(
             purpose=purpose,
             refusals=tuple(refusals),
-            measured={check.key: _known(measured[check.bit]) for check in TABLE},
+            measured={key: _known(measured[bit]) for key, bit in _KEYS},
             warnings=_warnings(account, circumstances),
         )
 
-    def _words(
-        self, proposal: Proposal, account: AccountState, desk: DeskState, around: Circumstances
-    ) -> dict[str, str]:
+    def _words(self, proposal: Proposal, unit: str, desk: DeskState, around: Circumstances) -> dict[str, str]:
         """What the templates of `backend.risk.checks` may name."""
         closed = f" since {around.closed_since}" if around.closed_since else ""
         hours = self.limits.no_entries_before_weekend_minutes
@@ -184,7 +187,7 @@ class DeskRules:
             "side": str(proposal.side),
             "symbol": proposal.instrument.symbol,
             "trade_mode": str(proposal.instrument.trade_mode),
-            "unit": exposed(proposal, account, self.limits).unit,
+            "unit": unit,
             "sessions": ", ".join(around.sessions),
             "market": f"the market of {proposal.instrument.symbol} is closed{closed}",
             "embargo": around.embargo,
