@@ -44,25 +44,27 @@ def show_explanation(told: Mapping[str, Any], strategy: Strategy) -> None:
     for side in told["sides"]:
         word, colour = ("SIGNAL", "green") if side["signal"] else ("no signal", "red")
         out.print(f"\n{side['direction']}: [{colour}]{word}[/{colour}]")
-        rows = [row for condition in side["conditions"] for row in _rows(condition)]
-        out.print(table(("", "condition", "", "compared"), rows))
+        own = told["timeframe"]
+        rows = [row for condition in side["conditions"] for row in _rows(condition, own)]
+        out.print(table(("", "condition", "", "needs", "compared"), rows))
     if told["conflict"]:
         out.print("Both directions signal on this bar, so neither is taken.", style="yellow")
 
 
-def _rows(condition: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+def _rows(condition: Mapping[str, Any], own: str) -> Iterator[tuple[Any, ...]]:
     text = condition["condition"]
     if condition["meaning"] != text:
         text = f"{text}: {condition['formula']}"
-    yield condition["role"], text, _truth(condition["holds"]), _operands(condition)
+    needs = ", ".join(f"{bars} {timeframe}" for timeframe, bars in condition["needs"].items())
+    yield condition["role"], text, _truth(condition["holds"]), needs, _operands(condition, own)
     for part in condition["parts"]:
-        yield from _part_rows(part, 1)
+        yield from _part_rows(part, own, 1)
 
 
-def _part_rows(part: Mapping[str, Any], depth: int) -> Iterator[tuple[Any, ...]]:
-    yield "", "  " * depth + part["text"], _truth(part["holds"]), _operands(part)
+def _part_rows(part: Mapping[str, Any], own: str, depth: int) -> Iterator[tuple[Any, ...]]:
+    yield "", "  " * depth + part["text"], _truth(part["holds"]), "", _operands(part, own)
     for inner in part["parts"]:
-        yield from _part_rows(inner, depth + 1)
+        yield from _part_rows(inner, own, depth + 1)
 
 
 def _truth(holds: bool | None) -> Text:  # noqa: FBT001 - three values, of which two are a boolean's
@@ -70,8 +72,13 @@ def _truth(holds: bool | None) -> Text:  # noqa: FBT001 - three values, of which
     return Text(word, style=colour)
 
 
-def _operands(part: Mapping[str, Any]) -> str:
-    return ", ".join(f"{one['text']} = {_number(one['value'])}" for one in part["operands"])
+def _operands(part: Mapping[str, Any], own: str) -> str:
+    """Each value; one of another timeframe with the bar at which it was read."""
+    return ", ".join(
+        f"{one['text']} = {_number(one['value'])}"
+        + (f" ({one['timeframe']} bar {one['bar'] or 'none'})" if one["timeframe"] != own else "")
+        for one in part["operands"]
+    )
 
 
 def _number(value: float | None) -> str:

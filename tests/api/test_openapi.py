@@ -47,6 +47,24 @@ MONITOR = [
     ("get", "/healthz"),
     ("get", "/readyz"),
 ]
+STRATEGIES = [
+    ("get", "/api/strategies"),
+    ("post", "/api/strategies"),
+    ("get", "/api/strategies/problems"),
+    ("get", "/api/strategies/schema"),
+    ("get", "/api/strategies/facts"),
+    ("get", "/api/strategies/language"),
+    ("post", "/api/strategies/validate"),
+    ("get", "/api/strategies/{strategy_id}"),
+    ("put", "/api/strategies/{strategy_id}"),
+    ("delete", "/api/strategies/{strategy_id}"),
+    ("post", "/api/strategies/{strategy_id}/toggle"),
+    ("post", "/api/strategies/{strategy_id}/duplicate"),
+    ("get", "/api/strategies/{strategy_id}/source"),
+    ("get", "/api/strategies/{strategy_id}/explain"),
+    ("get", "/api/strategies/{strategy_id}/versions"),
+    ("get", "/api/strategies/{strategy_id}/versions/{number}"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +81,7 @@ def operations(openapi: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]
     ]
 
 
-@pytest.mark.parametrize(("method", "path"), CONTRACT + MONITOR)
+@pytest.mark.parametrize(("method", "path"), CONTRACT + MONITOR + STRATEGIES)
 def test_each_known_path_is_there(openapi: dict[str, Any], method: str, path: str) -> None:
     assert method in openapi["paths"][path]
 

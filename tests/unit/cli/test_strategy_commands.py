@@ -172,6 +172,8 @@ def test_a_bar_is_explained_from_what_is_stored(run: Run, mine: Path, stored: Pa
     assert "It sees H4 up to the bar" in out
     assert 'ema(3, tf="H4")' in out
     assert f"close = {HOURS.close[300]:.8g}" in out
+    assert f"(H4 bar {told['longer_bars'][0]['opened']})" in out
+    assert "3 H1, 3 H4" in out  # what the entry needs
 
 
 def test_without_a_time_the_newest_stored_bar_is_explained(run: Run, mine: Path, stored: Path) -> None:
