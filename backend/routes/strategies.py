@@ -17,6 +17,7 @@ from backend.routes.access import desk
 from backend.routes.errors import refusals, to_json
 from backend.routes.lookup import require_symbol
 from backend.routes.ports import Desk
+from backend.strategies.files import LoadedStrategies
 from backend.strategies.model import Strategy, dumped
 from backend.strategies.schema import strategy_schema
 from backend.strategies.validation import facts_table, functions_table, series_table
@@ -202,15 +203,14 @@ def list_strategies(
         strategies=[dumped(strategy) for strategy in page],
         total=len(found),
         next_cursor=page[-1].id if len(rest) > limit else None,
-        problems=[Problem(**problem.as_dict()) for problem in loaded.problems],
+        problems=_problems(desk(request), loaded),
     )
 
 
 @router.get("/problems", responses=refusals())
 def problems(request: Request) -> Problems:
     """File, JSON pointer and reason of each entry that is left out; the others go on."""
-    loaded = desk(request).strategies.load()
-    return Problems(problems=[Problem(**problem.as_dict()) for problem in loaded.problems])
+    return Problems(problems=_problems(desk(request), desk(request).strategies.load()))
 
 
 @router.get("/schema", response_model=dict[str, Any], responses=refusals())
@@ -267,6 +267,18 @@ def explain(
         raise Invalid("in_the_future", f"{at} is later than the desk's time; no bar has closed by then")
     told = explain_strategy(strategy, loaded.profile(symbol), symbol, _stored(services), at=moment)
     return Response(to_json(told), media_type="application/json")
+
+
+def _problems(services: Desk, loaded: LoadedStrategies) -> list[Problem]:
+    """What keeps files from being used: mistakes, and enabled strategies that could never act."""
+    found = [Problem(**problem.as_dict()) for problem in loaded.problems]
+    never = [
+        Problem(file=f"strategies/{strategy.id}.json", **problem)
+        for strategy in loaded.strategies
+        if strategy.enabled
+        for problem in services.strategy_repository.problems_of(strategy)
+    ]
+    return found + never
 
 
 def _stored(services: Desk) -> Callable[[str, Timeframe, int, datetime | None], Bars]:

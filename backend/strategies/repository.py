@@ -16,7 +16,7 @@ from backend.storage.files import FileStorage
 from backend.strategies.fields import id_fault
 from backend.strategies.files import read_document
 from backend.strategies.model import Strategy
-from backend.strategies.validation import parse_strategy
+from backend.strategies.validation import Problem, parse_strategy, unacceptable
 from backend.strategies.versions import Version, Versions, etag_of
 
 BY_HAND: Final = "file"
@@ -80,6 +80,10 @@ class StrategyRepository:
     def validate(self, data: bytes) -> Strategy:
         """The strategy that a document states, without saving it; `Invalid` with problems otherwise."""
         return self._parse(_document(data), None)
+
+    def problems_of(self, strategy: Strategy) -> list[Problem]:
+        """Why a valid strategy can never act under the desk's limits; empty where it can."""
+        return [] if self._accept is None else [*unacceptable(strategy, self._accept)]
 
     def versions(self, strategy_id: str) -> list[Version]:
         """Every version, the newest first; those of a deleted strategy too.

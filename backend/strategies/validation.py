@@ -67,7 +67,7 @@ def parse_strategy(
     if not problems:
         problems += contradictions(strategy)
     if not problems and accept is not None:
-        problems += _unacceptable(strategy, accept)
+        problems += unacceptable(strategy, accept)
     if problems:
         raise _refusal("bad_strategy", problems)
     return strategy
@@ -132,7 +132,8 @@ def contradictions(strategy: Strategy) -> Iterator[Problem]:
                 yield {"pointer": f"{pointer}/entry", "reason": reason}
 
 
-def _unacceptable(strategy: Strategy, accept: Callable[[Strategy], None]) -> Iterator[Problem]:
+def unacceptable(strategy: Strategy, accept: Callable[[Strategy], None]) -> Iterator[Problem]:
+    """Why a valid strategy can never act, if `accept` says so."""
     try:
         accept(strategy)
     except Invalid as error:

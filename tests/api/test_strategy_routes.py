@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ import pytest
 from backend.app import create_app
 from backend.core.bars import Bars, empty_bars
 from backend.core.timeframes import Timeframe
+from backend.evaluation.confidence import reachable
 from backend.journal.record import Kind
+from backend.risk.limits import RiskLimits
+from backend.strategies.repository import StrategyRepository
 from tests.fakes.http import TestClient
 from tests.fakes.services import NOW, STRATEGY, FakeDesk, fake_desk
 from tests.fakes.walks import longer, walk
@@ -246,6 +250,31 @@ def test_validation_saves_nothing_and_says_what_it_would_need(client: TestClient
     assert [one["pointer"] for one in told["warnings"]] == ["/symbol"]  # switched off in the map
     assert "switched off" in told["warnings"][0]["reason"]
     assert [one.name for one in folder(desk).iterdir()] == ["EURUSD_H1.json"]
+
+
+def test_a_strategy_that_could_never_act_is_refused_and_one_that_is_there_is_a_problem(
+    tmp_path: Path, desk: FakeDesk
+) -> None:
+    # 30 for its entry, nothing for strong conditions that its entry excludes, 50 for market and account
+    strict = RiskLimits.model_validate({"thresholds": {"autonomous": 90}})
+    repository = StrategyRepository(
+        desk.settings.config_dir / "ai",
+        desk.storage,
+        desk.journal,
+        desk.clock,
+        accept=lambda strategy: reachable(strategy, strict.weights, strict.thresholds),
+    )
+    never = document("NEVER", conditions={"entry": ["uptrend"], "strong": ["downtrend", "sideways"]})
+    app = create_app(replace(desk, strategy_repository=repository), host="127.0.0.1")
+    with TestClient(app, base_url=BASE) as client:
+        (problem,) = refused(client.post(URL, json=never), 422, "bad_strategy")["problems"]
+        assert problem["pointer"] == "/conditions"
+        assert "can score at most 80" in problem["reason"]
+        (folder(desk) / "NEVER.json").write_text(json.dumps(never), encoding="utf-8")
+        (told,) = client.get(f"{URL}/problems").json()["problems"]
+        assert (told["file"], told["reason"]) == ("strategies/NEVER.json", problem["reason"])
+        (folder(desk) / "NEVER.json").write_text(json.dumps({**never, "enabled": False}), encoding="utf-8")
+        assert client.get(f"{URL}/problems").json()["problems"] == []
 
 
 # Replacing
