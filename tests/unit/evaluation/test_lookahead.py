@@ -1,6 +1,7 @@
 """A value at a bar is made of bars closed by then, and of nothing else."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.core.bars import Bars
-from backend.core.timeframes import Timeframe
+from backend.core.timeframes import Timeframe, close_of
 from backend.evaluation.interpreter import Interpreter, Truth
 from backend.mt5.server_time import ServerClock
+from backend.simulator.recorded import RecordedBars
 from backend.strategies.facts import FACTS
 from backend.strategies.grammar import parse_condition
 from tests.fakes.language import conditions
@@ -46,20 +48,12 @@ def truth(text: str, bars: Bars, higher: dict[Timeframe, Bars]) -> Truth:
 
 
 def as_of(bars: Bars, higher: dict[Timeframe, Bars], index: int) -> dict[Timeframe, Bars]:
-    """The longer bars that had ended by the end of bar `index`, looking at each by itself."""
+    """The longer bars that had begun and ended by the end of bar `index`."""
     end = int(bars.server_time[index]) + bars.timeframe.seconds
     end_utc = int(bars.time[index]) + bars.timeframe.seconds
     return {
         timeframe: picked(
-            made,
-            np.array(
-                [
-                    row
-                    for row in range(len(made))
-                    if int(made.server_time[row]) + timeframe.seconds <= end and int(made.time[row]) < end_utc
-                ],
-                dtype=np.int64,
-            ),
+            made, np.flatnonzero((close_of(timeframe, made.server_time) <= end) & (made.time < end_utc))
         )
         for timeframe, made in higher.items()
     }
@@ -172,3 +166,28 @@ def test_weeks_begin_on_the_servers_sunday(rule: str) -> None:
             assert seen[index] == weeks.close[ended[-1]]
         else:
             assert np.isnan(seen[index])
+
+
+REAL = [
+    'crosses_above(close, ema(20, tf="H4"))',
+    'close > sma(ema(5, tf="D1"), 3, tf="H4") and rsi(14) < 60',
+    '(close - ema(10, tf="W1"))[5] > 0 or rising(atr(5, tf="D1"), 2)',
+    'close > highest(high, 2, tf="MN1") or low < lowest(low[1], 3, tf="W1")',
+    'session("London") and hour < 14 and macd_hist(tf="H4") > 0',
+]
+
+
+@pytest.mark.market_data
+@pytest.mark.parametrize("text", REAL)
+def test_real_hours_with_their_gaps_show_no_future(market_data: Path, text: str) -> None:
+    recorded = RecordedBars(market_data / "lean" / "hour", NEW_YORK)
+    bars = recorded.bars("EURUSD", H1)[-20_000:]
+    frames = (H4, D1, W1, Timeframe.MN1)
+    higher = {timeframe: recorded.bars("EURUSD", timeframe) for timeframe in frames}
+    whole = truth(text, bars, higher)
+    assert whole.true.any()
+    assert not whole.true.all()
+    for index in np.random.default_rng(3).integers(1000, len(bars), 25).tolist():
+        prefix = truth(text, bars[: index + 1], as_of(bars, higher, index))
+        assert (prefix.true == whole.true[: index + 1]).all()
+        assert (prefix.defined == whole.defined[: index + 1]).all()
