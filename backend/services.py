@@ -4,21 +4,24 @@ Parts are built on first use, so that a process carries only what it needs.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from backend.config import Settings, TerminalKind, settings
-from backend.core.clock import Clock, SystemClock, parse_iso
+from backend.core.clock import Clock, FixedClock, SystemClock, parse_iso
 from backend.core.errors import NotFound, Unavailable
 from backend.mt5.server_time import ServerClock
 from backend.storage.files import FileStorage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from backend.adapters.connector_client import ConnectorAddress, ConnectorClock, ConnectorLink
     from backend.adapters.fetch import HttpFetcher
     from backend.backtest.service import BacktestService
+    from backend.core.timeframes import Timeframe
     from backend.economic_calendar.service import CalendarService
     from backend.ideas.service import IdeaService
     from backend.jobs.service import Jobs
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from backend.mt5.api import Mt5Api
     from backend.mt5.client import MT5Client
     from backend.news.service import NewsService
+    from backend.simulator.file_history import FileHistory
     from backend.strategies.files import StrategyFiles
     from backend.strategies.repository import StrategyRepository
 
@@ -230,6 +234,30 @@ class Services:
             market=self.market,
             terminal=self.terminal,
             check=check,
+        )
+
+    def file_history(self, folder: "Path", symbols: Sequence[str], timeframe: "Timeframe") -> "FileHistory":
+        """The prices recorded in a folder; see `FileHistory`."""
+        from backend.simulator.file_history import FileHistory
+
+        return FileHistory(folder, self.server_clock, symbols=symbols, timeframe=timeframe)
+
+    def file_backtests(self, files: "FileHistory") -> "BacktestService":
+        """Backtests over recorded prices."""
+        from backend.backtest.service import BacktestService
+
+        return BacktestService(
+            storage=self.storage,
+            clock=FixedClock(files.end),
+            config_dir=self._settings.config_dir,
+            strategies=self.strategies,
+            symbols=files,
+            market=files,
+            terminal=files,
+            source=f"files in {files.folder.name}",
+            warnings=(
+                "The specification, its swap too, is the simulated broker's of today: files hold none.",
+            ),
         )
 
     # Work and upkeep

@@ -34,7 +34,9 @@ def cost_waterfall(trades: Trades) -> Measures:
     if costs <= 0:
         measures.put("break_even_cost_multiplier", None, "there were no costs")
     elif earned <= 0:
-        measures.put("break_even_cost_multiplier", None, "it does not earn anything before costs")
+        measures.put(
+            "break_even_cost_multiplier", None, "gross result and swap leave nothing to pay costs from"
+        )
     else:
         measures.put("break_even_cost_multiplier", earned / costs)
     return measures

@@ -61,11 +61,12 @@ def _of_result(report: Mapping[str, Any], trades: Trades) -> Iterator[str]:
         yield "There was not one trade; see the refusals."
         return
     if net <= 0:
-        before = trades.total("gross") + trades.total("swap")
-        if before <= 0:
-            yield f"It loses before any costs ({before:,}): no cheaper broker mends it."
+        gross = trades.total("gross")
+        if gross <= 0:
+            yield f"It loses before any costs ({gross:,}): no cheaper broker mends it."
         else:
-            yield f"Costs of {waterfall['costs']:,.2f} take more than it earns ({before:,})."
+            costs, swap = waterfall["costs"], waterfall["swap"]
+            yield f"Costs of {costs:,.2f} and swap of {swap:,.2f} take the {gross:,} that it earns."
         return
     multiplier = waterfall["break_even_cost_multiplier"]
     if multiplier is not None and multiplier <= 2:  # noqa: PLR2004 - costs doubled

@@ -9,6 +9,7 @@ import typer
 from backend.cli import strategies as strategy_commands
 from backend.cli import tasks as tasks_commands
 from backend.cli import tester as tester_commands
+from backend.cli.backtest import backtest
 from backend.cli.desk_client import DeskClient
 from backend.cli.jobs import finish, queued
 from backend.cli.output import console, moment, print_json, show, span, table
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.add_typer(tasks_commands.app, name="tasks")
 app.add_typer(tester_commands.app, name="tester")
 app.add_typer(strategy_commands.app, name="strategy")
+app.command()(backtest)
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout and nothing else.")]
 

@@ -134,8 +134,7 @@ class SymbolFiles:
     @cached_property
     def hours(self) -> Series:
         """H1: from minutes where there are whole hours of them, before that from hour files."""
-        parts = [self._series(file, HOUR) for file in self._files[Kind.HOURS]]
-        coarse = _one_after_another(self._symbol, parts, HOUR)
+        coarse = self._coarse
         if not self.has_minutes() or not len(self.minutes):
             return coarse
         minutes = self.minutes
@@ -146,6 +145,21 @@ class SymbolFiles:
         made = _hours_of(minutes.between(cut, int(minutes.bars.time[-1])))
         earlier = coarse.between(int(coarse.bars.time[0]), cut - 1) if len(coarse) else coarse
         return _merged(earlier, made)
+
+    @cached_property
+    def every_hour(self) -> Columns:
+        """All of H1 as history: the hour files as they are, and hours of minutes where they have none."""
+        coarse = self._coarse
+        if not self.has_minutes() or not len(self.minutes):
+            return coarse.bars
+        made = _hours_of(self.minutes)
+        return _merged(coarse, _picked(made, ~np.isin(made.bars.time, coarse.bars.time))).bars
+
+    @cached_property
+    def _coarse(self) -> Series:
+        """The hour files alone."""
+        parts = [self._series(file, HOUR) for file in self._files[Kind.HOURS]]
+        return _one_after_another(self._symbol, parts, HOUR)
 
     def _series(self, file: DataFile, length: int) -> Series:
         raw = read_bars(file)

@@ -28,4 +28,6 @@ def evaluate_on_bar_close() -> dict[str, Any]:
 @desk_task(queue="ai_evaluation", deadline=1800, bounds={"days": (1, 3650)})
 def backtest_strategy(symbol: str, strategy_name: str, days: int = 30) -> dict[str, Any]:
     """Backtest one strategy of one symbol over the last days of its history."""
-    return services().backtests.run(symbol=symbol, strategy_name=strategy_name, days=days)
+    from backend.backtest.request import Request
+
+    return services().backtests.run(Request(strategy=strategy_name, symbols=(symbol,), days=days))

@@ -142,7 +142,10 @@ def test_the_multiple_of_costs_at_which_nothing_is_left() -> None:
     free = cost_waterfall(trades_of([{"net": 5}]))
     assert free.undefined["break_even_cost_multiplier"] == "there were no costs"
     lost = cost_waterfall(trades_of([{"net": -5, "commission": 1}]))
-    assert lost.undefined["break_even_cost_multiplier"] == "it does not earn anything before costs"
+    assert (
+        lost.undefined["break_even_cost_multiplier"]
+        == "gross result and swap leave nothing to pay costs from"
+    )
 
 
 def test_the_band_holds_both_readings() -> None:

@@ -1,0 +1,280 @@
+"""Collects everything that a run depends on, from the files, the market and the account."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from backend.backtest.model import AccountSettings, Costs, Job, Stream
+from backend.backtest.prices import learned_spreads
+from backend.backtest.request import CostChanges, Request
+from backend.core.bars import Bars
+from backend.core.clock import Clock
+from backend.core.errors import DeskError, Invalid, Unavailable
+from backend.core.instruments import Instrument
+from backend.core.timeframes import DAY_SECONDS, Timeframe, close_of
+from backend.evaluation.conditions import compile_strategy
+from backend.evaluation.statistics import ATR_DAYS, SPREAD_DAYS, spread_timeframe
+from backend.ideas.settings import LimitsFile
+from backend.market.gaps import Gap
+from backend.mt5.account import Account
+from backend.risk.limits import RiskLimits
+from backend.strategies.files import LoadedStrategies, require_traded
+from backend.strategies.model import Profile, Strategy
+from backend.trading.conversion import conversion
+
+_WARM_UP_DAYS = 10
+_TRADED_SHARE = 5 / 7  # of the calendar's days
+_DEFAULT_BALANCE = Decimal(10_000)
+
+
+class Strategies(Protocol):
+    """Where strategies come from."""
+
+    def load(self) -> LoadedStrategies:
+        """All that are valid, and the problems of the others."""
+
+
+class Symbols(Protocol):
+    """The symbols that can be traded."""
+
+    def broker_symbol(self, canonical: str) -> str:
+        """The broker's name; `NotFound` for an unknown symbol."""
+
+
+class Market(Protocol):
+    """Where bars and specifications come from."""
+
+    def history(self, symbol: str, timeframe: Timeframe, days: float) -> Bars:
+        """Closed bars of the last so many days."""
+
+    def instrument(self, symbol: str) -> Instrument:
+        """The symbol's specification."""
+
+    def gaps(self, symbol: str, timeframe: Timeframe) -> list[Gap]:
+        """Missing bars."""
+
+
+class Terminal(Protocol):
+    """Where the account's currency and leverage come from."""
+
+    def account(self) -> Account:
+        """The account."""
+
+
+class Collector:
+    """Makes the job of a request.
+
+    Args:
+        clock: Desk time: history ends there.
+        config_dir: Where ``risk.json`` stands.
+        strategies: Strategy and profile files.
+        symbols: The symbols there are.
+        market: Bars and specifications.
+        terminal: The account; while it is down, 10,000 USD at 1:100 are taken, and the report says so.
+        source: Where the bars come from, for the report.
+        warnings: What is to be known about this source, for the report.
+        check: Called between steps; what it raises ends the work.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        config_dir: Path,
+        strategies: Strategies,
+        symbols: Symbols,
+        market: Market,
+        terminal: Terminal,
+        source: str,
+        warnings: tuple[str, ...],
+        check: Callable[[], None],
+    ) -> None:
+        self._clock = clock
+        self._limits = LimitsFile(config_dir / "risk.json")
+        self._strategies = strategies
+        self._symbols = symbols
+        self._market = market
+        self._terminal = terminal
+        self._source = source
+        self._warnings = warnings
+        self._check = check
+
+    def job(self, request: Request) -> Job:
+        """Everything that a run of the request depends on.
+
+        Raises:
+            NotFound: Unknown strategy or symbol, or a strategy that does not trade the symbol.
+            Invalid: Too few bars, a period, cost or risk that cannot be, a broken file.
+            Unavailable: The terminal failed and nothing is stored.
+        """
+        loaded = self._strategies.load()
+        strategy = request.strategy_of(loaded.get(request.strategy))
+        limits = request.limits(self._limits.limits())
+        account, warning = self._account(request)
+        streams: list[Stream] = []
+        for symbol in request.symbols or strategy.traded_symbols:
+            self._symbols.broker_symbol(symbol)
+            require_traded(strategy, symbol)
+            stream = self._stream(request, strategy, loaded.profile(symbol), limits, account)
+            if warning and not streams:
+                costs = replace(stream.costs, warnings=(warning, *stream.costs.warnings))
+                stream = replace(stream, costs=costs)
+            streams.append(stream)
+        return Job(streams=tuple(streams), account=account, limits=limits)
+
+    def _stream(
+        self,
+        request: Request,
+        strategy: Strategy,
+        profile: Profile,
+        limits: RiskLimits,
+        account: AccountSettings,
+    ) -> Stream:
+        symbol = profile.symbol
+        begin, end = request.period(self._clock.now())
+        bars = self._bars(symbol, strategy.timeframe, begin - timedelta(days=ATR_DAYS + _WARM_UP_DAYS), end)
+        first = _first(bars, strategy, begin, end)
+        instrument = self._market.instrument(symbol)
+        return Stream(
+            strategy=strategy,
+            profile=profile,
+            instrument=instrument,
+            bars=bars,
+            higher=self._higher(symbol, strategy, begin, end),
+            first=first,
+            costs=_costs(profile, limits, bars, request.costs, self._warnings),
+            conversion=conversion(instrument, account.currency),
+            source=self._source,
+            facts=self._facts(bars, first, begin, end),
+            spread_bars=self._fine(symbol, strategy.timeframe, begin, end),
+        )
+
+    def _bars(self, symbol: str, timeframe: Timeframe, since: datetime, end: datetime) -> Bars:
+        """Bars from `since` that had closed by `end`."""
+        self._check()
+        now = self._clock.now()
+        bars = self._market.history(symbol, timeframe, (now - since).total_seconds() / DAY_SECONDS)
+        if end >= now or not len(bars):
+            return bars
+        length = close_of(timeframe, bars.server_time) - bars.server_time
+        return bars[: int(np.searchsorted(bars.time + length, int(end.timestamp()), side="right"))]
+
+    def _higher(
+        self, symbol: str, strategy: Strategy, begin: datetime, end: datetime
+    ) -> dict[Timeframe, Bars]:
+        compiled = compile_strategy(strategy)
+        found = {}
+        for timeframe in compiled.higher:
+            span = compiled.history[timeframe] * timeframe.seconds / DAY_SECONDS / _TRADED_SHARE
+            since = begin - timedelta(days=span + _WARM_UP_DAYS)
+            found[timeframe] = self._bars(symbol, timeframe, since, end)
+        return found
+
+    def _fine(self, symbol: str, timeframe: Timeframe, begin: datetime, end: datetime) -> Bars | None:
+        """The shorter bars from which live statistics know the usual spread, if there are any."""
+        fine = spread_timeframe(timeframe)
+        if fine is timeframe:
+            return None
+        try:
+            bars = self._bars(symbol, fine, begin - timedelta(days=SPREAD_DAYS + 1), end)
+        except Unavailable:
+            return None  # the statistics then take the spreads of the bars themselves, as live
+        # those that do not reach back to the beginning would know nothing of the first days
+        return bars if len(bars) and bars.opened(0) <= begin else None
+
+    def _account(self, request: Request) -> tuple[AccountSettings, str]:
+        """The account, and what is to be said about it."""
+        try:
+            account = self._terminal.account()
+        except DeskError as error:
+            if request.balance is not None:
+                return AccountSettings(balance=request.balance), ""
+            return (
+                AccountSettings(balance=_DEFAULT_BALANCE),
+                f"The account is not known ({error.message}): {_DEFAULT_BALANCE} USD at 1:100 are taken.",
+            )
+        balance = request.balance
+        warning = ""
+        if balance is None:
+            balance = Decimal(repr(float(account.balance)))
+            if balance <= 0:
+                warning = f"The account holds {balance} {account.currency}: {_DEFAULT_BALANCE} are taken."
+                balance = _DEFAULT_BALANCE
+        settings = AccountSettings(
+            currency=account.currency,
+            balance=balance,
+            leverage=account.leverage,
+            digits=account.currency_digits,
+        )
+        return settings, warning
+
+    def _facts(self, bars: Bars, first: int, begin: datetime, end: datetime) -> dict[str, Any]:
+        """Gaps within the traded bars, and whole days of the period before and behind them."""
+        opened: datetime = bars.opened(first)
+        length = int(close_of(bars.timeframe, bars.server_time[-1]) - bars.server_time[-1])
+        closed = bars.opened(-1) + timedelta(seconds=length)
+        gaps = [
+            gap
+            for gap in self._market.gaps(bars.symbol, bars.timeframe)
+            if gap.start >= opened and gap.start < closed
+        ]
+        return {
+            "gaps": len(gaps),
+            "missing_bars": sum(gap.count for gap in gaps),
+            "days_missing_at_start": max((opened - begin).days, 0),
+            "days_missing_at_end": max((end - closed).days, 0),
+        }
+
+
+def _first(bars: Bars, strategy: Strategy, begin: datetime, end: datetime) -> int:
+    """Index of the first traded bar: the first that opened within the period, after the warm-up.
+
+    Raises:
+        Invalid: Code ``too_few_bars``.
+    """
+    needed = compile_strategy(strategy).requirements[strategy.timeframe]
+    first = max(int(np.searchsorted(bars.time, int(begin.timestamp()))), needed)
+    if first >= len(bars):
+        inside = int((bars.time >= int(begin.timestamp())).sum())
+        raise Invalid(
+            "too_few_bars",
+            f"{strategy.id} needs {needed} closed bars of {bars.symbol} {strategy.timeframe} and one more to "
+            f"trade on between {begin:%Y-%m-%d %H:%M} and {end:%Y-%m-%d %H:%M} UTC; there are "
+            f"{len(bars) - inside} before that and {inside} within",
+            strategy=strategy.id,
+            symbol=bars.symbol,
+            timeframe=str(strategy.timeframe),
+            needed=needed + 1,
+            available=len(bars),
+        )
+    return first
+
+
+def _costs(
+    profile: Profile, limits: RiskLimits, bars: Bars, changes: CostChanges, warnings: tuple[str, ...]
+) -> Costs:
+    """Costs as asked for, else as the profile states them, else the desk's limits; the unknown is said."""
+    said = [*warnings]
+    commission = changes.commission_per_lot
+    if commission is None:
+        stated = profile.commission_per_lot
+        stated = limits.commission_per_lot if stated is None else stated
+        if stated is None:
+            said.append("The commission is not known and taken as 0; state it in the symbol's profile.")
+        commission = Decimal(repr(float(stated or 0.0)))
+    slippage = changes.slippage_points
+    if slippage is None:
+        stated = profile.slippage_points
+        stated = limits.expected_slippage_points if stated is None else stated
+        slippage = Decimal(repr(float(stated)))
+    return Costs(
+        commission_per_lot=commission,
+        slippage_points=slippage,
+        spread_points=learned_spreads(bars) if changes.spread_points is None else changes.spread_points,
+        warnings=tuple(said),
+    )

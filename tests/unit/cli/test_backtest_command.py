@@ -1,0 +1,211 @@
+"""`mt5ui backtest` over small recorded files: what it prints, keeps and refuses. No desk runs."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.cli.main import main
+from tests.conftest import ROOT
+from tests.unit.simulator.replay_data import write_hours
+
+FIRST = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def only_line(self) -> str:
+        """The one line that a refusal is."""
+        assert self.code == 1
+        assert self.out == ""
+        (line,) = self.err.strip().splitlines()
+        return line
+
+
+Run = Callable[..., Said]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("prices")
+    write_hours(folder, "eurusd", first=FIRST, hours=400)
+    write_hours(folder, "gbpusd", first=FIRST, hours=60)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("home") / "a trader's desk"
+    shutil.copytree(ROOT / "config", folder / "config")
+    return folder
+
+
+@pytest.fixture
+def run(home: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> Run:
+    monkeypatch.setenv("MT5UI_HOME", str(home))
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def call(*words: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["mt5ui", "backtest", *words])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        out, err = capfd.readouterr()
+        return Said(code, out, err)
+
+    return call
+
+
+def test_a_run_is_told_kept_and_found_again(run: Run, home: Path, data: Path) -> None:
+    words = ("EURUSD_H1", "--data", str(data), "--costs", "commission_per_lot=3", "--balance", "5000")
+    said = run(*words)
+    assert said.code == 0, said.err
+    assert "EURUSD_H1 on EURUSD H1, 2026-01-07 to 2026-01-21" in said.out
+    assert "supervised; 5,000.00 USD at 1:100; risk 1.00% a trade" in said.out
+    for shown in (
+        "pending_only=60",
+        "drawdown 10.0% trailing",
+        "Profit factor",
+        "Half-spreads",
+        "speaks against",
+    ):
+        assert shown in said.out
+    path = Path(said.out.strip().splitlines()[-1])
+    assert path.is_relative_to(home / "data" / "backtests")
+    assert {one.name for one in path.parent.iterdir() if one.is_file()} == {
+        "report.json",
+        "report.html",
+        "trades.csv",
+        "equity.parquet",
+        "run.json",
+    }
+    written = (path.parent / "run.json").stat().st_mtime_ns
+    again = run(*words)
+    assert "nothing had changed" in again.out
+    assert (path.parent / "run.json").stat().st_mtime_ns == written
+    report = json.loads(run(*words, "--json").out)
+    assert report == json.loads((path.parent / "report.json").read_text("utf-8"))
+    assert report["streams"][0]["costs"]["commission_per_lot"] == "3"
+    fresh = run(*words, "--fresh")
+    assert "nothing had changed" not in fresh.out
+    assert (path.parent / "run.json").stat().st_mtime_ns > written
+    assert json.loads((path.parent / "report.json").read_text("utf-8")) == report
+
+
+def test_arguments_count_instead_of_the_files(run: Run, data: Path) -> None:
+    arguments = ("--mode", "observe", "--risk", "0.02", "--limits", "drawdown.limit=0.5", "--reading", "best")
+    said = run("EURUSD_H1", "--data", str(data), "--json", *arguments, "--benchmark")
+    assert said.err == ""
+    report = json.loads(said.out)
+    assert report["limits"]["mode"] == "observe"
+    assert report["limits"]["risk_fraction"] == 0.02
+    assert report["streams"][0]["strategy"]["strategy"]["max_risk_pct"] == 0.02
+    assert report["limits"]["drawdown"] == {"limit": 0.5, "kind": "trailing", "lock_at_initial": False}
+    assert report["options"]["reading"] == "best"
+    # from the first traded bar on each hour opens 10 points higher: holding has gained
+    assert report["benchmark"]["EURUSD"]["return_pct"] > 0
+
+
+def test_the_last_day_is_included_and_the_first_begins_at_midnight(run: Run, data: Path) -> None:
+    period = ("--from", "2026-01-12", "--to", "2026-01-13")
+    report = json.loads(run("EURUSD_H1", "--data", str(data), "--json", *period).out)
+    assert report["period"]["from"] == "2026-01-12T00:00:00Z"
+    assert report["period"]["to"] == "2026-01-14T00:00:00Z"
+    assert report["period"]["bars"] == 48
+
+
+def test_costs_of_a_file_count_and_single_ones_count_more(run: Run, data: Path, tmp_path: Path) -> None:
+    costs = tmp_path / "costs.json"
+    costs.write_text(json.dumps({"commission_per_lot": 7, "slippage_points": 2, "spread_points": 30}))
+    words = ("--costs", str(costs), "--costs", "slippage_points=0.5")
+    report = json.loads(run("EURUSD_H1", "--data", str(data), "--json", *words).out)
+    assert report["streams"][0]["costs"] == {
+        "commission_per_lot": "7",
+        "slippage_points": "0.5",
+        "spread_points": [30] * 168,
+    }
+
+
+def test_an_unknown_strategy_lists_the_known_ones(run: Run, data: Path) -> None:
+    line = run("NOPE", "--data", str(data)).only_line
+    assert "'NOPE'" in line
+    assert "EURUSD_H1" in line
+    assert "USDJPY_H1_BREAKOUT" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--symbol", "XAUUSD"), "strategy EURUSD_H1 trades EURUSD, not XAUUSD"),
+        (("--mode", "wild"), "--mode is 'wild'; it may be observe, supervised, autonomous"),
+        (("--reading", "middle"), "--reading is 'middle'; it may be worst, best"),
+        (("--risk", "2"), "Did you mean percent? 2 % is written 0.02"),
+        (("--balance", "much"), "--balance is 'much'; it is a number above zero"),
+        (("--balance", "0"), "the balance is 0; it must be above zero"),
+        (
+            ("--costs", "fees=1"),
+            "'fees' is no cost; there are commission_per_lot, slippage_points, spread_points",
+        ),
+        (("--costs", "slippage_points=-1"), "slippage_points is '-1'; it is a number of at least zero"),
+        (("--costs", "spread_points=1.5"), "spread_points is '1.5'; it is a whole number of points"),
+        (("--costs", "nowhere.json"), "nowhere.json is neither a file that can be read"),
+        (("--limits", "drawdown.depth=1"), "arguments: drawdown.depth: unknown key; known are limit, kind"),
+        (("--limits", "drawdown.limit"), "'drawdown.limit' is not key=value, such as drawdown.limit=0.5"),
+        (("--days", "3", "--from", "2026-01-05"), "either a number of days or a beginning, not both"),
+        (("--days", "0"), "days is 0; it may be 1 to 3650"),
+        (("--from", "2026-02-31"), "'2026-02-31' is not an ISO-8601 time"),
+        (("--from", "2026-01-20", "--to", "2026-01-10"), "it is empty"),
+        (
+            ("--from", "2026-01-05", "--to", "2026-01-06"),
+            "between 2026-01-05 00:00 and 2026-01-07 00:00 UTC; there are 0 before that and 48 within",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(
+    run: Run, data: Path, words: tuple[str, ...], said: str
+) -> None:
+    assert said in run("EURUSD_H1", "--data", str(data), *words).only_line
+
+
+def test_a_folder_without_the_symbol_or_without_anything_is_named(
+    run: Run, data: Path, tmp_path: Path
+) -> None:
+    line = run("USDJPY_H1_BREAKOUT", "--data", str(data)).only_line
+    assert line == f"{data} has no files of USDJPY; it has EURUSD, GBPUSD"
+    assert "is no folder" in run("EURUSD_H1", "--data", str(tmp_path / "gone")).only_line
+    # only hours are there, and quarters of an hour cannot be made of them
+    assert f"{data} has no M15 bars of EURUSD" in run("EURUSD_M15_MOMENTUM", "--data", str(data)).only_line
+
+
+def test_without_desk_and_history_it_says_what_to_do(run: Run) -> None:
+    line = run("EURUSD_H1", "--days", "30").only_line
+    assert "No MT5 connector runs" in line
+    assert "--data FOLDER" in line
+
+
+def test_a_refusal_as_json(run: Run, data: Path) -> None:
+    said = run("NOPE", "--data", str(data), "--json")
+    assert said.code == 1
+    assert json.loads(said.out)["error"]["code"] == "unknown_strategy"
+
+
+@pytest.mark.market_data
+@pytest.mark.full
+def test_the_real_hours_of_twelve_years(run: Run, market_data: Path) -> None:
+    words = ("--from", "2007-01-01", "--to", "2018-12-31", "--data", str(market_data / "lean"), "--json")
+    report = json.loads(run("EURUSD_H1", *words).out)
+    assert report["period"]["bars"] + report["period"]["warm_up_bars"] == 74_439
+    assert report["data_quality"]["coverage_pct"] > 99
