@@ -138,7 +138,9 @@ class Desk:
         deadline = time.monotonic() + START_PATIENCE
         while not self._stop.is_set() and time.monotonic() < deadline:
             with suppress(httpx.HTTPError):
-                if httpx.get(f"{self._api}/readyz", timeout=2.0).status_code == httpx.codes.OK:
+                # No proxy of the environment stands between this machine and itself.
+                answer = httpx.get(f"{self._api}/readyz", timeout=2.0, trust_env=False)
+                if answer.status_code == httpx.codes.OK:
                     return True
             self._watch()
             self._stop.wait(0.2)

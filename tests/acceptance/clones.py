@@ -26,6 +26,12 @@ def copy_project(target: Path) -> Path:
     return target
 
 
+def site_packages(project: Path) -> Path:
+    """Where the copy's environment keeps its packages."""
+    found: Path = runpy.run_path(str(project / "run.py"))["site_packages"]()
+    return found
+
+
 def install_environment(project: Path) -> None:
     """Give the copy a `.venv` that borrows the packages installed here, marked as a finished one.
 
@@ -34,6 +40,6 @@ def install_environment(project: Path) -> None:
     environment = project / ".venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
     run = runpy.run_path(str(project / "run.py"))
-    (run["site_packages"]() / "borrowed.pth").write_text(f"{site.getsitepackages()[0]}\n", encoding="utf-8")
+    (site_packages(project) / "borrowed.pth").write_text(f"{site.getsitepackages()[0]}\n", encoding="utf-8")
     run["write_launcher"]()
     run["INSTALLED"].write_text(run["fingerprint"](), encoding="utf-8")

@@ -8,11 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import psutil
 
+from backend.supervisor.child import kill_tree
 from tests.acceptance.clones import ROOT
 
 
@@ -30,7 +33,8 @@ class Hand:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
+                start_new_session=os.name != "nt",
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
 
     def __enter__(self) -> Self:
@@ -38,7 +42,10 @@ class Hand:
 
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            if sys.platform == "win32":
+                kill_tree(self.process.pid)
+            else:
+                os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(5)
 
     @property
@@ -48,12 +55,26 @@ class Hand:
     def said(self, text: str, timeout: float = 30.0) -> None:
         until(lambda: text in self.output, timeout, f"{self.command} says {text!r}", lambda: self.output)
 
+    def survivors(self) -> list[int]:
+        """Processes of its window that still run."""
+        return [pid for pid in psutil.pids() if _group(pid) == self.process.pid]
+
     def interrupt(self) -> float:
         """Ctrl-C in its window, which every process there gets; the seconds until it has ended."""
         began = time.monotonic()
-        os.killpg(self.process.pid, signal.SIGINT)
+        if sys.platform == "win32":
+            self.process.send_signal(signal.CTRL_BREAK_EVENT)
+        else:
+            os.killpg(self.process.pid, signal.SIGINT)
         self.process.wait(15)
         return time.monotonic() - began
+
+
+def _group(pid: int) -> int | None:
+    if sys.platform != "win32":
+        with suppress(ProcessLookupError):
+            return os.getpgid(pid)
+    return None
 
 
 def until(
