@@ -1,6 +1,7 @@
 """A Pratt parser for conditions, which checks names, kinds and sizes while it reads."""
 
 import math
+from dataclasses import replace
 
 from backend.core.errors import Invalid
 from backend.core.timeframes import Timeframe
@@ -101,7 +102,7 @@ class Parser:
         if token.text == "(" and token.kind == "op":
             inner = self._expression(0)
             self._expect(")")
-            return inner
+            return replace(inner, start=token.start, end=self._ended)
         if token.text == "-" and token.kind == "op":
             return self._negative(token)
         if token.kind == "end":

@@ -193,7 +193,7 @@ WRONG = [
     ("close > 1 and 5", 15, "'and' joins conditions"),
     ("not close", 5, "'not' joins conditions"),
     ("and close > 1", 1, "'and' has nothing before it"),
-    ("(close > 1) + 1 > 2", 2, "a number is wanted here, and this is a condition"),
+    ("(close > 1) + 1 > 2", 1, "a number is wanted here, and this is a condition"),
     ("rising(close > 1, 3)", 8, "a number is wanted here"),
     ('session("Paris")', 9, "unknown session 'Paris'"),
     ("session(London)", 9, "unknown name 'London'"),

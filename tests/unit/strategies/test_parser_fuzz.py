@@ -9,7 +9,7 @@ from backend.core.timeframes import Timeframe
 from backend.strategies.functions import FUNCTIONS, SERIES
 from backend.strategies.grammar import MAX_LOOKBACK, parse_condition, parse_price
 from backend.strategies.parser import MAX_LENGTH
-from backend.strategies.tree import Expression, walk
+from backend.strategies.tree import Ago, Arithmetic, Expression, walk
 from tests.fakes.language import conditions, numbers
 
 H1, H4, D1 = Timeframe.H1, Timeframe.H4, Timeframe.D1
@@ -76,8 +76,10 @@ def test_a_part_of_a_tree_has_its_own_text(text: str) -> None:
         return
     for node in walk(found.tree):
         again = found.source(node)
-        if again and node.start < node.end and not node.parts:
-            assert again == again.strip()
+        assert again.count("(") == again.count(")")
+        assert again.count("[") == again.count("]")
+        if isinstance(node, Arithmetic | Ago) and "tf=" not in text:
+            assert parse_price(again, H1).tree == node
 
 
 @pytest.mark.parametrize(
