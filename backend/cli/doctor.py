@@ -34,7 +34,8 @@ def examine() -> list[Finding]:
         findings += looked("configuration", lambda: doctor_files.configuration(settings))
         last_error = (lambda _task: "") if page is None else partial(doctor_desk.last_error, desk)
         findings += looked("feeds", lambda: doctor_files.last_results(settings, last_error))
-        findings += looked("port", lambda: doctor_machine.port(settings, desk_runs=page is not None))
+        running = None if page is None else desk.url
+        findings += looked("port", lambda: doctor_machine.port(settings, running=running))
         if page is None:
             findings += _nothing_runs(settings, reason)
         else:

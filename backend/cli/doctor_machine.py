@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from backend.cli.findings import Finding, fail, good, warn
 from backend.config import BrokerChoice, Settings, TerminalKind
@@ -69,12 +70,17 @@ def disk(settings: Settings) -> Iterator[Finding]:
         yield good("disk", said)
 
 
-def port(settings: Settings, *, desk_runs: bool) -> Iterator[Finding]:
-    """Whether the API's port is the desk's, or free."""
-    where = f"{settings.host}:{settings.port}"
-    if desk_runs:
-        yield good("port", f"{where} belongs to the running desk")
+def port(settings: Settings, *, running: str | None) -> Iterator[Finding]:
+    """Whether the API's port is the desk's, or free.
+
+    Args:
+        settings: Of this folder.
+        running: The address of the desk that answers, which may have been started on another port.
+    """
+    if running is not None:
+        yield good("port", f"{urlsplit(running).netloc} belongs to the running desk")
         return
+    where = f"{settings.host}:{settings.port}"
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family) as probe:
         if sys.platform != "win32":

@@ -183,6 +183,19 @@ def test_the_doctor_says_why_there_is_no_news(run: Run, failed: str) -> None:
     assert "never fetched; the last try failed: no feed answered" in line
 
 
+def test_the_doctor_names_the_port_on_which_the_desk_was_started(
+    run: Run, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MT5UI_PORT", "5999")
+    left = tmp_path / "data" / "run" / "desk.json"
+    left.parent.mkdir(parents=True)
+    left.write_text(json.dumps({"api": address}), encoding="utf-8")
+    said = run("doctor").out
+    line = next(line for line in said.splitlines() if line.split()[1:2] == ["port"])
+    assert f"{address.removeprefix('http://')} belongs to the running desk" in line
+    assert "5999" not in said
+
+
 def test_no_desk_is_one_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
