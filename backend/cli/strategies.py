@@ -1,4 +1,8 @@
-"""`mt5ui strategy`: check a file, explain a bar."""
+"""`mt5ui strategy`: check a file, explain a bar.
+
+What computes is imported by the command that needs it: the supervisor of a desk is a command too, and
+carries what this module imports for as long as the desk runs.
+"""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -6,16 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from backend.cli.explained import show_explanation
 from backend.cli.output import console, print_json, table
 from backend.config import Settings, load_settings
-from backend.core.bars import Bars
 from backend.core.clock import parse_iso
 from backend.core.errors import DeskError, Invalid, NotFound
-from backend.core.timeframes import Timeframe
-from backend.strategies.files import StrategyFiles, read_strategy
 
 if TYPE_CHECKING:
+    from backend.core.bars import Bars
+    from backend.core.timeframes import Timeframe
     from backend.ideas.explained import BarsUntil
 
 app = typer.Typer(
@@ -62,7 +64,9 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Say of each condition whether it holds at a bar, and what it compares."""
+    from backend.cli.explained import show_explanation
     from backend.ideas.explained import explain_strategy
+    from backend.strategies.files import StrategyFiles, read_strategy
 
     settings = load_settings()
     (path, *more) = _paths(file, settings)
@@ -97,6 +101,7 @@ def _paths(file: str, settings: Settings) -> list[Path]:
 def _checked(path: Path, settings: Settings) -> dict[str, Any]:
     from backend.evaluation.conditions import compile_strategy
     from backend.ideas.settings import LimitsFile
+    from backend.strategies.files import read_strategy
 
     try:
         strategy = read_strategy(path, accept=LimitsFile(settings.config_dir / "risk.json").accept)
@@ -132,7 +137,7 @@ def _desk_bars(settings: Settings) -> "BarsUntil":
 
     market = build_services(settings).market
 
-    def bars(symbol: str, timeframe: Timeframe, count: int, until: datetime | None) -> Bars:
+    def bars(symbol: str, timeframe: "Timeframe", count: int, until: datetime | None) -> "Bars":
         stored = market.bars(symbol, timeframe, count=count, until=until)
         if until is None or len(stored) < count:
             try:
@@ -159,7 +164,7 @@ def _data_bars(data: Path, settings: Settings) -> "BarsUntil":
     stored = (data / "history").is_dir()
     source = MarketStore(FileStorage(data), clock) if stored else RecordedBars(data, clock)
 
-    def bars(symbol: str, timeframe: Timeframe, count: int, until: datetime | None) -> Bars:
+    def bars(symbol: str, timeframe: "Timeframe", count: int, until: datetime | None) -> "Bars":
         return source.bars(symbol, timeframe, count=count, until=until)
 
     return bars
