@@ -98,6 +98,13 @@ class TaskError(BaseModel):
     details: dict[str, Any]
 
 
+class TaskProgress(BaseModel):
+    """How much of a running task is done, of how much, in its own units: bars of a backtest."""
+
+    done: int
+    total: int
+
+
 class TaskStatus(BaseModel):
     """How a task stands. Times are UTC; what is not known yet is null."""
 
@@ -114,6 +121,7 @@ class TaskStatus(BaseModel):
     finished_at: datetime | None
     retries: int
     worker: str | None
+    progress: TaskProgress | None = Field(description="While it runs, as far as it tells")
 
 
 class ActiveTasks(BaseModel):
@@ -317,6 +325,7 @@ def status(request: Request, task_id: str) -> TaskStatus:
         finished_at=job.finished_at,
         retries=job.retries,
         worker=job.worker,
+        progress=TaskProgress(done=job.progress.done, total=job.progress.total) if job.progress else None,
     )
 
 

@@ -223,7 +223,7 @@ class Services:
     def backtests(self) -> "BacktestService":
         """Backtests over the stored history."""
         from backend.backtest.service import BacktestService
-        from backend.jobs.context import check
+        from backend.jobs.context import check, progress
 
         return BacktestService(
             storage=self.storage,
@@ -234,6 +234,7 @@ class Services:
             market=self.market,
             terminal=self.terminal,
             check=check,
+            progress=progress,
         )
 
     def file_history(self, folder: "Path", symbols: Sequence[str], timeframe: "Timeframe") -> "FileHistory":

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from backend.core.errors import Unavailable
 
 LOOK_EVERY = 0.2  # seconds between two looks at the cancel flag
+TELL_EVERY = 1.0  # seconds between two words on how far a job is
 
 
 class JobCancelled(Exception):  # noqa: N818 - it is an end, not an error
@@ -37,6 +38,7 @@ class JobContext:
         deadline: The deadline in seconds of run time.
         cancelled: Looks whether somebody asked for it to stop.
         stopping: Set when the worker ends.
+        tell: Writes down how much is done, of how much.
     """
 
     id: str
@@ -48,7 +50,9 @@ class JobContext:
     ends_at: float
     cancelled: Callable[[], bool]
     stopping: threading.Event
+    tell: Callable[[int, int], None]
     _looked_at: float = field(default=float("-inf"))
+    _told_at: float = field(default=float("-inf"))
 
     def check(self) -> None:
         """Raise if the job has to stop here."""
@@ -65,6 +69,13 @@ class JobContext:
             self._looked_at = now
             if self.cancelled():
                 raise JobCancelled
+
+    def progress(self, done: int, total: int) -> None:
+        """Tell how much is done, of how much; what comes within a second of the last word is not told."""
+        now = time.monotonic()
+        if now - self._told_at >= TELL_EVERY:
+            self._told_at = now
+            self.tell(done, total)
 
 
 _CURRENT: ContextVar[JobContext | None] = ContextVar("job", default=None)
@@ -92,6 +103,13 @@ def pause(seconds: float) -> None:
     else:
         job.stopping.wait(seconds)
         job.check()
+
+
+def progress(done: int, total: int) -> None:
+    """How much of the running job is done, of how much: shown in its status. Outside of a job nothing."""
+    job = _CURRENT.get()
+    if job is not None:
+        job.progress(done, total)
 
 
 def seconds_left() -> float | None:

@@ -225,7 +225,19 @@ class JobsReader:
     def _event(self, cursor: str, row: Mapping[str, Any]) -> JobEvent:
         entry = self._ledger.index.get(row["job"])
         kind = Kind(row["kind"])
-        shown = ("worker", "run", "schedule", "reason", "actor", "lateness", "due_at", "error", "result")
+        shown = (
+            "worker",
+            "run",
+            "schedule",
+            "reason",
+            "actor",
+            "lateness",
+            "due_at",
+            "error",
+            "result",
+            "done",
+            "total",
+        )
         return JobEvent(
             cursor=cursor,
             kind=str(kind).lower(),

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from backend.core.clock import parse_iso, require_utc
-from backend.jobs.views import JobError, JobState, JobStep, JobView
+from backend.jobs.views import JobError, JobState, JobStep, JobView, Progress
 
 Row = dict[str, Any]
 
@@ -26,6 +26,7 @@ class Kind(StrEnum):
     REPUBLISHED = "REPUBLISHED"
     STARTED = "STARTED"
     LEASE = "LEASE"
+    PROGRESS = "PROGRESS"
     DUPLICATE = "DUPLICATE"
     CANCEL_REQUESTED = "CANCEL_REQUESTED"
     RETRY = "RETRY"
@@ -159,6 +160,7 @@ def view(rows: Sequence[Row], *, timeline: bool) -> JobView:
         redeliveries=max(0, unfinished),
         worker=last.get("worker") if last else None,
         lease=_lease(rows, last) if state is JobState.STARTED else None,
+        progress=_progress(rows, last) if state is JobState.STARTED else None,
         result=result if isinstance(result, dict) else None,
         error=_error(deciding),
         cancel_requested=any(row["kind"] == Kind.CANCEL_REQUESTED for row in rows),
@@ -194,6 +196,7 @@ def _timeline(rows: Sequence[Row]) -> tuple[JobStep, ...]:
             details={name: value for name, value in row.items() if name not in hidden and value is not None},
         )
         for row in sorted(rows, key=lambda row: (row["at"], position(row)))
+        if row["kind"] != Kind.PROGRESS  # a word a second would hide the story
     )
 
 
@@ -213,6 +216,17 @@ def _error(row: Row) -> JobError | None:
 def _lease(rows: Sequence[Row], last: Row | None) -> datetime | None:
     renewed = [row["at"] for row in rows if row["kind"] == Kind.LEASE]
     return _time(max(renewed)) if renewed else _time(last["at"]) if last else None
+
+
+def _progress(rows: Sequence[Row], last: Row | None) -> Progress | None:
+    """The newest word of the run that is going on."""
+    told = [
+        row for row in rows if row["kind"] == Kind.PROGRESS and last is not None and _run(row) == _run(last)
+    ]
+    if not told:
+        return None
+    newest = max(told, key=lambda row: (row["at"], row["done"]))
+    return Progress(done=newest["done"], total=newest["total"])
 
 
 def _first(rows: Sequence[Row], kind: Kind) -> datetime | None:

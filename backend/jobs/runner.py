@@ -153,6 +153,7 @@ def _run(
         ends_at=time.monotonic() + spec.deadline,
         cancelled=lambda: _cancel_asked(runtime, job_id),
         stopping=runtime.stopping,
+        tell=lambda done, total: runtime.ledger.note(Kind.PROGRESS, job_id, run=run, done=done, total=total),
     )
     runtime.ledger.append(
         Kind.STARTED,

@@ -66,6 +66,14 @@ class JobError:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How much of a running job is done, of how much, in the job's own units: bars of a backtest."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class JobStep:
     """One line of a job's history."""
 
@@ -104,6 +112,7 @@ class JobView:
         redeliveries: How often a worker died with it.
         worker: Worker that last began it.
         lease: When its worker last said that it is alive, while it runs.
+        progress: How far it is, while it runs, as far as it tells.
         result: What it returned, once it succeeded.
         error: Why it did not, once it failed.
         cancel_requested: Whether somebody asked for it to stop.
@@ -135,6 +144,7 @@ class JobView:
     redeliveries: int = 0
     worker: str | None = None
     lease: datetime | None = None
+    progress: Progress | None = None
     result: Mapping[str, Any] | None = None
     error: JobError | None = None
     cancel_requested: bool = False

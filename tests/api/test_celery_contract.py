@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from backend.jobs.views import JobError, JobState
+from backend.jobs.views import JobError, JobState, Progress
 from tests.fakes.http import TestClient
 from tests.fakes.services import NOW, FakeDesk, worker
 
@@ -222,6 +222,15 @@ def test_status_words_are_celerys_in_lower_case(
     task_id = post(client, "/tasks/ai/evaluate-all").json()["task_id"]
     desk.jobs.set(task_id, state=state)
     assert client.get(f"/api/celery/tasks/{task_id}/status").json()["status"] == word
+
+
+def test_status_tells_how_far_a_running_task_is(client: TestClient, desk: FakeDesk) -> None:
+    body = {"symbol": "EURUSD", "strategy_name": "EURUSD_H1"}
+    task_id = post(client, "/tasks/ai/backtest", body).json()["task_id"]
+    assert client.get(f"/api/celery/tasks/{task_id}/status").json()["progress"] is None
+    desk.jobs.set(task_id, state=JobState.STARTED, progress=Progress(done=12_000, total=74_389))
+    told = client.get(f"/api/celery/tasks/{task_id}/status").json()
+    assert told["progress"] == {"done": 12_000, "total": 74_389}
 
 
 def test_status_carries_result_or_error(client: TestClient, desk: FakeDesk) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from backend.jobs.index import Entry, Index
 from backend.jobs.rows import Kind, deaths, new_id, planned_id, view, written
-from backend.jobs.views import JobState
+from backend.jobs.views import JobState, Progress
 
 BEGAN = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -147,3 +147,15 @@ def test_rows_of_another_version_are_passed_over() -> None:
     index.add({"kind": "NEWS", "job": "j1"})
     index.add({"kind": "QUEUED"})
     assert list(index) == []
+
+
+def test_progress_is_the_newest_word_of_the_run_that_goes_on() -> None:
+    old = row("PROGRESS", 2.5, run=1, done=90, total=100)
+    words = [row("PROGRESS", 9 + part, run=2, done=int(10 * part), total=100) for part in (0.1, 0.5, 0.3)]
+    rows = [QUEUED, SENT, FIRST, old, TRIED, SECOND]
+    assert view(rows, timeline=False).progress is None
+    job = view([*rows, *words], timeline=True)
+    assert job.progress == Progress(done=5, total=100)
+    assert job.as_dict()["progress"] == {"done": 5, "total": 100}
+    assert "progress" not in [step.kind for step in job.timeline]
+    assert view([*rows, *words, DONE], timeline=False).progress is None

@@ -8,11 +8,11 @@ import pytest
 from celery.exceptions import Reject
 
 from backend.core.errors import Invalid, Unavailable
-from backend.jobs.context import check, current_job, seconds_left, trigger
+from backend.jobs.context import check, current_job, progress, seconds_left, trigger
 from backend.jobs.rows import Kind
 from backend.jobs.runner import Passed
 from backend.jobs.runtime import Runtime
-from backend.jobs.views import JobState
+from backend.jobs.views import JobState, Progress
 from tests.fakes.jobs import FakePublisher, SetClock, make_runtime, run
 
 
@@ -217,3 +217,25 @@ def test_many_threads_and_two_processes_run_each_job_once(
         thread.join()
     assert sorted(ran) == sorted(ids)
     other.ledger.close()
+
+
+def test_a_running_job_tells_how_far_it_is_and_an_ended_one_no_more(runtime: Runtime) -> None:
+    job_id = runtime.jobs.submit("plain", actor="me")
+    seen: list[Progress | None] = []
+
+    def work() -> None:
+        seen.append(runtime.jobs.get(job_id).progress)
+        progress(300, 1000)
+        progress(301, 1000)  # within the same second: not told
+        runtime.ledger.flush()
+        seen.append(runtime.jobs.get(job_id).progress)
+
+    run(runtime, job_id, work, task="plain")
+    assert seen == [None, Progress(done=300, total=1000)]
+    ended = runtime.jobs.get(job_id)
+    assert ended.progress is None
+    assert "progress" not in {step.kind for step in ended.timeline}
+
+
+def test_outside_of_a_job_progress_goes_nowhere() -> None:
+    progress(1, 2)
