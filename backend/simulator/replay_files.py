@@ -122,8 +122,8 @@ def find_files(folder: Path) -> Found:
     if not found.files:
         raise Invalid(
             "nothing_to_replay",
-            f"{folder} holds no market data that can be replayed ({len(found.ignored)} other files); see the "
-            "guide for the layouts that are known",
+            f"{folder} holds no market data that can be replayed ({len(found.ignored)} other files); "
+            "docs/simulator.md lists the layouts that are known",
             folder=str(folder),
         )
     return found

@@ -105,6 +105,13 @@ def test_every_post_of_the_contract_does_its_work(desk: DeskProcess, path: str) 
     assert ended["result"]
 
 
+def test_a_desk_on_which_all_is_well_is_healthy(desk: DeskProcess) -> None:
+    desk.wait_until(lambda: len(desk.workers()) >= 2, 15, "both workers report")
+    desk.wait_until(lambda: desk.file("cache/market_data/EURUSD_*.json"), 20, "prices")
+    ended = desk.ended(desk.post("/api/celery/tasks/maintenance/health-check").json()["task_id"])
+    assert ended["result"]["status"] == "ok", ended["result"]
+
+
 def test_workers_are_seen(desk: DeskProcess) -> None:
     stats = desk.wait_until(lambda: desk.get("/api/celery/tasks/stats").json()["stats"], 15, "stats")
     assert stats
