@@ -33,7 +33,7 @@ from backend.trading.desk import DeskState
 log = logging.getLogger(__name__)
 
 LOCKS = "evaluations/symbols"
-_BATCH = 25  # symbols whose decisions are written together
+_BATCH = 100  # symbols whose decisions are written together: the day's summary is written once for each batch
 _WAIT_SECONDS = 30.0
 _NO_WAIT_SECONDS = 0.05
 _BAR_CLOSE_WAIT_SECONDS = 3.0  # whoever holds the symbol may have looked before its bar closed
