@@ -33,6 +33,7 @@ def running(*, cancelled: bool = False, left: float = 60.0) -> Iterator[threadin
         ends_at=time.monotonic() + left,
         cancelled=lambda: cancelled,
         stopping=stopping,
+        tell=lambda done, total: None,
     )
     token = _CURRENT.set(context)
     try:
