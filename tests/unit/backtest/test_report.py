@@ -28,7 +28,7 @@ from backend.backtest.trades_csv import CSV_COLUMNS, trades_csv
 from backend.storage.files import FileStorage
 from tests.fakes.backtests import LONG, QUIET, Row, table
 from tests.fakes.instruments import instrument
-from tests.fakes.trades import HOUR, MONDAY, trades_of
+from tests.fakes.trades import HOUR, MONDAY, result_of, trades_of
 
 D = Decimal
 QUIET_BAR: Row = (10100, 10150, 10050, 10100, QUIET)
@@ -373,3 +373,37 @@ def test_months_of_the_page_compound_to_the_whole() -> None:
         growth *= 1 + share / 100
     assert growth == pytest.approx(float(run_backtest(one).equity[-1]) / 10_000, rel=1e-4)
     assert len(data["drawn"]["months"]) == 3
+
+
+def test_two_symbols_of_one_account_are_told_together_and_apart() -> None:
+    euro = job()
+    yen = table(ROWS, symbol="USDJPY", base=150.0, point=1e-3)
+    both = replace(euro, streams=(euro.streams[0], yen.streams[0]))
+    books = tuple(Book(strategy=stream.strategy.id, instrument=stream.instrument) for stream in both.streams)
+    rows = [
+        {"stream": 0, "net": 10_000, "risk": 10_000},
+        {"stream": 1, "net": -4_000, "risk": 8_000, "entry_price": 150_100, "exit_price": 149_900},
+        {"stream": 1, "net": 2_000, "risk": 8_000, "entry_price": 150_100, "exit_price": 150_200},
+    ]
+    closed = trades_of(rows, books=books)
+    result = result_of([10_100.0, 10_060.0, 10_080.0], trades=closed)
+    made = provenance(both)
+    report = build_report(both, result, result, made)
+    assert report["symbol"] == "EURUSD, USDJPY"
+    assert [one["net_profit"] for one in report["streams"]] == [100, -20]
+    assert [one["metrics"]["trades"] for one in report["streams"]] == [1, 2]
+    assert report["streams"][1]["metrics"]["expectancy_r"] == pytest.approx((-0.5 + 0.25) / 2)
+    assert report["undefined"]["streams.0.metrics.profit_factor"] == "no trade lost"
+    assert {name: one["net"] for name, one in report["breakdowns"]["symbol"].items()} == {
+        "EURUSD": 100,
+        "USDJPY": -20,
+    }
+    assert report["data_quality"]["bars"] == 14
+    assert len({one["data_quality"]["hash"] for one in report["streams"]}) == 2
+    csv_rows = [*csv.DictReader(io.StringIO(trades_csv(closed).decode()))]
+    assert [(row["symbol"], row["exit_price"]) for row in csv_rows] == [
+        ("EURUSD", "1.10400"),
+        ("USDJPY", "149.900"),
+        ("USDJPY", "150.200"),
+    ]
+    assert '"symbol":"USDJPY"' in report_page(report, both, result).decode()
