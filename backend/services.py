@@ -325,12 +325,15 @@ def build_terminal(current: Settings, *, now: Callable[[], datetime]) -> "Mt5Api
     """
     if current.terminal is TerminalKind.SIMULATED:
         from backend.simulator.build import build_simulated_terminal
+        from backend.simulator.terms import TERMS_FILE, read_terms
 
         return build_simulated_terminal(
             seed=current.seed,
             replay=current.replay,
             server_clock=ServerClock.parse(current.server_clock),
             now=now,
+            terms=read_terms(FileStorage(current.config_dir).read_json_or(TERMS_FILE, {})),
+            storage=FileStorage(current.data_dir),
         )
     password = current.terminal_password.get_secret_value() if current.terminal_password else ""
     if current.terminal is TerminalKind.NATIVE:

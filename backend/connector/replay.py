@@ -59,7 +59,7 @@ class DeskClock:
         same = isinstance(kept, dict) and kept.get("played") == identity and "now" in kept
         self._played = ReplayClock(*market.range(), kept if same else None)
         self._market, self._storage, self._identity, self.speed = market, run_files, identity, speed
-        self._keep()
+        self._keep(self._played.state())
 
     @property
     def playing(self) -> bool:
@@ -85,9 +85,9 @@ class DeskClock:
                 f"desk time is {iso(played.now())} and only goes forward, not to {iso(to)}",
                 now=iso(played.now()),
             )
-        now = played.advance(to)
-        self._keep()
-        return now
+        # On the disk first: what the account does at an instant must not lie ahead of a kept clock.
+        self._keep(played.state_at(to))
+        return played.advance(to)
 
     def as_dict(self) -> dict[str, Any]:
         """Both times and, of a replay, its range; JSON values."""
@@ -108,6 +108,6 @@ class DeskClock:
             raise Conflict("live_desk", "this desk is live: its clock is the world's and cannot be moved")
         return self._played, self._market
 
-    def _keep(self) -> None:
-        if self._storage is not None and self._played is not None:
-            self._storage.write_json(REPLAY_FILE, self._played.state() | {"played": self._identity})
+    def _keep(self, state: dict[str, Any]) -> None:
+        if self._storage is not None:
+            self._storage.write_json(REPLAY_FILE, state | {"played": self._identity})

@@ -1,11 +1,12 @@
 """The simulated account. Its name, server and company say that it is one."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SimulatedAccount:
-    """What the simulated broker opened for the desk.
+    """What the simulated broker opened for the desk, and on which terms it deals.
 
     Attributes:
         login: Its number.
@@ -13,10 +14,17 @@ class SimulatedAccount:
         server: Its server.
         company: Its broker.
         currency: What it is kept in.
+        digits: Decimals of that currency.
         balance: Deposit, in that currency.
         leverage: 100 for 1:100.
+        hedging: Whether a symbol may have several positions; else they are netted into one.
         margin_call: Margin level in per cent at which the broker warns.
         stop_out: Margin level in per cent at which it closes positions.
+        commission: Per lot on each deal, in that currency.
+        slippage: Points by which market orders and stops are filled worse.
+        limit_orders: Most pending orders.
+        limit_positions: Most open positions; 0 is no limit.
+        pending_margin: Whether pending orders take margin.
     """
 
     login: int = 1_000_001
@@ -24,7 +32,14 @@ class SimulatedAccount:
     server: str = "MT5UI-Simulated"
     company: str = "MT5UI simulated broker (no real money)"
     currency: str = "USD"
-    balance: float = 10_000.0
+    digits: int = 2
+    balance: Decimal = Decimal("10000.00")
     leverage: int = 100
-    margin_call: float = 50.0
-    stop_out: float = 30.0
+    hedging: bool = True
+    margin_call: Decimal = Decimal(50)
+    stop_out: Decimal = Decimal(30)
+    commission: Decimal = Decimal(0)
+    slippage: int = 0
+    limit_orders: int = 200
+    limit_positions: int = 0
+    pending_margin: bool = False

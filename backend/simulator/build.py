@@ -1,5 +1,6 @@
 """Puts a simulated terminal together."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from backend.mt5.server_time import ServerClock
-from backend.simulator.account import SimulatedAccount
 from backend.simulator.market import SyntheticMarket
 from backend.simulator.ports import Market
 from backend.simulator.replay import ReplayMarket
 from backend.simulator.replay_clock import ReplayClock
+from backend.simulator.statefile import BookFile
 from backend.simulator.terminal import SimulatedTerminal
+from backend.simulator.terms import BrokerTerms
+from backend.storage.files import FileStorage
 
 
 def build_simulated_terminal(
@@ -21,7 +24,8 @@ def build_simulated_terminal(
     replay: Path | None,
     server_clock: ServerClock,
     now: Callable[[], datetime],
-    account: SimulatedAccount | None = None,
+    terms: BrokerTerms | None = None,
+    storage: FileStorage | None = None,
 ) -> SimulatedTerminal:
     """A terminal over the seeded market or, if `replay` names a folder, over the files in it.
 
@@ -30,14 +34,30 @@ def build_simulated_terminal(
         replay: Folder of market data; see `backend.simulator.replay.ReplayMarket`.
         server_clock: The broker's clock.
         now: The present, aware; of a replay the `ReplayClock`'s.
-        account: The account to be signed in to.
+        terms: Of the account, the symbols and the faults.
+        storage: Where the account is kept, a file for each market; None keeps it in memory.
 
     Raises:
         Invalid: If the folder holds nothing that can be played.
     """
     market = _market(seed, replay, server_clock)
-    name = terminal_name(seed=seed, replay=replay)
-    return SimulatedTerminal(market, name=name, server_clock=server_clock, now=now, account=account)
+    return SimulatedTerminal(
+        market,
+        name=terminal_name(seed=seed, replay=replay),
+        server_clock=server_clock,
+        now=now,
+        terms=terms,
+        file=BookFile(storage, account_file(seed, replay)) if storage is not None else None,
+        replays=replay is not None,
+    )
+
+
+def account_file(seed: int, replay: Path | None) -> str:
+    """Where the account over a market is kept, below the desk's data: each market has its own."""
+    if replay is None:
+        return f"simulator/seed_{seed}.jsonl"
+    digest = hashlib.sha256(str(replay).encode()).hexdigest()[:12]
+    return f"simulator/replay_{digest}.jsonl"
 
 
 def _market(seed: int, replay: Path | None, server_clock: ServerClock) -> Market:
@@ -71,7 +91,7 @@ def build_replay(
     folder: Path,
     server_clock: ServerClock,
     state: Mapping[str, Any] | None = None,
-    account: SimulatedAccount | None = None,
+    terms: BrokerTerms | None = None,
 ) -> Replay:
     """A replay of a folder, from its beginning or from where `ReplayClock.state()` says it stood.
 
@@ -85,6 +105,7 @@ def build_replay(
         name=terminal_name(replay=folder),
         server_clock=server_clock,
         now=clock.now,
-        account=account,
+        terms=terms,
+        replays=True,
     )
     return Replay(terminal, market, clock)

@@ -20,7 +20,6 @@ from backend.mt5.account import Account
 from backend.mt5.mapping import exact
 from backend.mt5.server_time import ServerClock
 from backend.simulator.columns import Columns, aggregate
-from backend.simulator.quoting import instrument_of
 from backend.simulator.replay_files import find_files
 from backend.simulator.replay_series import HOUR, SymbolFiles
 from backend.trading.conversion import Rates, conversion
@@ -108,15 +107,7 @@ class FileHistory:
         Raises:
             Invalid: Code ``no_rate``: its profit arises in a currency that no file converts.
         """
-        spec = self._of(symbol).spec
-        made = replace(
-            instrument_of(spec),
-            description=spec.description,
-            swap_mode=mt5.SYMBOL_SWAP_MODE_POINTS,
-            swap_long=exact(spec.swap_long),
-            swap_short=exact(spec.swap_short),
-            swap_triple_day=spec.triple_day,
-        )
+        made = self._of(symbol).spec.instrument
         if CURRENCY in {made.currency_profit, made.currency_base}:
             return made
         try:

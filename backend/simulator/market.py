@@ -15,9 +15,10 @@ from backend.core.timeframes import Timeframe, close_of, open_of
 from backend.mt5.structures import TICKS_DTYPE, Records
 from backend.simulator.activity import WEEK_ACTIVITY, Activity
 from backend.simulator.columns import EMPTY, Columns, aggregate, joined
+from backend.simulator.moves import moves_of_ticks, spans
 from backend.simulator.noise import Floats, brownian, key_of, sixteenth, value_noise, words
 from backend.simulator.symbols import SYMBOLS, WEEK_MINUTES, WEEK_START, SymbolSpec
-from backend.simulator.tick_paths import bar_so_far, ticks_of
+from backend.simulator.tick_paths import WIDEST_SPREAD, bar_so_far, ticks_of
 
 Ints = npt.NDArray[np.int64]
 
@@ -28,6 +29,7 @@ _WEEK_SECONDS = WEEK_MINUTES * 60
 _MINUTES_PER_ROUND = 40_320  # worked on at once: stays in the processor's cache
 _WEEKS_PER_ROUND = 4
 _SPAN_SECONDS = 28 * 86_400
+_RECENT_MINUTES = 8
 _MEAN_TICKS = 16.0
 _MOST_TICKS = 60
 
@@ -62,7 +64,7 @@ class SyntheticMarket:
         maker = self._maker(symbol)
         minute = at_ms // 60_000
         for candidate in (maker.last_open_minute(minute), maker.last_open_minute(minute - 1)):
-            found = maker.ticks(candidate, candidate)
+            found = maker.ticks_of_minute(candidate)
             found = found[found["time_msc"] <= at_ms]
             if len(found):
                 return found[-1:]
@@ -75,6 +77,17 @@ class SyntheticMarket:
             return np.zeros(0, dtype=TICKS_DTYPE)
         found = self._maker(symbol).ticks(first_ms // 60_000, last_ms // 60_000)
         return found[(found["time_msc"] >= first_ms) & (found["time_msc"] <= last_ms)]
+
+    def moves(self, symbol: str, first_ms: int, last_ms: int) -> Records:
+        """The ticks."""
+        return moves_of_ticks(self.ticks(symbol, first_ms, last_ms, last_ms))
+
+    def spans(self, symbol: str, first_ms: int, last_ms: int) -> Records:
+        """Minutes: bids between low and high, asks at least and at most a spread above."""
+        maker = self._maker(symbol)
+        bars = maker.minutes(first_ms // 60_000, last_ms // 60_000 + 1)
+        least, most = bars.spread * maker.spec.point, bars.spread * WIDEST_SPREAD * maker.spec.point
+        return spans(bars.time * 1000, 60_000, (bars.low, bars.high), (bars.low + least, bars.high + most))
 
     def rates(self, symbol: str, timeframe: Timeframe, first: int, last: int, at_ms: int) -> Columns:
         """Bars whose open lies in [first, last], the forming one as far as it has come."""
@@ -162,6 +175,7 @@ class _Maker:
         self._minute_key = key_of(seed, spec.name, "minute")
         self._spread_key = key_of(seed, spec.name, "spread")
         self._tick_key = key_of(seed, spec.name, "tick")
+        self._recent: dict[int, Records] = {}
         self._scale = spec.volatility / (52 * WEEK_ACTIVITY) ** 0.5  # of log price, per √activity
         self._level = spec.price * 10**spec.digits  # in points
         places = np.arange(WEEK_MINUTES)
@@ -184,6 +198,14 @@ class _Maker:
     def ticks(self, first: int, last: int) -> Records:
         """Ticks of the minutes [first, last] since 1970 on the server's clock."""
         return ticks_of(self.minutes(first, last + 1), self._tick_key, self.spec.digits)
+
+    def ticks_of_minute(self, minute: int) -> Records:
+        """Ticks of one minute; the last few are remembered, since everybody asks for the present one."""
+        if minute not in self._recent:
+            if len(self._recent) >= _RECENT_MINUTES:
+                self._recent.pop(next(iter(self._recent)))
+            self._recent[minute] = self.ticks(minute, minute)
+        return self._recent[minute]
 
     def _points(self, activity: Floats) -> Floats:
         points: Floats = self._level * np.exp(self._scale * brownian(self._price_key, activity))

@@ -32,3 +32,15 @@ class Market(Protocol):
 
     def is_open(self, symbol: str, at_ms: int) -> bool:
         """Whether the symbol trades then."""
+
+    def moves(self, symbol: str, first_ms: int, last_ms: int) -> Records:
+        """What orders are matched against in [first_ms, last_ms]: MOVES_DTYPE, ascending.
+
+        The broker alone asks this and the next, and for no time after the present.
+        """
+
+    def spans(self, symbol: str, first_ms: int, last_ms: int) -> Records:
+        """Bounds of all moves in [first_ms, last_ms]: SPANS_DTYPE, ascending; may reach beyond both ends.
+
+        They tell where looking closer is needless, so they may be wider than the moves, never narrower.
+        """

@@ -153,6 +153,27 @@ class ReplayMarket:
         together = np.concatenate(parts)
         return together[np.argsort(together["time_msc"], kind="stable")]
 
+    def moves(self, symbol: str, first_ms: int, last_ms: int) -> Records:
+        """Real ticks where there are, else bars: their opens, and the whole of each at its end."""
+        files = self._of(symbol)
+        parts = [_within(files.tick_moves, "time_ms", first_ms, last_ms)]
+        for series in self._all_series(files):
+            made = series.between(first_ms // 1000 - series.length, last_ms // 1000).moves()
+            if len(files.ticks):
+                made = made[~np.isin(made["time_ms"] // 60_000, files.ticked_minutes)]
+            parts.append(_within(made, "time_ms", first_ms, last_ms))
+        together = np.concatenate(parts)
+        return together[np.argsort(together["time_ms"], kind="stable")]
+
+    def spans(self, symbol: str, first_ms: int, last_ms: int) -> Records:
+        """Bounds of the bars, and of the minutes that have real ticks."""
+        files = self._of(symbol)
+        parts = [_within(files.tick_spans, "first_ms", first_ms - 60_000, last_ms)]
+        for series in self._all_series(files):
+            parts += [series.between(first_ms // 1000 - series.length, last_ms // 1000).spans()]
+        together = np.concatenate(parts)
+        return together[np.argsort(together["first_ms"], kind="stable")]
+
     def rates(self, symbol: str, timeframe: Timeframe, first: int, last: int, at_ms: int) -> Columns:
         """Bars whose open lies in [first, last]; of the forming one only what has been played."""
         files = self._of(symbol)
@@ -208,6 +229,11 @@ class ReplayMarket:
             return self._files[symbol]
         except KeyError:
             raise NotFound("unknown_symbol", f"the replay has no files of {symbol!r}") from None
+
+
+def _within(rows: Records, name: str, first_ms: int, last_ms: int) -> Records:
+    low, high = np.searchsorted(rows[name], (first_ms, last_ms + 1))
+    return rows[int(low) : int(high)]
 
 
 def _base(files: SymbolFiles, timeframe: Timeframe) -> Series | None:

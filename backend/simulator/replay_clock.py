@@ -50,7 +50,11 @@ class ReplayClock:
 
     def state(self) -> dict[str, Any]:
         """Where it stands, as JSON values: now, first and last (ISO-8601), finished."""
-        now = self.now()
+        return self.state_at(self.now())
+
+    def state_at(self, moment: datetime) -> dict[str, Any]:
+        """What `state()` gives once the clock has been advanced to an instant."""
+        now = min(max(self.now(), require_utc(moment)), self._last)
         return {
             "now": iso(now),
             "first": iso(self._first),

@@ -13,6 +13,7 @@ from backend.mt5 import constants as mt5
 from backend.mt5.server_time import ServerClock
 from backend.mt5.structures import TICKS_DTYPE, Records
 from backend.simulator.columns import Columns, aggregate, joined
+from backend.simulator.moves import MOVES_DTYPE, moves_of_ticks, spans, spans_of_ticks
 from backend.simulator.replay_files import (
     DataFile,
     Floats,
@@ -35,21 +36,20 @@ class Series:
 
     Attributes:
         bars: Bid bars; server time.
-        ask_open: Ask at each open, shape (n,).
-        ask_close: Ask at each close, shape (n,).
+        asks: Ask open, high, low and close, each of shape (n,).
         length: Seconds of a bar.
     """
 
     bars: Columns
-    ask_open: Floats
-    ask_close: Floats
+    asks: tuple[Floats, Floats, Floats, Floats]
     length: int
 
     def __len__(self) -> int:
         return len(self.bars)
 
     def __getitem__(self, part: slice) -> "Series":
-        return Series(self.bars[part], self.ask_open[part], self.ask_close[part], self.length)
+        opened, high, low, close = self.asks
+        return Series(self.bars[part], (opened[part], high[part], low[part], close[part]), self.length)
 
     def between(self, first: int, last: int) -> "Series":
         """The bars that open in [first, last]."""
@@ -66,20 +66,43 @@ class Series:
         rows = np.zeros((len(bars), 4), dtype=TICKS_DTYPE)
         ends = (bars.time + self.length) * 1000
         rising = bars.close >= bars.open
-        spread_end = self.ask_close - bars.close
+        ask_open, ask_high, ask_low, ask_close = self.asks
+        low, high = (bars.low, ask_low), (bars.high, ask_high)
         sides = (
-            (bars.time * 1000, bars.open, self.ask_open - bars.open),
-            (ends - 3, np.where(rising, bars.low, bars.high), spread_end),
-            (ends - 2, np.where(rising, bars.high, bars.low), spread_end),
-            (ends - 1, bars.close, spread_end),
+            (bars.time * 1000, bars.open, ask_open),
+            (ends - 3, *(np.where(rising, first, second) for first, second in zip(low, high, strict=True))),
+            (ends - 2, *(np.where(rising, second, first) for first, second in zip(low, high, strict=True))),
+            (ends - 1, bars.close, ask_close),
         )
-        for place, (time_ms, bid, spread) in enumerate(sides):
+        for place, (time_ms, bid, ask) in enumerate(sides):
             rows["time_msc"][:, place] = time_ms
             rows["bid"][:, place] = bid
-            rows["ask"][:, place] = np.round(bid + spread, 8)
+            rows["ask"][:, place] = ask
         rows["time"] = rows["time_msc"] // 1000
         rows["flags"] = mt5.TICK_FLAG_BID | mt5.TICK_FLAG_ASK
         return rows.reshape(-1)
+
+    def moves(self) -> Records:
+        """Each bar as two moves: its open when it opens, and all of it in its last millisecond."""
+        bars = self.bars
+        rows = np.zeros((len(bars), 2), dtype=MOVES_DTYPE)
+        rows["time_ms"][:, 0], rows["time_ms"][:, 1] = (
+            bars.time * 1000,
+            (bars.time + self.length) * 1000 - 1,
+        )
+        bids = (bars.open, bars.high, bars.low, bars.close)
+        for side, prices in (("bid", bids), ("ask", self.asks)):
+            for part, column in zip(("open", "high", "low", "close"), prices, strict=True):
+                rows[f"{side}_{part}"][:, 0] = prices[0]
+                rows[f"{side}_{part}"][:, 1] = column
+        return rows.reshape(-1)
+
+    def spans(self) -> Records:
+        """The bounds of each bar."""
+        bars = self.bars
+        return spans(
+            bars.time * 1000, self.length * 1000, (bars.low, bars.high), (self.asks[2], self.asks[1])
+        )
 
 
 class SymbolFiles:
@@ -111,6 +134,16 @@ class SymbolFiles:
     def ticked_minutes(self) -> Ints:
         """Server minutes since 1970 that have ticks, ascending."""
         return np.unique(self.ticks["time"] // MINUTE)
+
+    @cached_property
+    def tick_moves(self) -> Records:
+        """Each tick as a move."""
+        return moves_of_ticks(self.ticks)
+
+    @cached_property
+    def tick_spans(self) -> Records:
+        """Bounds of each minute with ticks."""
+        return spans_of_ticks(self.ticks)
 
     def _tick_rows(self, raw: RawTicks) -> Records:
         rows = np.zeros(len(raw.time_ms), dtype=TICKS_DTYPE)
@@ -169,15 +202,14 @@ class SymbolFiles:
         opened, high, low, close = (np.round(side / scale, digits) for side in raw.bid)
         if raw.ask is None:
             typical = self.spec.spread * point
-            ask_open, ask_close = np.round(opened + typical, digits), np.round(close + typical, digits)
+            sides = np.stack((opened, high, low, close)) + typical
             spread = np.zeros(len(time), dtype=np.int64)  # unknown, as MetaTrader 5 says it
         else:
-            ask_open, ask_close = np.round(raw.ask[0], digits), np.round(raw.ask[3], digits)
-            least = np.minimum(ask_open - opened, ask_close - close)
+            sides = raw.ask
+            least = np.minimum(np.round(sides[0], digits) - opened, np.round(sides[3], digits) - close)
             spread = np.rint(least / point).astype(np.int64)
-        return Series(
-            Columns(time, opened, high, low, close, raw.volume, spread), ask_open, ask_close, length
-        )
+        asks = _four([np.round(side, digits) for side in sides])
+        return Series(Columns(time, opened, high, low, close, raw.volume, spread), asks, length)
 
 
 _NO: Floats = np.empty(0)
@@ -193,13 +225,19 @@ def _one_after_another(symbol: str, parts: Sequence[Series], length: int) -> Ser
                 symbol=symbol,
             )
     if not parts:
-        return Series(joined([]), _NO, _NO, length)
-    return Series(
-        joined([part.bars for part in parts]),
-        np.concatenate([part.ask_open for part in parts]),
-        np.concatenate([part.ask_close for part in parts]),
-        length,
-    )
+        return Series(joined([]), (_NO, _NO, _NO, _NO), length)
+    return _put_together(parts)
+
+
+def _put_together(parts: Sequence[Series]) -> Series:
+    """The bars of each part after those of the one before."""
+    asks = _four([np.concatenate(sides) for sides in zip(*(part.asks for part in parts), strict=True)])
+    return Series(joined([part.bars for part in parts]), asks, parts[0].length)
+
+
+def _four(sides: Sequence[Floats]) -> tuple[Floats, Floats, Floats, Floats]:
+    opened, high, low, close = sides
+    return opened, high, low, close
 
 
 def _picked(series: Series, rows: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]") -> Series:
@@ -207,8 +245,7 @@ def _picked(series: Series, rows: "np.ndarray[tuple[int, ...], np.dtype[np.bool_
     names = ("time", "open", "high", "low", "close", "volume", "spread")
     return Series(
         Columns(*(getattr(bars, name)[rows] for name in names)),
-        series.ask_open[rows],
-        series.ask_close[rows],
+        _four([side[rows] for side in series.asks]),
         series.length,
     )
 
@@ -217,12 +254,7 @@ def _merged(first: Series, second: Series) -> Series:
     """Both in the order of time; they share no bar."""
     if not len(first) or not len(second):
         return second if not len(first) else first
-    together = Series(
-        joined([first.bars, second.bars]),
-        np.concatenate((first.ask_open, second.ask_open)),
-        np.concatenate((first.ask_close, second.ask_close)),
-        first.length,
-    )
+    together = _put_together([first, second])
     order = np.argsort(together.bars.time, kind="stable")
     return _picked(together, order)  # type: ignore[arg-type]  # rows by number pick as well
 
@@ -236,11 +268,15 @@ def _minutes_of(ticks: Records, point: float) -> Series:
     bid, ask = ticks["bid"], ticks["ask"]
     spread = np.rint((ask - bid) / point).astype(np.int64)
     each = Columns(ticks["time"], bid, bid, bid, bid, np.ones(len(ticks), dtype=np.int64), spread)
-    return _ends(Series(each, ask, ask, 0), aggregate(each, Timeframe.M1), MINUTE)
+    return _ends(Series(each, (ask, ask, ask, ask), 0), aggregate(each, Timeframe.M1), MINUTE)
 
 
 def _ends(source: Series, bars: Columns, length: int) -> Series:
-    """The longer bars with the asks of the first and the last short one in each."""
+    """The longer bars with the asks of the short ones in each."""
     firsts = np.searchsorted(source.bars.time, bars.time, side="left")
     lasts = np.searchsorted(source.bars.time, bars.time + length, side="left") - 1
-    return Series(bars, source.ask_open[firsts], source.ask_close[lasts], length)
+    opened, high, low, close = source.asks
+    if not len(bars):
+        return Series(bars, source.asks, length)
+    highs, lows = np.maximum.reduceat(high, firsts), np.minimum.reduceat(low, firsts)
+    return Series(bars, (opened[firsts], highs, lows, close[lasts]), length)

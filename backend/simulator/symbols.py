@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from backend.core.instruments import Instrument
 from backend.mt5 import constants as mt5
+from backend.mt5.mapping import exact
 
 DAY_MINUTES = 1_440
 WEEK_MINUTES = 7 * DAY_MINUTES
@@ -52,8 +55,18 @@ class SymbolSpec:
         calc_mode: SYMBOL_CALC_MODE_*.
         volume_min: Smallest volume and step, lots.
         volume_max: Largest volume, lots.
+        volume_limit: Most lots in one direction, positions and pending orders together; 0 is no limit.
+        trade_mode: SYMBOL_TRADE_MODE_*.
+        execution: SYMBOL_TRADE_EXECUTION_*.
+        fillings: Mask of SYMBOL_FILLING_*.
+        expirations: Mask of SYMBOL_EXPIRATION_*.
+        orders: Mask: market 1, limit 2, stop 4, stop limit 8, stop loss 16, take profit 32, close by 64.
+        stops_level: Points that stops and pending prices keep from the price; 0 is none.
+        freeze_level: Points from the price within which nothing can be changed; 0 is none.
+        margin_hedged: Units that take margin for each hedged lot; None for those of the contract.
         spread: Typical spread in points.
-        swap_long: Points per lot and night.
+        swap_mode: SYMBOL_SWAP_MODE_*.
+        swap_long: Per lot and night, in the unit of the mode: points by default.
         swap_short: The same for shorts.
         triple_day: Weekday whose night counts three times.
         hours: Half-open spans of trading in minutes of the server's week, which begins on Sunday.
@@ -74,7 +87,17 @@ class SymbolSpec:
     calc_mode: int = mt5.SYMBOL_CALC_MODE_FOREX
     volume_min: float = 0.01
     volume_max: float = 100.0
+    volume_limit: float = 0.0
+    trade_mode: int = mt5.SYMBOL_TRADE_MODE_FULL
+    execution: int = mt5.SYMBOL_TRADE_EXECUTION_MARKET
+    fillings: int = mt5.SYMBOL_FILLING_FOK | mt5.SYMBOL_FILLING_IOC
+    expirations: int = 15
+    orders: int = 127
+    stops_level: int = 0
+    freeze_level: int = 0
+    margin_hedged: float | None = None
     spread: int
+    swap_mode: int = mt5.SYMBOL_SWAP_MODE_POINTS
     swap_long: float
     swap_short: float
     triple_day: int = mt5.DAY_OF_WEEK_WEDNESDAY
@@ -88,6 +111,42 @@ class SymbolSpec:
     def point(self) -> float:
         """One point in price, which is also the tick."""
         return float(10.0**-self.digits) if self.digits <= 0 else 1 / 10**self.digits
+
+    @cached_property
+    def instrument(self) -> Instrument:
+        """The specification in the desk's vocabulary; its tick values are those of a price of 1."""
+        point = Decimal(1).scaleb(-self.digits)
+        contract = Decimal(str(self.contract))
+        return Instrument(
+            symbol=self.name,
+            broker_symbol=self.name,
+            description=self.description,
+            digits=self.digits,
+            point=point,
+            tick_size=point,
+            tick_value=point * contract,
+            tick_value_loss=point * contract,
+            contract_size=contract,
+            volume_min=Decimal(str(self.volume_min)),
+            volume_step=Decimal(str(self.volume_min)),
+            volume_max=Decimal(str(self.volume_max)),
+            currency_base=self.base,
+            currency_profit=self.profit,
+            currency_margin=self.margin,
+            calc_mode=self.calc_mode,
+            stops_level=self.stops_level,
+            freeze_level=self.freeze_level,
+            swap_mode=self.swap_mode,
+            swap_long=exact(self.swap_long),
+            swap_short=exact(self.swap_short),
+            swap_triple_day=self.triple_day,
+            trade_mode=self.trade_mode,
+        )
+
+    @property
+    def trades_weekends(self) -> bool:
+        """Whether it is open at any minute of Saturday or Sunday."""
+        return bool(self.open_minutes[:DAY_MINUTES].any() or self.open_minutes[-DAY_MINUTES:].any())
 
     @cached_property
     def open_minutes(self) -> npt.NDArray[np.bool_]:

@@ -1,15 +1,19 @@
 """The simulated terminal: MetaTrader 5's interface over a market that is made up or played from files."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
 from backend.core.clock import require_utc
+from backend.core.errors import DeskError, Unavailable
 from backend.mt5 import constants as mt5
 from backend.mt5.api import CallFailed
 from backend.mt5.arguments import invalid
 from backend.mt5.checked import CheckedApi
 from backend.mt5.groups import in_group
+from backend.mt5.mapping import exact
 from backend.mt5.server_time import ServerClock
 from backend.mt5.structures import (
     AccountInfo,
@@ -19,24 +23,31 @@ from backend.mt5.structures import (
     SymbolInfo,
     TerminalInfo,
     Tick,
+    TradeDeal,
+    TradeOrder,
+    TradePosition,
     TradeRequest,
 )
-from backend.simulator import copying, quoting
-from backend.simulator.account import SimulatedAccount
-from backend.simulator.checking import refusal
+from backend.simulator import copying, history, quoting
+from backend.simulator.broker import Broker
 from backend.simulator.copying import read_count, read_timeframe
+from backend.simulator.dealing_room import DealingRoom
 from backend.simulator.ports import Market
+from backend.simulator.prices import MarketPrices
+from backend.simulator.statefile import BookFile
 from backend.simulator.symbols import SymbolSpec
+from backend.simulator.terms import BrokerTerms
+from backend.trading.margin import margin
+from backend.trading.profit import profit, to_cents
 from backend.trading.sides import Side
 
 VERSION = (500, 6231, "01 Jan 2026")
 NOT_FOUND = "Terminal: Not found"
 _WITHOUT_CONNECTION = frozenset({"initialize", "shutdown"})
-_NO_TRADING = (mt5.TRADE_RETCODE_TRADE_DISABLED, "Trade disabled: the simulated broker does not deal yet")
 
 
 class SimulatedTerminal(CheckedApi):
-    """All 32 functions. What it reads is complete; it deals nothing and says so (retcode 10017).
+    """All 32 functions.
 
     Times in answers and arguments are server epochs, as from the real terminal. Calls are for one
     thread at a time; the connector sees to that.
@@ -46,7 +57,9 @@ class SimulatedTerminal(CheckedApi):
         server_clock: The broker's clock.
         now: The present, aware; nothing later is ever shown.
         name: What the terminal calls itself; two markets have two names.
-        account: The account to be signed in to.
+        terms: The account to be signed in to, the broker's changes to symbols, and its faults.
+        file: Where the account's book is kept; None for memory alone.
+        replays: The market is a replay, which may begin again.
     """
 
     def __init__(
@@ -56,18 +69,25 @@ class SimulatedTerminal(CheckedApi):
         server_clock: ServerClock,
         now: Callable[[], datetime],
         name: str = "MT5UI simulated terminal",
-        account: SimulatedAccount | None = None,
+        terms: BrokerTerms | None = None,
+        file: BookFile | None = None,
+        replays: bool = False,
     ) -> None:
         super().__init__()
         self._name = name
         self.market = market
         self.server_clock = server_clock
         self._now = now
-        self._account = account or SimulatedAccount()
-        self._specs = {spec.name: spec for spec in market.symbols()}
+        terms = terms or BrokerTerms()
+        self._account = terms.account
+        self._faults = terms.faults
+        self._specs = {spec.name: terms.applied(spec) for spec in market.symbols()}
+        self._prices = MarketPrices(market, self._specs, self._account.currency)
+        self._file = file
+        self._replays = replays
+        self._opened: DealingRoom | None = None
         self._selected = set(self._specs)
         self._connected = False
-        self._requests = 0
 
     def _call(self, function: str, *args: Any, **given: Any) -> Any:
         if not self._connected and function not in _WITHOUT_CONNECTION:
@@ -77,7 +97,34 @@ class SimulatedTerminal(CheckedApi):
     def _at_ms(self) -> int:
         """The present on the server's clock, in milliseconds."""
         moment = require_utc(self._now())
-        return self.server_clock.to_server_ms(int(moment.timestamp() * 1000))
+        at_ms = self.server_clock.to_server_ms(int(moment.timestamp() * 1000))
+        self._prices.move_to(at_ms)
+        return at_ms
+
+    @property
+    def _room(self) -> DealingRoom:
+        """The account; open once the terminal was connected."""
+        if self._opened is None:
+            raise CallFailed(mt5.RES_E_INTERNAL_FAIL_CONNECT, "No IPC connection")
+        return self._opened
+
+    def _open_account(self) -> None:
+        """Open the account: not before somebody connects, since only then a replay's clock stands right."""
+        try:
+            self._opened = DealingRoom(
+                self.market,
+                self._prices,
+                self._account,
+                self._at_ms(),
+                file=self._file,
+                begins_again=self._replays,
+                faults=self._faults,
+            )
+        except DeskError as refused:
+            raise CallFailed(mt5.RES_E_FAIL, refused.message) from refused
+
+    def _broker(self) -> AbstractContextManager[Broker]:
+        return self._room.at(self._at_ms())
 
     def _spec(self, symbol: str) -> SymbolSpec:
         try:
@@ -91,6 +138,8 @@ class SimulatedTerminal(CheckedApi):
         self._connected = False
         if given.get("login"):
             self._sign_in(given["login"], given.get("server", ""))
+        if self._opened is None:
+            self._open_account()
         self._connected = True
         return True
 
@@ -112,7 +161,7 @@ class SimulatedTerminal(CheckedApi):
         return TerminalInfo(
             community_account=False,
             community_connection=False,
-            connected=True,
+            connected=self._room.connected(self._at_ms()),
             dlls_allowed=False,
             trade_allowed=True,
             tradeapi_disabled=False,
@@ -136,26 +185,34 @@ class SimulatedTerminal(CheckedApi):
 
     def _do_account_info(self) -> AccountInfo:
         account = self._account
+        with self._broker() as broker:
+            worth, money = broker.valuation, broker.money
+            balance, profit, margin = broker.book.balance, worth.profit(), worth.margin()
+            equity = balance + profit
         return AccountInfo(
             login=account.login,
             trade_mode=mt5.ACCOUNT_TRADE_MODE_DEMO,
             leverage=account.leverage,
-            limit_orders=200,
+            limit_orders=account.limit_orders,
             margin_so_mode=mt5.ACCOUNT_STOPOUT_MODE_PERCENT,
-            trade_allowed=False,
-            trade_expert=False,
-            margin_mode=mt5.ACCOUNT_MARGIN_MODE_RETAIL_HEDGING,
-            currency_digits=2,
+            trade_allowed=True,
+            trade_expert=True,
+            margin_mode=(
+                mt5.ACCOUNT_MARGIN_MODE_RETAIL_HEDGING
+                if account.hedging
+                else mt5.ACCOUNT_MARGIN_MODE_RETAIL_NETTING
+            ),
+            currency_digits=account.digits,
             fifo_close=False,
-            balance=account.balance,
+            balance=money(balance),
             credit=0.0,
-            profit=0.0,
-            equity=account.balance,
-            margin=0.0,
-            margin_free=account.balance,
-            margin_level=0.0,
-            margin_so_call=account.margin_call,
-            margin_so_so=account.stop_out,
+            profit=money(profit),
+            equity=money(equity),
+            margin=money(margin),
+            margin_free=money(equity - margin),
+            margin_level=money(equity * 100 / margin) if margin else 0.0,
+            margin_so_call=float(account.margin_call),
+            margin_so_so=float(account.stop_out),
             margin_initial=0.0,
             margin_maintenance=0.0,
             assets=0.0,
@@ -181,7 +238,7 @@ class SimulatedTerminal(CheckedApi):
 
     def _info(self, spec: SymbolSpec, at_ms: int) -> SymbolInfo:
         selected = spec.name in self._selected
-        return quoting.symbol_info(self.market, spec, self._account.currency, at_ms, selected=selected)
+        return quoting.symbol_info(self.market, spec, self._prices, at_ms, selected=selected)
 
     def _do_symbol_info_tick(self, symbol: str) -> Tick:
         tick = quoting.last_tick(self.market, self._spec(symbol), self._at_ms())
@@ -228,16 +285,43 @@ class SimulatedTerminal(CheckedApi):
     def _do_copy_ticks_range(self, symbol: str, first: int, last: int, flags: int) -> Records:
         return copying.ticks_between(self.market, self._spec(symbol).name, first, last, flags, self._at_ms())
 
-    # Trading: nothing is dealt yet, so there is nothing to list.
+    # Trading.
 
-    def _none_there(self, *_args: Any, **_given: Any) -> int:
-        return 0
+    def _do_positions_total(self) -> int:
+        with self._broker() as broker:
+            return len(broker.book.positions)
 
-    def _nothing_there(self, *_args: Any, **_given: Any) -> tuple[Any, ...]:
-        return ()
+    def _do_positions_get(self, **wanted: Any) -> tuple[TradePosition, ...]:
+        with self._broker() as broker:
+            found = history.filtered(broker.book.positions.values(), **wanted)
+            return tuple(history.shown_position(one, broker.valuation) for one in found)
 
-    _do_orders_total = _do_positions_total = _do_history_orders_total = _do_history_deals_total = _none_there
-    _do_orders_get = _do_positions_get = _do_history_orders_get = _do_history_deals_get = _nothing_there
+    def _do_orders_total(self) -> int:
+        with self._broker() as broker:
+            return len(broker.book.orders)
+
+    def _do_orders_get(self, **wanted: Any) -> tuple[TradeOrder, ...]:
+        with self._broker() as broker:
+            found = history.filtered(broker.book.orders.values(), **wanted)
+            return tuple(history.shown_order(one, self._prices) for one in found)
+
+    def _do_history_orders_total(self, first: int, last: int) -> int:
+        with self._broker() as broker:
+            return len(history.done_between(broker.book.done, first, last))
+
+    def _do_history_deals_total(self, first: int, last: int) -> int:
+        with self._broker() as broker:
+            return len(history.deals_between(broker.book.deals, first, last))
+
+    def _do_history_orders_get(self, *dates: int, **wanted: Any) -> tuple[TradeOrder, ...]:
+        with self._broker() as broker:
+            found = history.wanted_orders(broker.book.done, dates, **wanted)
+            return tuple(history.shown_order(one, self._prices) for one in found)
+
+    def _do_history_deals_get(self, *dates: int, **wanted: Any) -> tuple[TradeDeal, ...]:
+        with self._broker() as broker:
+            found = history.wanted_deals(broker.book.deals, dates, **wanted)
+            return tuple(history.shown_deal(one) for one in found)
 
     def _do_order_calc_margin(self, action: int, symbol: str, volume: float, price: float) -> float:
         spec = self._spec(symbol)
@@ -245,10 +329,13 @@ class SimulatedTerminal(CheckedApi):
             volume, price
         ):
             raise invalid("Terminal: Invalid params")
-        account = self._account
-        return quoting.margin_of(
-            self.market, spec, volume, price, account.leverage, account.currency, self._at_ms()
-        )
+        self._at_ms()
+        account, rates = self._account, self._prices.rates
+        with _converted():
+            taken = margin(
+                spec.instrument, exact(volume), exact(price), account.leverage, account.currency, rates
+            )
+        return float(to_cents(taken, account.digits))
 
     def _do_order_calc_profit(
         self, action: int, symbol: str, volume: float, opened: float, closed: float
@@ -257,26 +344,26 @@ class SimulatedTerminal(CheckedApi):
         sides = {mt5.ORDER_TYPE_BUY: Side.BUY, mt5.ORDER_TYPE_SELL: Side.SELL}
         if action not in sides or not _above_zero(volume, opened, closed):
             raise invalid("Terminal: Invalid params")
-        currency, at_ms = self._account.currency, self._at_ms()
-        return quoting.profit_of(self.market, spec, sides[action], volume, (opened, closed), currency, at_ms)
-
-    def _verdict(self, request: TradeRequest) -> tuple[int, str, Tick | None]:
-        at_ms = self._at_ms()
-        spec = self._specs.get(request.symbol)
-        tick = quoting.last_tick(self.market, spec, at_ms) if spec else None
-        code, comment = refusal(request, spec, tick, at_ms // 1000) or _NO_TRADING
-        return code, comment, tick
+        self._at_ms()
+        with _converted():
+            how = self._prices.conversion(symbol)
+            earned = profit(spec.instrument, sides[action], exact(volume), exact(opened), exact(closed), how)
+        return float(to_cents(earned, self._account.digits))
 
     def _do_order_check(self, request: TradeRequest) -> OrderCheckResult:
-        code, comment, _ = self._verdict(request)
-        balance = self._account.balance
-        return OrderCheckResult(code, balance, balance, 0.0, 0.0, balance, 0.0, comment, request)
+        return self._room.check(request, self._at_ms())
 
     def _do_order_send(self, request: TradeRequest) -> OrderSendResult:
-        code, comment, tick = self._verdict(request)
-        self._requests += 1
-        bid, ask = (tick.bid, tick.ask) if tick else (0.0, 0.0)
-        return OrderSendResult(code, 0, 0, 0.0, 0.0, bid, ask, comment, self._requests, 0, request)
+        return self._room.send(request, self._at_ms())
+
+
+@contextlib.contextmanager
+def _converted() -> Iterator[None]:
+    """A missing rate fails the call."""
+    try:
+        yield
+    except Unavailable as missing:
+        raise CallFailed(mt5.RES_E_FAIL, f"Terminal: Call failed, {missing.message}") from None
 
 
 def _above_zero(*numbers: float) -> bool:

@@ -10,6 +10,8 @@ from backend.simulator.noise import sixteenth, words
 
 _PER_MINUTE = 64  # places for a minute's ticks in the hash; no bar has more
 _FIRST_TICK_MS = 900
+WIDEST_SPREAD = 1.4
+"""No tick's spread is wider than so many times its bar's."""
 
 
 def ticks_of(bars: Columns, key: int, digits: int) -> Records:
@@ -53,7 +55,7 @@ def ticks_of(bars: Columns, key: int, digits: int) -> Records:
     noise = (sixteenth(bits, 0) - 0.5) * 0.3 * (high - low)[row]
     anchor = (place == 0) | (place == a) | (place == b) | (place == last)
     bid = np.rint(np.clip(np.where(anchor, path, path + noise), low[row], high[row]))
-    wider = np.floor(sixteenth(bits, 1) * 0.4 * bars.spread[row]) * (place > 0)
+    wider = np.floor(sixteenth(bits, 1) * (WIDEST_SPREAD - 1) * bars.spread[row]) * (place > 0)
 
     ticks = np.zeros(len(row), dtype=TICKS_DTYPE)
     within = np.where(

@@ -61,6 +61,28 @@ def margin(
     return amount * _margin_rate(instrument, price, account_currency, rates)
 
 
+def netted_margin(
+    longs: tuple[Decimal, Decimal], shorts: tuple[Decimal, Decimal], hedged_share: Decimal
+) -> Decimal:
+    """Margin of all positions of one symbol together, not rounded.
+
+    The volume that no opposite one covers takes the margin of its side, at the weighted price of that
+    side; the covered volume, counted once, takes `hedged_share` of it at the weighted price of both.
+
+    Args:
+        longs: Lots of the longs, and the margin that they would take alone.
+        shorts: The same of the shorts.
+        hedged_share: Margin of a hedged lot as a fraction of a lot's: margin_hedged ÷ contract.
+    """
+    (long_lots, long_margin), (short_lots, short_margin) = longs, shorts
+    covered = min(long_lots, short_lots)
+    if not covered:
+        return long_margin + short_margin
+    larger, of_larger = max((long_lots, long_margin), (short_lots, short_margin))
+    open_part = of_larger * (larger - covered) / larger
+    return open_part + hedged_share * covered * (long_margin + short_margin) / (long_lots + short_lots)
+
+
 def _margin_rate(
     instrument: Instrument, price: Decimal, account_currency: str, rates: Rates | None
 ) -> Decimal:

@@ -201,3 +201,49 @@ class TestNative:
                 httpx.post(f"{record['url']}/call/positions_total", headers=headers, timeout=30)
             assert process.wait(20) != 0
         assert "positions_total" in (tmp_path / "connector.log").read_text()
+
+
+def test_an_acknowledged_order_outlives_a_killed_connector(tmp_path: Path) -> None:
+    write_minutes(tmp_path / "market", "eurusd", first=FIRST_DAY, days=2)
+    replay = {"MT5UI_REPLAY": str(tmp_path / "market")}
+    order = {"action": 1, "symbol": "EURUSD", "volume": 0.1, "type": 0, "type_filling": 1, "comment": "kept"}
+    with connector(tmp_path, **replay) as (process, record), client(record) as (api, clock):
+        assert api.initialize()
+        clock.advance(FIRST_DAY + timedelta(hours=9))
+        sent = api.order_send(order)
+        assert sent is not None
+        assert sent.retcode == 10_009
+        process.kill()
+    with connector(tmp_path, **replay) as (_, record), client(record) as (api, clock):
+        assert api.initialize()
+        assert clock.now() == FIRST_DAY + timedelta(hours=9)
+        assert [p.ticket for p in api.positions_get() or ()] == [sent.order]
+        request = {"position": sent.order, "type": 1}
+        closed = api.order_send(order | request)
+        assert closed is not None
+        assert closed.retcode == 10_009
+    assert len(list((tmp_path / "data" / "simulator").glob("replay_*.jsonl"))) == 1
+
+
+def test_the_broker_s_terms_come_from_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    file = tmp_path / "config" / "simulator.json"
+    file.write_text('{"account": {"balance": 2500, "hedging": false}, "symbols": {"*": {"stops_level": 7}}}')
+    with connector(tmp_path) as (_, record), client(record) as (api, _):
+        assert api.initialize()
+        account, info = api.account_info(), api.symbol_info("EURUSD")
+        assert account is not None
+        assert info is not None
+        assert (account.balance, account.margin_mode, info.trade_stops_level) == (2500.0, 0, 7)
+    file.write_text('{"account": {"balance": "lots"}}')
+    ended = subprocess.run(
+        [sys.executable, "-m", "backend.connector"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert "config/simulator.json, at /account/balance" in ended.stderr

@@ -22,6 +22,7 @@ from backend.core.errors import Invalid  # noqa: E402
 from backend.mt5.api import FUNCTIONS, Mt5Api  # noqa: E402
 from backend.mt5.structures import SymbolInfo, Tick  # noqa: E402
 from tests.contracts.test_mt5_api import CLOCK, NOW, Mt5ApiContract  # noqa: E402
+from tests.contracts.test_trading_api import TradingContract  # noqa: E402
 from tests.fakes.terminal import FakeTerminal, symbol_info  # noqa: E402
 
 
@@ -83,6 +84,23 @@ class TestThroughBridge(Mt5ApiContract):
         api = BridgeTerminal(port=port)
         assert api.version() is None
         assert api.last_error() == NO_CONNECTION
+        assert api.initialize(), api.last_error()
+        yield api
+        api.close()
+
+
+class TestTradingThroughBridge(TradingContract):
+    """And so is its trading."""
+
+    @pytest.fixture
+    def api(self, port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+        from backend.simulator.build import build_simulated_terminal
+
+        serve(
+            monkeypatch,
+            build_simulated_terminal(seed=7, replay=None, server_clock=CLOCK, now=lambda: NOW),
+        )
+        api = BridgeTerminal(port=port)
         assert api.initialize(), api.last_error()
         yield api
         api.close()

@@ -1,4 +1,4 @@
-"""Margin and profit by the documented numbers; orders are judged, and none is dealt."""
+"""Margin and profit by the documented numbers; what the broker refuses, and with which code."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +11,7 @@ from backend.mt5.server_time import ServerClock
 from backend.mt5.structures import TICKS_DTYPE, Records
 from backend.simulator.build import build_simulated_terminal
 from backend.simulator.columns import EMPTY, Columns
+from backend.simulator.moves import MOVES_DTYPE, SPANS_DTYPE
 from backend.simulator.replay_specs import spec_of
 from backend.simulator.symbols import SymbolSpec
 from backend.simulator.terminal import SimulatedTerminal
@@ -43,6 +44,12 @@ class StillMarket:
 
     def is_open(self, symbol: str, at_ms: int) -> bool:
         return True
+
+    def moves(self, symbol: str, first_ms: int, last_ms: int) -> Records:
+        return np.zeros(0, dtype=MOVES_DTYPE)
+
+    def spans(self, symbol: str, first_ms: int, last_ms: int) -> Records:
+        return np.zeros(0, dtype=SPANS_DTYPE)
 
 
 @pytest.fixture
@@ -93,8 +100,7 @@ def order(**fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("request_fields", "retcode"),
     [
-        (order(), 10_017),
-        (order(type=1, sl=1.1100, tp=1.0900), 10_017),
+        (order(type=1, sl=1.1100, tp=1.0900), 0),
         (order(symbol="NOPE"), 10_013),
         (order(action=99), 10_013),
         (order(type=2), 10_035),  # a pending type for a market deal
@@ -102,52 +108,67 @@ def order(**fields: Any) -> dict[str, Any]:
         (order(volume=0.015), 10_014),  # between two steps
         (order(volume=1000.0), 10_014),
         (order(volume=float("nan")), 10_014),
-        (order(volume=0.29), 10_017),  # 29 whole steps, whatever the floats say
+        (order(volume=-0.1), 10_014),
+        (order(volume=0.0), 10_014),
+        (order(volume=0.29), 0),  # 29 whole steps, whatever the floats say
+        (order(volume=9.5), 10_019),  # 9.5 lots take 10,442.40 of 10,000
+        (order(volume=9.0), 0),
         (order(sl=1.0990), 10_016),  # a buy's stop lies below the bid
-        (order(sl=1.0989), 10_017),
+        (order(sl=1.0989), 0),
         (order(tp=1.0990), 10_016),
         (order(type=1, sl=1.0992), 10_016),  # a sell's lies above the ask
-        (order(type=1, sl=1.0993), 10_017),
+        (order(type=1, sl=1.0993), 0),
         (order(sl=-1.0), 10_015),
         (order(price=float("inf")), 10_015),
         (order(type_filling=2), 10_030),  # RETURN under market execution
         (order(type_filling=3), 10_030),
-        (order(action=5, type=2, price=1.0900), 10_017),  # a buy limit below the ask
+        (order(action=5, type=2, price=1.0900), 0),  # a buy limit below the ask
         (order(action=5, type=2, price=1.1000), 10_015),
-        (order(action=5, type=4, price=1.1000), 10_017),  # a buy stop above it
+        (order(action=5, type=2, price=1.0992), 10_015),  # at the ask
+        (order(action=5, type=4, price=1.1000), 0),  # a buy stop above it
         (order(action=5, type=4, price=1.0900), 10_015),
-        (order(action=5, type=3, price=1.1000), 10_017),  # a sell limit above the bid
-        (order(action=5, type=5, price=1.0900), 10_017),  # a sell stop below it
+        (order(action=5, type=3, price=1.1000), 0),  # a sell limit above the bid
+        (order(action=5, type=5, price=1.0900), 0),  # a sell stop below it
         (order(action=5, type=6, price=1.1000), 10_015),  # a stop limit without its limit
+        (order(action=5, type=6, price=1.1000, stoplimit=1.0995), 0),
+        (order(action=5, type=6, price=1.1000, stoplimit=1.1005), 10_015),  # on the wrong side of its stop
+        (order(action=5, type=2, price=1.09, stoplimit=1.08), 10_015),  # a limit has no second price
         (order(action=5, type=2, price=1.09, sl=1.0901), 10_016),  # measured from its own price
+        (order(action=5, type=2, price=1.09, type_filling=3), 10_030),  # book or cancel is not offered
+        (order(action=5, type=2, price=1.09, type_filling=2), 0),
         (order(action=5, type=2, price=1.09, type_time=2, expiration=1), 10_022),
-        (order(action=5, type=2, price=1.09, type_time=2, expiration=2_000_000_000), 10_017),
+        (order(action=5, type=2, price=1.09, type_time=2), 10_022),
+        (order(action=5, type=2, price=1.09, type_time=9), 10_022),
+        (order(action=5, type=2, price=1.09, type_time=2, expiration=2_000_000_000), 0),
         (order(action=6), 10_013),  # which position?
-        (order(action=6, position=5), 10_017),
+        (order(action=6, position=5), 10_036),
+        (order(position=5, type=1), 10_036),
+        (order(action=7, order=5, price=1.09), 10_013),
         (order(action=8), 10_013),
+        (order(action=10), 10_013),
+        (order(action=10, position=5, position_by=6), 10_036),
     ],
 )
-def test_a_request_is_judged_before_it_is_refused(
-    api: Any, request_fields: dict[str, Any], retcode: int
-) -> None:
-    sent = api.order_send(request_fields)
-    assert sent.retcode == retcode
-    assert (sent.deal, sent.order, sent.volume) == (0, 0, 0.0)
-    assert sent.request.symbol == request_fields["symbol"]
-    assert api.last_error() == (1, "Success")  # a refusal is an answer
+def test_check_and_send_judge_alike(api: Any, request_fields: dict[str, Any], retcode: int) -> None:
     assert api.order_check(request_fields).retcode == retcode
+    assert api.positions_get() == api.orders_get() == ()  # a check does nothing
+    sent = api.order_send(request_fields)
+    assert sent.retcode == (retcode or (10_008 if request_fields["action"] == 5 else 10_009))
+    assert sent.request.symbol == request_fields["symbol"]
+    assert (sent.order > 0) is (retcode == 0)
+    assert api.last_error() == (1, "Success")  # a refusal is an answer
 
 
-def test_it_says_that_it_does_not_trade(api: Any) -> None:
+def test_it_says_that_it_is_simulated_and_that_it_trades(api: Any) -> None:
     account = api.account_info()
-    assert account.trade_allowed is False
-    assert account.trade_expert is False
+    assert account.trade_allowed is True
+    assert account.trade_expert is True
+    assert api.terminal_info().trade_allowed is True
+    assert api.terminal_info().tradeapi_disabled is False
     assert "simulated" in account.company.lower()
     assert "simulated" in account.server.lower()
     assert account.trade_mode == api.ACCOUNT_TRADE_MODE_DEMO
     assert (account.balance, account.leverage, account.margin_mode) == (10_000.0, 100, 2)
-    assert api.order_send(order()).comment.startswith("Trade disabled")
-    assert api.positions_get() == ()
 
 
 def test_tick_values_differ_on_the_losing_side(api: Any) -> None:

@@ -1,0 +1,266 @@
+"""What a price move does to stops, targets and pending orders: the fill rules.
+
+A move is a tick, or a bar of which nobody knows what came first inside. A bar is read worst-first: at its
+open what the open lies beyond; then inside it stops, stop-outs at both extremes, targets, and at last
+pending orders, of which the stop counts if it is possible and the target only if it is provable.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from backend.mt5 import constants as mt5
+from backend.simulator.account import SimulatedAccount
+from backend.simulator.book import LIMITS, STOP_LIMITS, STOPS, Book, Order, Position
+from backend.simulator.dealing import Dealer
+from backend.simulator.prices import Prices, Quote
+from backend.simulator.valuation import Valuation
+from backend.trading.sides import Side
+
+_LIMIT_OF = {
+    mt5.ORDER_TYPE_BUY_STOP_LIMIT: mt5.ORDER_TYPE_BUY_LIMIT,
+    mt5.ORDER_TYPE_SELL_STOP_LIMIT: mt5.ORDER_TYPE_SELL_LIMIT,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candle:
+    """Open, high, low and close of one side."""
+
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+
+    @classmethod
+    def still(cls, price: Decimal) -> "Candle":
+        """A price that does not move."""
+        return cls(open=price, high=price, low=price, close=price)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A move of one symbol's prices; a tick is one whose candles are still."""
+
+    symbol: str
+    time_ms: int
+    bid: Candle
+    ask: Candle
+
+    @property
+    def is_tick(self) -> bool:
+        """Whether nothing happens between open and close."""
+        return self.bid.high == self.bid.low and self.ask.high == self.ask.low
+
+    def closing(self, side: Side) -> Candle:
+        """Where positions of that side close, and their stops and targets are watched."""
+        return self.bid if side is Side.BUY else self.ask
+
+    def opening(self, side: Side) -> Candle:
+        """Where orders of that side are filled."""
+        return self.ask if side is Side.BUY else self.bid
+
+
+class Matcher:
+    """Applies moves to a book.
+
+    Args:
+        book: Positions and orders.
+        account: The account's terms.
+        prices: Set to each move in turn.
+        valuation: Of the book.
+        dealer: Executes.
+    """
+
+    def __init__(
+        self, book: Book, account: SimulatedAccount, prices: Prices, valuation: Valuation, dealer: Dealer
+    ) -> None:
+        self._book = book
+        self._account = account
+        self._prices = prices
+        self._valuation = valuation
+        self._dealer = dealer
+        self._calm_deals = -1
+
+    def watch_equity(self, wanted: bool) -> None:  # noqa: FBT001 - it is what the name asks
+        """Whether the next moves may stop the account out as it stands; a deal makes it be watched again."""
+        self._calm_deals = -1 if wanted else len(self._book.deals)
+
+    def apply(self, move: Move) -> None:
+        """The whole of a move."""
+        self.open(move)
+        if not move.is_tick:
+            self.inside(move)
+
+    def open(self, move: Move) -> None:
+        """The first price of a move: whatever it lies beyond."""
+        self._quote(move, move.bid.open, move.ask.open)
+        for position in self._book.positions_of(move.symbol):
+            self._exit_at_open(position, move)
+        for order in self._book.orders_of(move.symbol):
+            self._enter_at_open(order, move)
+        self._stop_out(move)
+
+    def inside(self, move: Move) -> None:
+        """What comes after the first price."""
+        held = list(self._book.positions_of(move.symbol))
+        for position in held:
+            self._stop_inside(position, move)
+        # Longs suffer at the low, shorts at the high; the account cannot be at both at once.
+        extremes = ((move.bid.low, move.ask.low), (move.bid.high, move.ask.high))
+        if self._book.positions and len(self._book.deals) != self._calm_deals:
+            for bid, ask in sorted(extremes, key=lambda prices: self._equity_at(move, *prices)):
+                self._quote(move, bid, ask)
+                self._stop_out(move)
+        for position in held:
+            if position.ticket in self._book.positions:
+                self._reach_inside(position, move)
+        self._quote(move, move.bid.open, move.ask.open)
+        for order in self._book.orders_of(move.symbol):
+            self._enter_inside(order, move)
+        self._quote(move, move.bid.close, move.ask.close)
+        self._stop_out(move)
+
+    # Stops and targets.
+
+    def _exit_at_open(self, position: Position, move: Move) -> None:
+        """A stop beyond which the open lies is filled at the open; a target at its own price."""
+        opened, sign = move.closing(position.side).open, position.side.sign
+        if position.stop is not None and (opened - position.stop) * sign <= 0:
+            self._close(position, self._worse(position, opened), move, mt5.ORDER_REASON_SL)
+        elif position.target is not None and (opened - position.target) * sign >= 0:
+            self._close(position, position.target, move, mt5.ORDER_REASON_TP)
+
+    def _stop_inside(self, position: Position, move: Move) -> None:
+        if _stoppable(position, move) and position.stop is not None:
+            position.ambiguous |= _reachable(position, move)
+            self._close(position, self._worse(position, position.stop), move, mt5.ORDER_REASON_SL)
+
+    def _reach_inside(self, position: Position, move: Move) -> None:
+        if _reachable(position, move) and position.target is not None:
+            self._close(position, position.target, move, mt5.ORDER_REASON_TP)
+
+    def _close(self, position: Position, price: Decimal, move: Move, reason: int) -> None:
+        self._dealer.close(position, price, move.time_ms, reason)
+
+    def _worse(self, position: Position, price: Decimal) -> Decimal:
+        return price - self.slippage(position.symbol) * position.side.sign
+
+    def slippage(self, symbol: str) -> Decimal:
+        """By how much market orders and stops are filled worse."""
+        return self._prices.specs[symbol].instrument.point * self._account.slippage
+
+    # Pending orders.
+
+    def _enter_at_open(self, order: Order, move: Move) -> None:
+        opened, sign = move.opening(order.side).open, order.side.sign
+        beyond = (opened - order.price) * sign >= 0
+        if order.kind in STOPS and beyond:
+            self._fill(order, opened + self.slippage(order.symbol) * sign, move)
+        elif order.kind in STOP_LIMITS and beyond:
+            self._place_limit(order)
+        elif order.kind in LIMITS and (opened - order.price) * sign <= 0:
+            self._fill(order, order.price, move)
+        for position in self._of(order):
+            self._exit_at_open(position, move)
+
+    def _enter_inside(self, order: Order, move: Move) -> None:
+        candle, sign = move.opening(order.side), order.side.sign
+        high, low = (candle.high, candle.low) if sign > 0 else (candle.low, candle.high)
+        kind = order.kind
+        if kind in STOPS and (high - order.price) * sign >= 0:
+            self._fill(order, order.price + self.slippage(order.symbol) * sign, move)
+        elif kind in STOP_LIMITS and (high - order.price) * sign >= 0:
+            self._place_limit(order)
+            if (candle.close - order.price) * sign <= 0:  # only the close is known to come later
+                self._fill(order, order.price, move)
+        elif kind in LIMITS and (low - order.price) * sign <= 0:
+            self._fill(order, order.price, move)
+        for position in self._of(order):
+            self._exit_after_entry(position, kind, move)
+
+    def _exit_after_entry(self, position: Position, kind: int, move: Move) -> None:
+        """The same bar after it has filled an order.
+
+        A limit was filled by a price that came towards the stop, so a target is proved by a close beyond
+        it alone; a stop order by one that went towards the target, so a target that is touched is proved.
+        """
+        close = move.closing(position.side).close
+        can_stop, can_reach = _stoppable(position, move), _reachable(position, move)
+        sure = can_reach and position.target is not None
+        if kind not in STOPS:
+            sure = sure and (close - (position.target or close)) * position.side.sign >= 0
+        if can_stop and position.stop is not None:
+            certain = kind in LIMITS or (close - position.stop) * position.side.sign <= 0
+            position.ambiguous |= can_reach or not certain
+            self._close(position, self._worse(position, position.stop), move, mt5.ORDER_REASON_SL)
+        elif sure and position.target is not None:
+            self._close(position, position.target, move, mt5.ORDER_REASON_TP)
+        else:
+            position.ambiguous |= can_reach
+
+    def _of(self, order: Order) -> tuple[Position, ...]:
+        """The position that the order has just made."""
+        made = self._book.positions.get(order.ticket)
+        return (made,) if made is not None and order.ticket not in self._book.orders else ()
+
+    def _place_limit(self, order: Order) -> None:
+        order.kind = _LIMIT_OF[order.kind]
+        order.price, order.limit = order.limit or order.price, None
+
+    def _fill(self, order: Order, price: Decimal, move: Move) -> None:
+        order.margin = Decimal(0)  # from now on it is the position's
+        if self.affordable(order.symbol, order.side, order.left, price):
+            self._dealer.execute(order, order.left, price, move.time_ms)
+        else:
+            self._book.end_order(order, mt5.ORDER_STATE_REJECTED, move.time_ms)
+
+    def affordable(self, symbol: str, side: Side, lots: Decimal, price: Decimal) -> bool:
+        """Whether there is free margin for a deal; one that takes no more margin than before always is."""
+        after = self._valuation.margin_with(symbol, side, lots, price)
+        return after <= self._valuation.margin() or after <= self._valuation.equity()
+
+    # Stop-out.
+
+    def _equity_at(self, move: Move, bid: Decimal, ask: Decimal) -> Decimal:
+        self._quote(move, bid, ask)
+        return self._valuation.equity()
+
+    def _quote(self, move: Move, bid: Decimal, ask: Decimal) -> None:
+        self._prices.set(move.symbol, Quote(bid, ask))
+
+    def _stop_out(self, move: Move) -> None:
+        """At the broker's level: pending orders that take margin, then the largest loss, asking again."""
+        if len(self._book.deals) == self._calm_deals:
+            return
+        while self._book.positions and self._valuation.below_stop_out():
+            taking = [order for order in self._book.orders.values() if order.margin]
+            if taking:
+                largest = max(taking, key=lambda order: (order.margin, -order.ticket))
+                self._book.end_order(largest, mt5.ORDER_STATE_CANCELED, move.time_ms)
+                continue
+            tradable = [one for one in self._book.positions.values() if self._prices.is_open(one.symbol)]
+            if not tradable:
+                return
+            losing = min(tradable, key=lambda one: (self._valuation.floating(one) + one.swap, one.ticket))
+            equity, taken = self._valuation.equity(), self._valuation.margin()
+            self._dealer.close(
+                losing,
+                self._worse(losing, self._valuation.closing_price(losing)),
+                move.time_ms,
+                mt5.ORDER_REASON_SO,
+                f"[so {equity * 100 / taken:.2f}%]",
+            )
+
+
+def _stoppable(position: Position, move: Move) -> bool:
+    """Whether the move comes to the position's stop."""
+    candle = move.closing(position.side)
+    worst = candle.low if position.side is Side.BUY else candle.high
+    return position.stop is not None and (worst - position.stop) * position.side.sign <= 0
+
+
+def _reachable(position: Position, move: Move) -> bool:
+    """Whether the move comes to the position's target."""
+    candle = move.closing(position.side)
+    best = candle.high if position.side is Side.BUY else candle.low
+    return position.target is not None and (best - position.target) * position.side.sign >= 0
