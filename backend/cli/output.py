@@ -22,7 +22,7 @@ _STATE_COLOURS: Final = {
     "dead": "red",
     "refused": "red",
 }
-PIPED_WIDTH: Final = 160
+PIPED_WIDTH: Final = 240
 ID_WIDTH: Final = 36  # of a job
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
 
@@ -42,25 +42,27 @@ def console(*, stderr: bool = False) -> "Console":
     return made
 
 
-def table(
-    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, whole: Collection[str] = ("id",)
-) -> "Table":
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, cut: Collection[str] = ()) -> "Table":
     """A plain table; nothing in a cell is read as markup.
 
-    Only the last column wraps; the others are cut where the window is narrow.
+    Cells wrap where the window is narrow, but for a job's id, which somebody will copy.
 
     Args:
         columns: Their heads.
         rows: Cells, shown as `show` does.
-        whole: Columns that are never cut, since somebody will copy what stands there.
+        cut: Columns that are cut instead, since their beginning says enough.
     """
     from rich.table import Table
     from rich.text import Text
 
     made = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
-    for index, name in enumerate(columns):
-        last = index == len(columns) - 1
-        made.add_column(name, no_wrap=not last, min_width=ID_WIDTH if name in whole else None)
+    for name in columns:
+        made.add_column(
+            name,
+            no_wrap=name in cut,
+            overflow="ellipsis" if name in cut else "fold",
+            min_width=ID_WIDTH if name == "id" else None,
+        )
     for row in rows:
         made.add_row(*(cell if isinstance(cell, Text) else Text(show(cell)) for cell in row))
     return made

@@ -140,7 +140,8 @@ def _show_jobs(page: Any, *, as_json: bool) -> None:
         )
         for job in page["items"]
     ]
-    out.print(table(("id", "task", "state", "queued", "late", "took"), rows))
+    columns = ("id", "task", "state", "queued", "late", "took")
+    out.print(table(columns, rows, cut=columns[1:]))
     for job in page["items"]:
         if job["error"] is not None:
             why = f"{short(job['task'])} {job['state']}: {clip(job['error']['message'])}"

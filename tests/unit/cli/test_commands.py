@@ -1,5 +1,6 @@
 """`mt5ui` as a person and a script meet it, over HTTP to a desk whose services live in memory."""
 
+import io
 import json
 import socket
 import sys
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from backend.app import create_app
 from backend.cli.main import main
+from backend.cli.output import table
 from backend.jobs.views import JobError, JobState
 from tests.fakes.http_app import served
 from tests.fakes.services import NOW, FakeDesk, fake_desk
@@ -210,3 +213,15 @@ def test_the_speed_of_nothing_is_refused(run: Run) -> None:
     said = run("up", "--speed", "10")
     assert said.code == 1
     assert "--replay" in said.err
+
+
+def test_on_a_narrow_window_a_table_loses_no_word_of_a_reason() -> None:
+    reason = "unknown function emma: did you mean 'ema'?"
+    path = "/a/folder/" + "deep/" * 20 + "x.json"
+    made = table(("file", "place", "what is wrong"), [(path, "/entry/0", reason)])
+    out = Console(width=80, file=io.StringIO())
+    with out.capture() as captured:
+        out.print(made)
+    assert "…" not in captured.get()
+    for word in reason.split():
+        assert word in captured.get()
