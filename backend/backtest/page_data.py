@@ -32,7 +32,6 @@ def page_data(job: Job, result: Result) -> dict[str, Any]:
         "months": _months(result, start),
         "drawdowns": _drawdowns(result, highs),
         "streams": [_stream(stream, of_stream(result.trades, at)) for at, stream in enumerate(job.streams)],
-        "limits": {"candles": CANDLES, "marked": MARKED_TRADES, "opened": OPENED_TRADES},
     }
 
 

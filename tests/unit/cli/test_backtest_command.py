@@ -5,14 +5,20 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from backend.cli.main import main
+from backend.market.specifications import Specifications
+from backend.market.store import MarketStore
+from backend.mt5.server_time import ServerClock
+from backend.storage.files import FileStorage
 from tests.conftest import ROOT
+from tests.fakes.bars import bars_at
+from tests.fakes.instruments import instrument
 from tests.unit.simulator.replay_data import write_hours
 
 FIRST = datetime(2026, 1, 5, tzinfo=UTC)
@@ -194,6 +200,18 @@ def test_without_desk_and_history_it_says_what_to_do(run: Run) -> None:
     line = run("EURUSD_H1", "--days", "30").only_line
     assert "No MT5 connector runs" in line
     assert "--data FOLDER" in line
+
+
+def test_the_stored_history_is_enough_without_a_desk(run: Run, home: Path) -> None:
+    clock = ServerClock.parse("America/New_York+7")
+    opened = [FIRST - timedelta(days=700) + timedelta(hours=hour) for hour in range(200)]
+    storage = FileStorage(home / "data")
+    MarketStore(storage, clock).append(bars_at(opened, clock=clock))
+    Specifications(storage).keep(instrument(), FIRST)
+    said = run("EURUSD_H1", "--from", f"{opened[100]:%Y-%m-%d}", "--to", f"{opened[-1]:%Y-%m-%d}", "--json")
+    report = json.loads(said.out)
+    assert report["data_quality"]["source"] == "market store"
+    assert any("The account is not known" in note for note in report["notes"])
 
 
 def test_a_refusal_as_json(run: Run, data: Path) -> None:
