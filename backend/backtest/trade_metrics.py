@@ -41,11 +41,13 @@ def _money(measures: Measures, trades: Trades) -> None:
     measures.values |= {"trades": count, "wins": wins, "losses": losses, "draws": count - wins - losses}
     measures.ratio("win_rate_pct", wins, count, _NO_TRADES, scale=100)
     measures.ratio("expectancy", int(trades.net.sum()) / unit, count, _NO_TRADES)
-    measures.ratio("average_win", gained, wins, "no trade won")
-    measures.ratio("average_loss", -given, losses, "no trade lost")
-    measures.put("largest_win", int(trades.net.max()) / unit if wins else None, "no trade won")
-    measures.put("largest_loss", int(trades.net.min()) / unit if losses else None, "no trade lost")
-    measures.ratio("profit_factor", gained, given, "no trade lost")
+    none_won = "no trade won" if count else _NO_TRADES
+    none_lost = "no trade lost" if count else _NO_TRADES
+    measures.ratio("average_win", gained, wins, none_won)
+    measures.ratio("average_loss", -given, losses, none_lost)
+    measures.put("largest_win", int(trades.net.max()) / unit if wins else None, none_won)
+    measures.put("largest_loss", int(trades.net.min()) / unit if losses else None, none_lost)
+    measures.ratio("profit_factor", gained, given, none_lost)
     if wins and losses:
         payoff = (gained / wins) / (given / losses)
         share = wins / (wins + losses)
