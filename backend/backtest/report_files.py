@@ -11,6 +11,7 @@ from backend.backtest.model import Job, Result
 from backend.backtest.page import report_page
 from backend.backtest.provenance import Provenance
 from backend.backtest.trades_csv import trades_csv
+from backend.core.errors import Invalid
 
 FOLDER = "backtests"
 
@@ -67,8 +68,12 @@ def find_report(files: Files, made: Provenance) -> dict[str, Any] | None:
     beside = ("trades.csv", "equity.parquet", "report.html")
     if not all(files.exists(f"{FOLDER}/{made.id}/{one}") for one in beside):
         return None
-    report: dict[str, Any] | None = files.read_json_or(name, None)
-    return report if report is not None and report.get("provenance") == made.as_dict() else None
+    try:
+        report = files.read_json_or(name, None)
+    except Invalid:
+        return None  # it was no JSON, and now stands aside
+    whole = isinstance(report, dict) and report.get("provenance") == made.as_dict()
+    return report if whole else None
 
 
 def equity_parquet(result: Result) -> bytes:

@@ -107,6 +107,13 @@ def test_a_report_that_lost_a_file_is_not_taken_for_whole(tmp_path: Path) -> Non
     assert find_report(FileStorage(tmp_path), provenance(job())) is None
 
 
+@pytest.mark.parametrize("content", ["{", "[]", "{}", "null"])
+def test_a_report_that_was_damaged_is_computed_again(tmp_path: Path, content: str) -> None:
+    summary = compute(Order(job=job(), root=tmp_path))
+    (tmp_path / "backtests" / summary["id"] / "report.json").write_text(content, encoding="utf-8")
+    assert find_report(FileStorage(tmp_path), provenance(job())) is None
+
+
 def test_reading_and_benchmark_belong_to_the_identity() -> None:
     ids = {
         provenance(job(), options).id
