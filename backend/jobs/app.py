@@ -9,7 +9,8 @@ from kombu import Exchange, Queue
 from backend.config import settings
 from backend.jobs import broker
 from backend.jobs.broker import BrokerAddress, BrokerKind
-from backend.jobs.runtime import Runtimes
+from backend.jobs.results import DeskCelery
+from backend.jobs.runtime import KEY_PREFIX, Runtimes
 from backend.jobs.schedules import DEFAULTS
 from backend.jobs.service import Jobs
 from backend.jobs.spec import DEFAULT_QUEUE, QUEUES
@@ -21,12 +22,11 @@ TASK_MODULES = (
     "backend.tasks.maintenance_tasks",
 )
 VISIBILITY_TIMEOUT = 120
-KEY_PREFIX = "mt5ui:"
 
 
 def build_app(address: BrokerAddress) -> Celery:
     """A Celery app for that broker, with the desk's queues and policies."""
-    made = Celery("mt5ui", broker=address.url, backend=address.result_url, include=list(TASK_MODULES))
+    made = DeskCelery("mt5ui", broker=address.url, backend=address.result_url, include=list(TASK_MODULES))
     made.conf.update(
         task_queues=[Queue(name, Exchange(name, type="direct"), routing_key=name) for name in QUEUES],
         task_default_queue=DEFAULT_QUEUE,
@@ -79,6 +79,7 @@ def _transport(address: BrokerAddress) -> dict[str, Any]:
             "visibility_timeout": VISIBILITY_TIMEOUT,
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,
+            "unacked_mutex_expire": 30,  # whoever is killed holding it stops redelivery for that long
             "socket_timeout": 15,
             "socket_connect_timeout": 5,
             "health_check_interval": 20,

@@ -17,7 +17,7 @@ class JobCancelled(Exception):  # noqa: N818 - it is an end, not an error
 
 
 class JobInterrupted(Exception):  # noqa: N818
-    """The worker ends; the job is run again elsewhere or later."""
+    """The worker ends, or its lease on the job did; the job is run again elsewhere or later."""
 
 
 class DeadlineExceeded(Unavailable):
@@ -39,6 +39,7 @@ class JobContext:
         cancelled: Looks whether somebody asked for it to stop.
         stopping: Set when the worker ends.
         tell: Writes down how much is done, of how much.
+        held: Whether the lease still holds; without it another worker may begin the job.
     """
 
     id: str
@@ -51,6 +52,7 @@ class JobContext:
     cancelled: Callable[[], bool]
     stopping: threading.Event
     tell: Callable[[int, int], None]
+    held: Callable[[], bool]
     _looked_at: float = field(default=float("-inf"))
     _told_at: float = field(default=float("-inf"))
 
@@ -63,7 +65,7 @@ class JobContext:
                 f"{self.task} ran longer than its {self.deadline:g} s",
                 deadline=self.deadline,
             )
-        if self.stopping.is_set():
+        if self.stopping.is_set() or not self.held():
             raise JobInterrupted
         if now - self._looked_at >= LOOK_EVERY:
             self._looked_at = now

@@ -71,13 +71,17 @@ def deliver(runtime: Runtime, spec: TaskSpec, work: Callable[..., Any], delivery
     Raises:
         Passed: It is not to be run: cancelled, expired, ended, run by another just now, parked, or
             to be tried again later.
-        Reject: This worker ends; the message goes back to the broker.
+        Reject: This worker ends, or the broker that keeps the leases is away; the message goes back.
         Exception: What the work raised, after the row FAILED.
     """
     ledger, leases, job_id = runtime.ledger, runtime.leases, delivery.job_id
     if runtime.stopping.is_set() and not delivery.eager:
         raise Reject("the worker ends", requeue=True)
-    if not leases.take(job_id, delivery.worker):
+    try:
+        number = leases.take(job_id, delivery.worker)
+    except Unavailable as error:
+        raise Reject(error.message, requeue=True) from error
+    if not number:
         ledger.note(Kind.DUPLICATE, job_id, worker=delivery.worker)
         raise Passed(JobState.STARTED, "it runs already")
     try:
@@ -85,7 +89,7 @@ def deliver(runtime: Runtime, spec: TaskSpec, work: Callable[..., Any], delivery
         done = _already(runtime, entry, delivery)
         if done is not None:
             return done
-        return _run(runtime, spec, work, delivery, entry)
+        return _run(runtime, spec, work, delivery, entry, number)
     finally:
         leases.release(job_id)
 
@@ -139,7 +143,12 @@ def park(runtime: Runtime, entry: Entry, died: int) -> None:
 
 
 def _run(
-    runtime: Runtime, spec: TaskSpec, work: Callable[..., Any], delivery: Delivery, entry: Entry
+    runtime: Runtime,
+    spec: TaskSpec,
+    work: Callable[..., Any],
+    delivery: Delivery,
+    entry: Entry,
+    number: int,
 ) -> dict[str, Any]:
     run = entry.run + 1
     job_id = entry.id
@@ -153,6 +162,7 @@ def _run(
         ends_at=time.monotonic() + spec.deadline,
         cancelled=lambda: _cancel_asked(runtime, job_id),
         stopping=runtime.stopping,
+        held=lambda: runtime.leases.held(job_id),
         tell=lambda done, total: runtime.ledger.note(Kind.PROGRESS, job_id, run=run, done=done, total=total),
     )
     runtime.ledger.append(
@@ -160,6 +170,7 @@ def _run(
         job_id,
         run=run,
         worker=delivery.worker,
+        fence=number,
         redelivered=delivery.redelivered or None,
         lateness=_lateness(runtime, entry) if run == 1 else None,
     )
@@ -171,8 +182,9 @@ def _run(
         _end(runtime, Kind.CANCELLED, context)
         raise Passed(JobState.CANCELLED, "it was cancelled") from None
     except JobInterrupted:
-        _end(runtime, Kind.RELEASED, context, reason="the worker ended")
-        raise Passed(JobState.SENT, "its worker ends; it will be run again") from None
+        reason = "the worker ended" if runtime.stopping.is_set() else "its lease ended"
+        _end(runtime, Kind.RELEASED, context, reason=reason)
+        raise Passed(JobState.SENT, f"{reason}; it will be run again") from None
     except Exception as error:
         _failed(runtime, spec, delivery, context, error)
         raise

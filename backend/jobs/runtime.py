@@ -12,8 +12,10 @@ from backend.config import Settings
 from backend.core.clock import Clock, SystemClock
 from backend.core.errors import Unavailable
 from backend.jobs.book import ScheduleBook
+from backend.jobs.broker import MEMORY_URL
 from backend.jobs.clock_control import ClockControl
-from backend.jobs.leases import Leases
+from backend.jobs.leases import FileLeases, Leases
+from backend.jobs.leases_redis import RedisLeases
 from backend.jobs.ledger import Ledger
 from backend.jobs.publisher import CeleryPublisher, Publisher
 from backend.jobs.reader import JobParts
@@ -23,7 +25,9 @@ from backend.jobs.spec import CATALOGUE, Catalogue
 from backend.storage.files import FileStorage
 
 LEASES = "task_runs/leases"
-RENEW_EVERY = 20.0
+KEY_PREFIX = "mt5ui:"  # of every key of the desk in its Redis
+RENEW_EVERY = 5.0
+TOLD_EVERY = 20.0  # seconds between two rows that tell of a renewal
 WORKER_DAYS = 2
 WORKER_LIMIT = 1_000
 
@@ -61,6 +65,7 @@ def build_runtime(
     publisher: Publisher,
     *,
     role: str,
+    broker_url: str = MEMORY_URL,
     catalogue: Catalogue = CATALOGUE,
     small: bool = False,
 ) -> Runtime:
@@ -71,13 +76,19 @@ def build_runtime(
         clock: Desk and wall time.
         publisher: The way to the broker.
         role: Names this process's segments of the ledger: api, beat, worker ...
+        broker_url: Where the publisher publishes: a Redis keeps the leases too.
         catalogue: The known tasks.
         small: Remember little: for processes that only run or plan jobs.
     """
     storage = FileStorage(settings.data_dir, clock=clock)
     limits = {"days": WORKER_DAYS, "limit": WORKER_LIMIT} if small else {}
     ledger = Ledger(storage, clock, writer=role, **limits)
-    leases = Leases(storage.path(LEASES), clock)
+    leases: Leases
+    if broker_url.startswith(MEMORY_URL):
+        leases = FileLeases(storage.path(LEASES), clock)
+    else:
+        # Who asks the API for a job hears within two seconds that the broker is away; a worker has time.
+        leases = RedisLeases(broker_url, KEY_PREFIX, clock, patience=5.0 if small else 0.3)
     book = ScheduleBook(storage, clock, settings.config_dir, catalogue)
     parts = JobParts(
         storage=storage, ledger=ledger, leases=leases, publisher=publisher, catalogue=catalogue, book=book
@@ -122,7 +133,6 @@ class Runtimes:
         self.small = False
         self.embedded = False
         self._settings = settings
-        self._settings = settings
         self._made: dict[int, Runtime] = {}
         self._guard = threading.RLock()
         if hasattr(os, "register_at_fork"):
@@ -148,6 +158,7 @@ class Runtimes:
                     self.clock_source(),
                     CeleryPublisher(self.app),
                     role=self.role,
+                    broker_url=str(self.app.conf.broker_url),
                     small=self.small,
                 )
             return self._made[pid]
@@ -158,6 +169,7 @@ class Runtimes:
         if made is not None:
             made.stopping.set()
             made.ledger.close()
+            made.leases.close()
 
     def _forget(self) -> None:
         self._guard = threading.RLock()
@@ -165,11 +177,16 @@ class Runtimes:
 
 
 def _renew(runtime: Runtime) -> None:
+    told = time.monotonic()
     while not runtime.stopping.is_set():
         time.sleep(RENEW_EVERY)
         try:
-            for job_id in runtime.leases.renew():
+            renewed = runtime.leases.renew()
+            if time.monotonic() - told < TOLD_EVERY:
+                continue
+            told = time.monotonic()
+            for job_id in renewed:
                 entry = runtime.ledger.recent(job_id)
                 runtime.ledger.note(Kind.LEASE, job_id, run=entry.run if entry else 0)
         except (OSError, Unavailable):
-            continue  # the disk is full or away for a moment; local holders are known by their process
+            continue  # disk or broker are away for a moment; local holders are known by their process

@@ -182,8 +182,11 @@ class Jobs(JobsReader):
         return self.get(job_id)
 
     def close_unbegun(self, job_id: str, kind: Kind, **fields: Any) -> bool:
-        """End a job that no worker runs; False if one does, or if it has ended."""
-        return bool(self._close_unbegun([job_id], kind, fields))
+        """End a job that no worker runs; False if one does, if it has ended, or if nobody can say."""
+        try:
+            return bool(self._close_unbegun([job_id], kind, fields))
+        except Unavailable:
+            return False  # the broker keeps the leases and is away: the sweep ends it when it is back
 
     def _close_unbegun(self, job_ids: Iterable[str], kind: Kind, fields: Mapping[str, Any]) -> Sequence[str]:
         """End those of the jobs that no worker runs, with one sync; gives the ended ones."""
@@ -279,8 +282,7 @@ class Jobs(JobsReader):
         try:
             self._parts.publisher.publish(*messages)
         except Unavailable as error:
-            ids = [message.job_id for message in messages]
-            refused = self._close_unbegun(ids, Kind.REFUSED, {"error": error.as_dict()})
+            refused = self._refuse([message.job_id for message in messages], {"error": error.as_dict()})
             return {
                 job_id: Unavailable(error.code, error.message, **error.details, job=job_id)
                 for job_id in refused
@@ -288,3 +290,12 @@ class Jobs(JobsReader):
         for message in messages:
             self._ledger.note(Kind.SENT, message.job_id)
         return {}
+
+    def _refuse(self, job_ids: Sequence[str], reason: Mapping[str, Any]) -> Sequence[str]:
+        try:
+            return self._close_unbegun(job_ids, Kind.REFUSED, reason)
+        except Unavailable:
+            # With the leases away too nobody begins a job; one that was begun before has its row.
+            rows = {job_id: dict(reason) for job_id in job_ids if self._ledger.get(job_id).run == 0}
+            self._ledger.append_many(Kind.REFUSED, rows)
+            return [*rows]

@@ -58,17 +58,14 @@ class DeskTask(Task):  # type: ignore[type-arg]
         state = _RESULT_STATES.get(passed.state)
         if state is None or delivery.eager:
             return
-        try:
-            if state == states.REVOKED:
-                self.backend.mark_as_revoked(
-                    delivery.job_id, str(passed), request=self.request, store_result=True
-                )
-            else:
-                cause = passed.__cause__
-                told = cause if isinstance(cause, DeskError) else passed
-                self.backend.store_result(delivery.job_id, told, state, request=self.request)
-        except Exception:  # noqa: BLE001 - the ledger has it; the copy is a courtesy
-            return
+        if state == states.REVOKED:
+            self.backend.mark_as_revoked(
+                delivery.job_id, str(passed), request=self.request, store_result=True
+            )
+        else:
+            cause = passed.__cause__
+            told = cause if isinstance(cause, DeskError) else passed
+            self.backend.store_result(delivery.job_id, told, state, request=self.request)
 
 
 def register(

@@ -47,6 +47,7 @@ class FakePublisher(Publisher):
         self.down = False
         self.takes_and_fails = False
         self.waiting: dict[str, int] = {}
+        self.has: frozenset[str] | None = None
         self._guard = threading.Lock()
 
     def publish(self, *messages: Message) -> None:
@@ -62,6 +63,9 @@ class FakePublisher(Publisher):
 
     def depths(self, queues: Sequence[str]) -> dict[str, int | None]:
         return {name: None if self.down else self.waiting.get(name, 0) for name in queues}
+
+    def known(self, queues: Sequence[str]) -> frozenset[str] | None:
+        return None if self.down else self.has
 
     def ids(self) -> list[str]:
         return [message["id"] for message in self.published]

@@ -69,6 +69,7 @@ class JobsDesk:
         if self._runtime is not None:
             self._runtime.stopping.set()
             self._runtime.ledger.close()
+            self._runtime.leases.close()
         for log in self._logs:
             log.close()
 
@@ -91,7 +92,9 @@ class JobsDesk:
             assert probe_tasks.NAME
             address = resolve(self.settings)
             publisher = CeleryPublisher(build_app(address))
-            self._runtime = build_runtime(self.settings, SystemClock(), publisher, role="test")
+            self._runtime = build_runtime(
+                self.settings, SystemClock(), publisher, role="test", broker_url=address.url
+            )
         return self._runtime
 
     def start_worker(self, *options: str, name: str = "w1", pool: str = "threads") -> subprocess.Popen[str]:

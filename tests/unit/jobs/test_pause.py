@@ -34,6 +34,7 @@ def running(*, cancelled: bool = False, left: float = 60.0) -> Iterator[threadin
         cancelled=lambda: cancelled,
         stopping=stopping,
         tell=lambda done, total: None,
+        held=lambda: True,
     )
     token = _CURRENT.set(context)
     try:
