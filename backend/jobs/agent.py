@@ -29,6 +29,7 @@ REPORT_EVERY = 5.0
 CANARY_EVERY = 30.0
 PRUNE_EVERY = 86_400.0
 DEAF_AFTER = 3
+BEGINS_WITHIN = 10.0  # seconds after which a job that Celery runs and no row tells of is none
 HEAVY_BYTES = 500 * 1024 * 1024
 
 _answers: dict[tuple[str, str], str] = {}  # (worker, queue) -> when a test message was answered
@@ -63,6 +64,7 @@ class Agent:
         self._stop = threading.Event()
         self._last = dict.fromkeys(("sweep", "report", "canary", "renew", "restore", "prune"), float("-inf"))
         self._asked: dict[str, str] = {}
+        self._shown_since: dict[str, float] = {}
         self._unheard = 0
         self._state = "alive"
         self._thread = threading.Thread(target=self._live, name=f"agent {self.name}", daemon=True)
@@ -135,13 +137,25 @@ class Agent:
         )
 
     def _active(self) -> list[str]:
+        """The jobs that it runs. What failed outside of its task Celery counts as running for ever."""
+        now = time.monotonic()
+        self._shown_since = {job_id: self._shown_since.get(job_id, now) for job_id in self._requested()}
+        found = []
+        for job_id, since in sorted(self._shown_since.items()):
+            entry = self._runtime.ledger.recent(job_id)
+            runs = entry is not None and entry.state is JobState.STARTED
+            if runs or now - since < BEGINS_WITHIN:
+                found.append(job_id)
+        return found
+
+    def _requested(self) -> list[str]:
         for _ in range(5):
             try:
-                return sorted(
+                return [
                     str(request.id)
                     for request in tuple(worker_state.active_requests)
                     if request.hostname == self.name and request.name != CANARY
-                )
+                ]
             except RuntimeError:
                 continue  # the set changed while it was copied
         return []

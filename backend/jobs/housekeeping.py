@@ -15,7 +15,9 @@ from backend.jobs.spec import QUEUES
 from backend.jobs.views import JobState
 
 UNSENT_AFTER = timedelta(seconds=10)
+MISSED_AFTER = timedelta(seconds=5)
 UNSEEN_AFTER = timedelta(seconds=30)
+LOOK_EVERY = timedelta(seconds=5)
 ORPHANED_AFTER = timedelta(seconds=3)
 MOST_PUBLISHED = 5
 KEPT = timedelta(days=90)
@@ -45,6 +47,7 @@ class Housekeeper:
     def __init__(self, runtime: Runtime, *, forgetful: bool = False) -> None:
         self._runtime = runtime
         self._forgotten_before = written(runtime.clock.wall()) if forgetful else ""
+        self._look_next: datetime | None = None
 
     def sweep(self) -> Sweep:
         """One pass; does nothing if another process is at it."""
@@ -69,10 +72,13 @@ class Housekeeper:
         runtime = self._runtime
         now = runtime.clock.wall()
         live = [entry for entry in runtime.ledger.entries() if not entry.state.terminal]
+        lost = self._lost(live, now)
         idle_queues: set[str] | None = None
         for entry in live:
             try:
                 reason = self._reason(entry, now)
+                if entry.id in lost and reason in {None, "unseen"}:
+                    reason = "lost"
                 if reason == "unseen":
                     if idle_queues is None:
                         idle_queues = self._idle_queues()
@@ -81,6 +87,27 @@ class Housekeeper:
                     break
             except DeskError as error:
                 log.warning("job %s: %s", entry.id, error.message)
+
+    def _lost(self, live: list[Entry], now: datetime) -> set[str]:
+        """Jobs that were sent and not begun, and whose message the broker does not have.
+
+        It is asked seldom, as it names every message. A message just being handed over may be
+        missed: then the job is published once too often, and run once.
+        """
+        waiting = {
+            entry.id
+            for entry in live
+            if entry.state is JobState.SENT
+            and entry.sent_at is not None
+            and entry.sent_run >= entry.run
+            and not entry.cancel_requested
+            and now - parse_iso(entry.sent_at) > MISSED_AFTER
+        }
+        if not waiting or (self._look_next is not None and now < self._look_next):
+            return set()
+        self._look_next = now + LOOK_EVERY
+        known = self._runtime.jobs.known_to_broker(QUEUES)
+        return waiting - known if known is not None else set()
 
     def _reason(self, entry: Entry, now: datetime) -> str | None:
         """Why something is to be done about the job now, or None."""
@@ -113,7 +140,7 @@ class Housekeeper:
             if jobs.close_unbegun(entry.id, kind):
                 done.ended.append(entry.id)
             return True
-        if reason == "unseen" and entry.published >= MOST_PUBLISHED:
+        if reason in {"lost", "unseen"} and entry.published >= MOST_PUBLISHED:
             error = Unavailable("lost", f"the broker lost it {entry.published} times").as_dict()
             if jobs.close_unbegun(entry.id, Kind.LOST, error=error):
                 done.ended.append(entry.id)

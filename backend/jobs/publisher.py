@@ -4,13 +4,14 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from celery import Celery
 
 from backend.core.errors import Unavailable
+from backend.jobs import redelivery
 from backend.jobs.broker import hide_password
 
 ANSWER_TIMEOUT = 0.7  # seconds for one answer of the broker; two tries stay within two seconds
@@ -40,6 +41,9 @@ class Publisher(Protocol):
 
     def depths(self, queues: Sequence[str]) -> dict[str, int | None]:
         """Messages that wait at the broker, by queue; None where it does not say within a second."""
+
+    def known(self, queues: Sequence[str]) -> frozenset[str] | None:
+        """Ids of the jobs whose messages the broker has, waiting or handed out; None if it does not say."""
 
 
 class CeleryPublisher:
@@ -83,19 +87,30 @@ class CeleryPublisher:
 
     def depths(self, queues: Sequence[str]) -> dict[str, int | None]:
         """Messages that wait at the broker, by queue."""
-        unknown: dict[str, int | None] = dict.fromkeys(queues)
+        found = self._look(lambda channel: {name: int(channel._size(name)) for name in queues})  # noqa: SLF001 - no public one
+        return dict.fromkeys(queues) if found is None else found
+
+    def known(self, queues: Sequence[str]) -> frozenset[str] | None:
+        """Ids of the jobs whose messages the broker has. A broker in memory does not say: it loses none."""
+        ids: frozenset[str] | None = self._look(lambda channel: redelivery.job_ids(channel, queues))
+        return ids
+
+    def _look(self, at: Callable[[Any], Any]) -> Any:
+        """What is found at a channel; None where the broker does not answer."""
         if time.monotonic() < self._rests_until:
-            return unknown
-        producer, _ = self._take()
+            return None
         try:
-            channel = producer.channel
-            found = {name: int(channel._size(name)) for name in queues}  # noqa: SLF001 - no public one
+            producer, _ = self._take()
+        except Unavailable:
+            return None
+        try:
+            found = at(producer.channel)
         except Exception as error:  # noqa: BLE001 - each transport has its own
             _close(producer)
             self._failed(error)
-            return unknown
+            return None
         self._give_back(producer)
-        return {**unknown, **found}
+        return found
 
     def close(self) -> None:
         """Close what is idle."""

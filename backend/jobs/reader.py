@@ -74,6 +74,10 @@ class JobsReader:
         """Messages that wait at the broker; None where it does not say."""
         return self._parts.publisher.depths(queues)
 
+    def known_to_broker(self, queues: Sequence[str]) -> frozenset[str] | None:
+        """Ids of the jobs whose messages the broker has; None where it does not say."""
+        return self._parts.publisher.known(queues)
+
     def queue_of(self, task: str) -> str:
         """The queue of a task; `NotFound` for one that does not exist."""
         return self._parts.catalogue.get(task).queue

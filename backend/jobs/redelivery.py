@@ -3,15 +3,21 @@
 A message stays in the index of unacknowledged ones with the time at which it was handed out. After
 the visibility timeout anybody may hand it out again. Two things are missing there: a task that runs
 longer than that is handed out beside itself, and the loop that Windows (and the solo pool while it
-works) uses never hands anything out again. Both are here and nowhere else.
+works) uses never hands anything out again. Both are here and nowhere else, and so is the look at what
+a Redis has: one that was killed lost what it had not written, and a consumer that was killed in mid
+hand-over lost what it was handed.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+import orjson
 
 from backend.core.clock import Clock
 
 RESTORE_EVERY = 2.0
 _LOOKS = 5
+_PAGE = 1000  # messages read at once
 
 
 def acknowledges_late(channel: Any) -> bool:
@@ -41,6 +47,40 @@ def renew(channel: Any, clock: Clock) -> int:
     with channel.conn_or_acquire() as client:
         client.zadd(qos.unacked_index_key, dict.fromkeys(tags, clock.wall().timestamp()), xx=True)
     return len(tags)
+
+
+def job_ids(channel: Any, queues: Sequence[str]) -> frozenset[str] | None:
+    """Ids of the jobs whose messages wait in those queues or are handed out and not acknowledged.
+
+    None where the channel keeps no such index. Queues are read first: what is handed out meanwhile is
+    found in the index.
+    """
+    if not acknowledges_late(channel):
+        return None
+    prefix = channel.global_keyprefix
+    found: set[str] = set()
+    with channel.conn_or_acquire() as client:
+        for queue in queues:
+            for step in channel.priority_steps:
+                key = prefix + channel._q_for_pri(queue, step)  # noqa: SLF001 - kombu has no public name
+                found.update(map(_job_id, _listed(client, key)))
+        for _, packed in client.hscan_iter(prefix + channel.qos.unacked_key, count=_PAGE):
+            found.add(_job_id(packed))
+    return frozenset(found)
+
+
+def _listed(client: Any, key: str) -> Iterator[bytes]:
+    # From the end at which messages are added: what is taken from the other end shifts no place.
+    start = 0
+    while page := client.lrange(key, start, start + _PAGE - 1):
+        yield from page
+        start += len(page)
+
+
+def _job_id(packed: bytes) -> str:
+    content = orjson.loads(packed)
+    message = content[0] if isinstance(content, list) else content
+    return str(message["headers"]["id"])
 
 
 def restore(channel: Any) -> None:

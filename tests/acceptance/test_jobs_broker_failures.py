@@ -15,7 +15,7 @@ from backend.core.errors import Unavailable
 from backend.jobs.app import build_app
 from backend.jobs.broker import resolve
 from backend.jobs.views import JobState
-from tests.fakes.jobs_desk import APP, JobsDesk
+from tests.fakes.jobs_desk import APP, JobsDesk, free_port
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(110)]
 
@@ -123,7 +123,20 @@ def test_worker_and_jobs_outlive_a_broker_that_dies_and_returns(desk: JobsDesk) 
     assert sorted(line for line in lines(marks) if line.isdigit()) == ["0", "1", "2", "3", "4"]
 
 
-@pytest.mark.full
+def test_a_result_backend_that_is_away_keeps_no_task_from_running(tmp_path: Path) -> None:
+    away = f"redis://127.0.0.1:{free_port()}/0"
+    with JobsDesk(tmp_path, "redis", CELERY_RESULT_BACKEND=away) as desk:
+        marks = desk.home / "marks"
+        # Its environment names the results only: the broker is the desk's.
+        desk.environment["CELERY_BROKER_URL"] = resolve(desk.settings).url
+        desk.start_worker("--concurrency", "1")
+        ids = [desk.submit("note", path=str(marks), text=str(number)) for number in range(3)]
+        for job_id in ids:
+            job = desk.wait(job_id, 30)
+            assert (job.state, job.attempts) == (JobState.SUCCEEDED, 1)
+        assert sorted(lines(marks)) == ["0", "1", "2"]
+
+
 def test_what_the_broker_forgot_is_published_again(desk: JobsDesk) -> None:
     marks = desk.home / "marks"
     job_id = desk.submit("note", path=str(marks))
@@ -137,7 +150,7 @@ def test_what_the_broker_forgot_is_published_again(desk: JobsDesk) -> None:
     desk.start_worker()
     job = desk.wait(job_id, 60)
     assert job.state is JobState.SUCCEEDED
-    assert any(step.details.get("reason") == "unseen" for step in job.timeline)
+    assert any(step.details.get("reason") == "lost" for step in job.timeline)
 
 
 @pytest.mark.parametrize("pool", ["threads", "solo"])

@@ -37,6 +37,10 @@ def publisher(request: pytest.FixtureRequest) -> Publisher:
     return CeleryPublisher(build_app(request.getfixturevalue("redis_address")))
 
 
+def redis_behind(publisher: CeleryPublisher) -> bool:
+    return str(publisher._app.conf.broker_url).startswith("redis")
+
+
 class TestPublisher:
     def test_a_message_is_taken_and_counted(self, publisher: Publisher) -> None:
         before = publisher.depths(["research"])["research"] or 0
@@ -45,6 +49,29 @@ class TestPublisher:
         if isinstance(publisher, FakePublisher):
             publisher.waiting = {"research": before + len(publisher.published)}
         assert publisher.depths(["research"]) == {"research": before + 2}
+
+    def test_what_the_broker_has_is_named_waiting_or_handed_out(self, publisher: Publisher) -> None:
+        ids = [f"{number:04d}" for number in range(1500)]  # more than is read at once
+        for job_id in ids:
+            publisher.publish(job_id=job_id, task=TASK, kwargs={}, queue_name="data_collection")
+        if isinstance(publisher, FakePublisher):
+            publisher.has = frozenset(publisher.ids())
+        known = publisher.known(["data_collection", "orders"])
+        if known is None:
+            assert isinstance(publisher, CeleryPublisher)
+            assert not redis_behind(publisher), "only a broker that loses nothing need not say"
+            return
+        assert known >= set(ids)
+        if isinstance(publisher, CeleryPublisher):
+            app = publisher._app
+            with app.connection_for_read() as connection:
+                queue = app.amqp.queues["data_collection"](connection.channel())
+                message = queue.get(no_ack=False)
+                assert message is not None
+                assert message.headers["id"] == "0000"
+                assert publisher.known(["data_collection"]) == known, "handed out is not lost"
+                queue.purge()
+                assert publisher.known(["data_collection"]) == frozenset({"0000"})
 
     def test_depths_name_every_queue_asked_for(self, publisher: Publisher) -> None:
         assert set(publisher.depths(["orders", "monitoring"])) == {"orders", "monitoring"}

@@ -1,15 +1,13 @@
 """Nothing that was promised is left lying."""
 
 import json
-import os
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from backend.core.errors import Unavailable
 from backend.jobs.housekeeping import Housekeeper
-from backend.jobs.leases import HOST, Leases
+from backend.jobs.leases import HOST, machine
 from backend.jobs.rows import Kind, new_id, written
 from backend.jobs.runner import Passed
 from backend.jobs.runtime import Runtime
@@ -95,6 +93,59 @@ def test_what_waits_at_the_broker_is_left_alone_and_what_it_lost_is_not(
     assert runtime.jobs.get(job_id).state is JobState.LOST
 
 
+def test_a_message_that_the_broker_does_not_have_is_published_again_though_others_wait(
+    runtime: Runtime, publisher: FakePublisher, clock: SetClock
+) -> None:
+    lost = runtime.jobs.submit("plain", actor="me")
+    waits = runtime.jobs.submit("plain", actor="me")
+    runtime.ledger.flush()
+    keeper = Housekeeper(runtime)
+    publisher.waiting = {"maintenance": 1}
+    publisher.has = frozenset({waits})
+    clock.forward(seconds=4)
+    assert keeper.sweep().published == [], "its message may be on its way"
+    clock.forward(seconds=2)
+    assert keeper.sweep().published == [lost]
+    assert runtime.jobs.get(lost).timeline[-1].details["reason"] == "lost"
+    publisher.has = frozenset({waits, lost})
+    clock.forward(hours=1)
+    assert keeper.sweep().published == [], "what the broker has only waits"
+
+
+def test_a_message_that_is_lost_again_and_again_is_given_up(
+    runtime: Runtime, publisher: FakePublisher, clock: SetClock
+) -> None:
+    job_id = runtime.jobs.submit("plain", actor="me")
+    runtime.ledger.flush()
+    keeper = Housekeeper(runtime)
+    publisher.has = frozenset()
+    for _ in range(4):
+        clock.forward(seconds=6)
+        assert keeper.sweep().published == [job_id]
+    clock.forward(seconds=6)
+    keeper.sweep()
+    assert runtime.jobs.get(job_id).state is JobState.LOST
+
+
+def test_what_is_to_end_is_not_published_because_its_message_is_lost(
+    runtime: Runtime, publisher: FakePublisher, clock: SetClock
+) -> None:
+    late = runtime.jobs.submit("plain", actor="me", expires_at=clock.wall() + timedelta(seconds=5))
+    cancelled = runtime.jobs.submit("plain", actor="me")
+    begun = runtime.jobs.submit("plain", actor="me")
+    runtime.ledger.append(Kind.CANCEL_REQUESTED, cancelled, actor="me")
+    assert runtime.leases.take(begun, "w")
+    runtime.ledger.append(Kind.STARTED, begun, run=1, worker="w")
+    runtime.ledger.flush()
+    publisher.published.clear()
+    publisher.has = frozenset()
+    clock.forward(seconds=6)
+    Housekeeper(runtime).sweep()
+    assert publisher.published == []
+    assert runtime.jobs.get(late).state is JobState.EXPIRED
+    assert runtime.jobs.get(cancelled).state is JobState.CANCELLED
+
+
 def test_with_nobody_listening_a_job_only_waits(
     runtime: Runtime, publisher: FakePublisher, clock: SetClock
 ) -> None:
@@ -135,16 +186,14 @@ def test_a_next_try_is_released_when_it_is_due(
     assert run(runtime, job_id, lambda days_to_keep: {"d": days_to_keep}, task="cleanup") == {"d": 30}
 
 
-def dead_lease(
-    runtime: Runtime, job_id: str, *, host: str = HOST, renewed: str = "2026-01-01T00:00:00Z"
-) -> None:
+def dead_lease(runtime: Runtime, job_id: str) -> None:
     holder = {
-        "host": host,
+        "host": machine(),
         "pid": 2**22 + 1,
         "started": 1.0,
         "worker": "w",
         "token": "t",
-        "renewed_at": renewed,
+        "renewed_at": "2026-01-01T00:00:00Z",
     }
     (runtime.storage.path("task_runs/leases") / f"{job_id}.lease").write_text(json.dumps(holder))
 
@@ -184,60 +233,6 @@ def test_a_desk_in_memory_publishes_again_what_its_last_process_had(
     assert keeper.sweep().published == []
 
 
-def test_leases_tell_the_living_from_the_dead(tmp_path: Path, clock: SetClock) -> None:
-    mine, yours = Leases(tmp_path / "l", clock), Leases(tmp_path / "l", clock)
-    assert mine.take("j1", "w1")
-    assert mine.alive("j1")
-    assert not yours.take("j1", "w2"), "its process lives"
-    assert mine.mine("j1")
-    assert not yours.mine("j1")
-    yours.release("j1")
-    assert mine.alive("j1"), "only its holder gives it back"
-    holder = mine.holder("j1")
-    assert holder is not None
-    assert (holder.pid, holder.host) == (os.getpid(), HOST)
-    mine.release("j1")
-    assert mine.holder("j1") is None
-    assert yours.take("j1", "w2")
-
-
-def test_a_dead_holders_lease_is_taken_over_by_one(runtime: Runtime) -> None:
-    import threading
-
-    dead_lease(runtime, "j1")
-    runtimes = [Leases(runtime.storage.path("task_runs/leases"), runtime.clock) for _ in range(8)]
-    got: list[bool] = []
-    threads = [
-        threading.Thread(target=lambda each=each: got.append(each.take("j1", "w"))) for each in runtimes
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(got) == [False] * 7 + [True]
-
-
-def test_a_holder_on_another_machine_lives_as_long_as_it_says_so(runtime: Runtime, clock: SetClock) -> None:
-    dead_lease(runtime, "j1", host="elsewhere", renewed=written(clock.wall()))
-    clock.forward(seconds=60)
-    assert runtime.leases.alive("j1")
-    clock.forward(seconds=60)
-    assert not runtime.leases.alive("j1")
-
-
-def test_renewing_keeps_a_lease_fresh(tmp_path: Path, clock: SetClock) -> None:
-    leases = Leases(tmp_path / "l", clock)
-    leases.take("j1", "w1")
-    clock.forward(seconds=60)
-    assert leases.renew() == ["j1"]
-    holder = leases.holder("j1")
-    assert holder is not None
-    assert holder.renewed_at == written(clock.wall())
-    assert leases.mine("j1")
-    leases.release("j1")
-    assert leases.renew() == []
-
-
 def test_only_old_segments_are_pruned(runtime: Runtime, clock: SetClock) -> None:
     folder = runtime.storage.path("task_runs/ledger")
     job_id = runtime.jobs.submit("plain", actor="me")
@@ -249,14 +244,6 @@ def test_only_old_segments_are_pruned(runtime: Runtime, clock: SetClock) -> None
     assert Housekeeper(runtime).prune() == [f"task_runs/ledger/{old.name}"]
     assert young.exists()
     assert runtime.jobs.get(job_id).id == job_id
-
-
-def test_an_id_that_looks_like_a_path_stays_inside(runtime: Runtime, tmp_path: Path) -> None:
-    leases = Leases(tmp_path / "data/leases", runtime.clock)
-    assert leases.take("../../escaped", "w")
-    assert not list(tmp_path.glob("escaped*"))
-    leases.release("../../escaped")
-    assert not list((tmp_path / "data/leases").glob("*.lease"))
 
 
 def test_a_run_that_began_before_its_publishing_was_written_down_is_seen_to_die(
