@@ -7,7 +7,7 @@ from celery import Celery
 from kombu import Exchange, Queue
 
 from backend.config import settings
-from backend.jobs import broker
+from backend.jobs import broker, transport
 from backend.jobs.broker import BrokerAddress, BrokerKind
 from backend.jobs.results import DeskCelery
 from backend.jobs.runtime import KEY_PREFIX, Runtimes
@@ -26,6 +26,7 @@ VISIBILITY_TIMEOUT = 120
 
 def build_app(address: BrokerAddress) -> Celery:
     """A Celery app for that broker, with the desk's queues and policies."""
+    transport.use()
     made = DeskCelery("mt5ui", broker=address.url, backend=address.result_url, include=list(TASK_MODULES))
     made.conf.update(
         task_queues=[Queue(name, Exchange(name, type="direct"), routing_key=name) for name in QUEUES],

@@ -123,6 +123,26 @@ def test_worker_and_jobs_outlive_a_broker_that_dies_and_returns(desk: JobsDesk) 
     assert sorted(line for line in lines(marks) if line.isdigit()) == ["0", "1", "2", "3", "4"]
 
 
+@pytest.mark.parametrize("milliseconds", [200, 1500])
+def test_a_job_that_ends_while_the_broker_is_away_is_done_once_by_a_worker_that_goes_on(
+    desk: JobsDesk, milliseconds: int
+) -> None:
+    marks = desk.home / "marks"
+    worker = desk.start_worker()
+    ids = [desk.submit("dull", path=str(marks), milliseconds=milliseconds) for _ in range(3)]
+    desk.until(lambda: len(lines(marks)) == 3)
+    address = desk.kill_redis()
+    desk.until(lambda: len(lines(marks)) == 6)
+    desk.start_redis(again=address)
+    for job_id in ids:
+        job = desk.wait(job_id, 30)
+        assert (job.state, job.attempts) == (JobState.SUCCEEDED, 1)
+    desk.until(lambda: desk.runtime.publisher.depths(["maintenance"])["maintenance"] is not None)
+    after = [desk.submit("note", path=str(marks), text=str(number)) for number in range(5)]
+    assert {desk.wait(job_id, 30).state for job_id in after} == {JobState.SUCCEEDED}
+    assert worker.poll() is None
+
+
 def test_a_result_backend_that_is_away_keeps_no_task_from_running(tmp_path: Path) -> None:
     away = f"redis://127.0.0.1:{free_port()}/0"
     with JobsDesk(tmp_path, "redis", CELERY_RESULT_BACKEND=away) as desk:
