@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     allow_private_addresses: bool = Field(
         False, description="Let calendar and news providers live on private addresses"
     )
+    worker_memory_mb: Annotated[int, Field(ge=1)] = Field(
+        500, description="Megabytes above which an idle worker is restarted"
+    )
     log_level: str = "INFO"
 
     @field_validator("home", "replay", mode="after")

@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import psutil
@@ -15,7 +16,7 @@ from backend.core.errors import DeskError
 from backend.jobs import redelivery
 from backend.jobs.housekeeping import Housekeeper
 from backend.jobs.leases import HOST
-from backend.jobs.monitor import WORKERS
+from backend.jobs.monitor import WORKERS, worker_views
 from backend.jobs.publisher import Message
 from backend.jobs.rows import written
 from backend.jobs.runtime import Runtime
@@ -30,7 +31,6 @@ CANARY_EVERY = 30.0
 PRUNE_EVERY = 86_400.0
 DEAF_AFTER = 3
 BEGINS_WITHIN = 10.0  # seconds after which a job that Celery runs and no row tells of is none
-HEAVY_BYTES = 500 * 1024 * 1024
 
 _answers: dict[tuple[str, str], str] = {}  # (worker, queue) -> when a test message was answered
 
@@ -67,6 +67,7 @@ class Agent:
         self._shown_since: dict[str, float] = {}
         self._unheard = 0
         self._state = "alive"
+        self._heavy = runtime.settings.worker_memory_mb * 1_000_000
         self._thread = threading.Thread(target=self._live, name=f"agent {self.name}", daemon=True)
 
     def start(self) -> None:
@@ -113,9 +114,9 @@ class Agent:
         memory = self._process.memory_info().rss
         active = self._active()
         shown = self._state
-        if shown == "alive" and self._unheard >= DEAF_AFTER and len(active) < self._concurrency():
+        if shown == "alive" and self._unheard >= DEAF_AFTER and self._silent():
             shown = "deaf"
-        elif shown == "alive" and memory > HEAVY_BYTES:
+        elif shown == "alive" and memory > self._heavy:
             shown = "heavy"
         self._runtime.storage.write_json(
             self._file,
@@ -181,21 +182,40 @@ class Agent:
 
     def _sing(self) -> None:
         """Send a test message down each queue, after counting the answers to those of before."""
-        heard = self._heard()
-        silent = [queue for queue, asked in self._asked.items() if heard.get(queue, "") < asked]
-        begun = any(
-            entry.worker == self.name and (entry.started_at or "") >= min(self._asked.values())
-            for entry in self._runtime.ledger.entries()
-            if entry.state is JobState.STARTED and self._asked
-        )
-        self._unheard = self._unheard + 1 if silent and not begun else 0
+        silent = self._silent()
+        free = len(self._active()) < self._concurrency()
+        self._unheard = self._unheard + 1 if silent and free and not self._began_since_asked() else 0
         for queue in self._queues:
             if self._unheard > DEAF_AFTER and queue in silent:
                 continue  # enough of them wait there already
-            self._asked[queue] = written(self._runtime.clock.wall())
-            self._runtime.publisher.publish(
-                Message(job_id=str(uuid.uuid4()), task=CANARY, kwargs={"queue": queue}, queue=queue)
-            )
+            now = written(self._runtime.clock.wall())
+            try:
+                self._runtime.publisher.publish(
+                    Message(job_id=str(uuid.uuid4()), task=CANARY, kwargs={"queue": queue}, queue=queue)
+                )
+            except DeskError:
+                self._asked.clear()  # who was not asked need not answer
+                self._unheard = 0
+                raise
+            self._asked[queue] = now
+
+    def _silent(self) -> set[str]:
+        """Queues whose test message nobody answered: of several workers on a queue one gets it."""
+        if not self._asked:
+            return set()
+        heard = dict(self._heard())
+        now = self._runtime.clock.wall()
+        for worker in worker_views(self._runtime.storage, self._runtime.clock):
+            for queue, age in worker.canary_ages.items():
+                heard[queue] = max(heard.get(queue, ""), written(now - timedelta(seconds=age)))
+        return {queue for queue, asked in self._asked.items() if heard.get(queue, "") < asked}
+
+    def _began_since_asked(self) -> bool:
+        since = min(self._asked.values())
+        return any(
+            entry.worker == self.name and (entry.started_at or "") >= since
+            for entry in self._runtime.ledger.entries()
+        )
 
     def _heard(self) -> Mapping[str, str]:
         return {queue: _answers[self.name, queue] for queue in self._queues if (self.name, queue) in _answers}

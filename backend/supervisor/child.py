@@ -21,6 +21,7 @@ from backend.core.errors import DeskError
 FIRST_BACKOFF = 1.0
 LONGEST_BACKOFF = 30.0
 HEALTHY_AFTER = 60.0
+RETIRE_PATIENCE = 15.0
 KEPT_LINES = 12
 LOG_BYTES = 5_000_000
 LOG_COPIES = 3
@@ -46,6 +47,7 @@ class Child:
         self._started_at = 0.0
         self._not_before = 0.0
         self._backoff = FIRST_BACKOFF
+        self._kill_at = float("inf")
 
     @property
     def pid(self) -> int | None:
@@ -76,12 +78,15 @@ class Child:
             return None
         code = self._process.poll()
         if code is None:
+            if time.monotonic() > self._kill_at:
+                self.kill()
             if time.monotonic() - self._started_at > HEALTHY_AFTER:
                 self._backoff = FIRST_BACKOFF
             return None
         if self._reader is not None:
             self._reader.join(timeout=1.0)
         self._process = None
+        self._kill_at = float("inf")
         self._not_before = time.monotonic() + self._backoff
         return code
 
@@ -113,6 +118,11 @@ class Child:
                 self._process.send_signal(signal.CTRL_BREAK_EVENT)
             else:
                 self._process.terminate()
+
+    def retire(self) -> None:
+        """Ask it to end, so that it is started again; one that does not is killed after a while."""
+        self.ask_to_end()
+        self._kill_at = min(self._kill_at, time.monotonic() + RETIRE_PATIENCE)
 
     def wait(self, deadline: float) -> bool:
         """Wait until it has ended or `deadline` (time.monotonic) passes; says whether it has ended."""

@@ -21,6 +21,7 @@ from backend.storage.files import FileStorage
 from backend.supervisor import broker_child, guards
 from backend.supervisor.broker_child import choose_broker
 from backend.supervisor.child import Child, own_start, started_at
+from backend.supervisor.workers import WorkerWatch
 
 START_PATIENCE = 60.0
 POLITE_SECONDS = 6.0
@@ -58,6 +59,7 @@ class Desk:
         self._environment = child_environment(settings)
         self._children: list[Child] = []
         self._broker: BrokerAddress | None = None
+        self._workers = WorkerWatch(FileStorage(settings.data_dir, clock=self._clock), self._clock)
 
     def run(self) -> int:
         """Start everything, watch it until asked to stop, end everything."""
@@ -165,6 +167,11 @@ class Desk:
 
     def _watch(self) -> None:
         changed = False
+        ailing = self._workers.ailing(child.pid for child in self._children if child.pid is not None)
+        for child in self._children:
+            if (reason := ailing.get(child.pid or 0)) is not None:
+                self._console.print(f"{child.name} {reason}; it is ended and started again")
+                child.retire()
         for child in self._children:
             if (code := child.died()) is not None:
                 lines = "\n".join(f"    {line}" for line in child.last_lines)

@@ -123,14 +123,13 @@ def test_worker_and_jobs_outlive_a_broker_that_dies_and_returns(desk: JobsDesk) 
     assert sorted(line for line in lines(marks) if line.isdigit()) == ["0", "1", "2", "3", "4"]
 
 
-@pytest.mark.parametrize("milliseconds", [200, 1500])
 def test_a_job_that_ends_while_the_broker_is_away_is_done_once_by_a_worker_that_goes_on(
-    desk: JobsDesk, milliseconds: int
+    desk: JobsDesk,
 ) -> None:
     marks = desk.home / "marks"
     worker = desk.start_worker()
-    ids = [desk.submit("dull", path=str(marks), milliseconds=milliseconds) for _ in range(3)]
-    desk.until(lambda: len(lines(marks)) == 3)
+    ids = [desk.submit("dull", path=str(marks), milliseconds=1500) for _ in range(3)]
+    desk.until(lambda: len(lines(marks)) >= 3)
     address = desk.kill_redis()
     desk.until(lambda: len(lines(marks)) == 6)
     desk.start_redis(again=address)

@@ -52,8 +52,9 @@ class TestPublisher:
 
     def test_what_the_broker_has_is_named_waiting_or_handed_out(self, publisher: Publisher) -> None:
         ids = [f"{number:04d}" for number in range(1500)]  # more than is read at once
-        for job_id in ids:
-            publisher.publish(job_id=job_id, task=TASK, kwargs={}, queue_name="data_collection")
+        publisher.publish(
+            *(Message(job_id=job_id, task=TASK, kwargs={}, queue="data_collection") for job_id in ids)
+        )
         if isinstance(publisher, FakePublisher):
             publisher.has = frozenset(publisher.ids())
         known = publisher.known(["data_collection", "orders"])

@@ -8,6 +8,7 @@ from typing import Any
 
 from backend.celery_app import app, desk_task
 from backend.core.errors import Invalid, Unavailable
+from backend.jobs import agent
 from backend.jobs.context import check
 from backend.jobs.spec import RetryPolicy
 from tests.fakes.other_host import another_host
@@ -15,6 +16,8 @@ from tests.fakes.other_host import another_host
 app.conf.include = ("tests.fakes.probe_tasks",)
 if "PROBE_VISIBILITY" in os.environ:
     app.conf.broker_transport_options["visibility_timeout"] = int(os.environ["PROBE_VISIBILITY"])
+if "PROBE_CANARY" in os.environ:
+    agent.CANARY_EVERY = float(os.environ["PROBE_CANARY"])
 if "PROBE_WINDOWS" in os.environ:
     app.IS_WINDOWS = True
 if "PROBE_HOST" in os.environ:

@@ -95,3 +95,24 @@ def test_asked_to_end_it_ends(tmp_path: Path) -> None:
     part.ask_to_end()
     assert part.wait(time.monotonic() + 5)
     part.close()
+
+
+def test_retired_it_ends_at_once_or_is_killed_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    polite = child(tmp_path, "import time; print('up', flush=True); time.sleep(60)")
+    polite.start()
+    polite.retire()
+    assert code_of(polite) != 0
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); "
+    stubborn = child(tmp_path, code + "time.sleep(60)")
+    stubborn.start()
+    deadline = time.monotonic() + 10
+    while not stubborn.last_lines:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    monkeypatch.setattr(module, "RETIRE_PATIENCE", 0.3)
+    stubborn.retire()
+    if os.name != "nt":
+        assert stubborn.died() is None, "it may finish what it does"
+    assert code_of(stubborn) != 0
