@@ -13,13 +13,14 @@ from typing import Any, BinaryIO
 import numpy as np
 import orjson
 
-from backend.backtest.engine import Progress, run_backtest
-from backend.backtest.model import Job, Reading, Result
+from backend.backtest.compiling import prepare
+from backend.backtest.model import Job, Reading
 from backend.backtest.provenance import Options, Provenance, provenance
 from backend.backtest.report import build_report
 from backend.backtest.report_files import write_report
+from backend.backtest.running import Progress, run_backtest
 from backend.core.clock import SystemClock, iso
-from backend.core.errors import DeskError, Invalid
+from backend.core.errors import DeskError
 from backend.core.version import VERSION
 from backend.storage.files import FileStorage
 
@@ -45,13 +46,15 @@ class Order:
 
 def compute(order: Order, progress: Progress | None = None) -> dict[str, Any]:
     """Run a job in both readings if they differ, write the report, give its summary."""
+    prepare(order.root / "compiled")
     job, options = order.job, order.options
     started, begin = SystemClock().wall(), time.perf_counter()
-    result = _run(job, options.reading, progress)
+    result = run_backtest(job, reading=options.reading, progress=progress)
     ran = time.perf_counter()
     other = result
     if result.trades.ambiguous.any():
-        other = _run(job, Reading.BEST if options.reading is Reading.WORST else Reading.WORST, None)
+        opposite = Reading.BEST if options.reading is Reading.WORST else Reading.WORST
+        other = run_backtest(job, reading=opposite)
     made = order.made or provenance(job, options)
     report = build_report(job, result, other, made, options)
     run = {
@@ -65,16 +68,6 @@ def compute(order: Order, progress: Progress | None = None) -> dict[str, Any]:
         "numpy": np.__version__,
     }
     return summary(report, write_report(FileStorage(order.root), report, job, result, run))
-
-
-def _run(job: Job, reading: Reading, progress: Progress | None) -> Result:
-    result = run_backtest(job, reading=reading, progress=progress)
-    if len(result.trades.books) != len(job.streams):
-        raise Invalid(
-            "one_stream",
-            f"this engine trades one strategy on one symbol at a time, and {len(job.streams)} were given",
-        )
-    return result
 
 
 def summary(report: dict[str, Any], name: str) -> dict[str, Any]:

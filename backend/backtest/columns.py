@@ -199,6 +199,7 @@ class Trades:
         )
 
 
+# The kernel writes rows by these positions: a change here is a change there.
 COLUMNS: tuple[str, ...] = tuple(f.name for f in fields(Trades) if f.name not in {"books", "digits"})
 _MONEY: tuple[str, ...] = (
     "gross",

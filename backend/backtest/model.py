@@ -69,12 +69,17 @@ class AccountSettings:
         balance: Money at the start.
         leverage: 100 for 1:100.
         digits: Decimals to which the broker books money: 0 for JPY.
+        hedging: Whether positions of one symbol stand beside each other; else a symbol has one position,
+            and one strategy at a time trades it.
+        stop_out: Equity ÷ margin at which the broker closes positions; 0 is never.
     """
 
     currency: str = "USD"
     balance: Decimal = Decimal(10_000)
     leverage: int = 100
     digits: int = 2
+    hedging: bool = True
+    stop_out: float = 0.5
 
     def __post_init__(self) -> None:
         if not self.balance.is_finite() or self.balance <= 0:
@@ -87,6 +92,8 @@ class AccountSettings:
             "balance": str(self.balance),
             "leverage": self.leverage,
             "digits": self.digits,
+            "hedging": self.hedging,
+            "stop_out": self.stop_out,
         }
 
 

@@ -4,12 +4,11 @@ They are compiled by whoever first calls them, kept on disk for the next process
 interpreter's lock while they run.
 """
 
-from collections.abc import Callable
-from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from backend.backtest.compiling import compiled
 from backend.core.bars import Floats, Ints
 
 
@@ -64,7 +63,7 @@ def equity_pass(
         start: Equity at the beginning, above zero.
         began: UTC epoch of the beginning.
     """
-    daily, figures, places = _compiled(_equity)(equity, worst, time, server_day, start, began)
+    daily, figures, places = compiled(_equity)(equity, worst, time, server_day, start, began)
     return EquityPass(
         daily=daily,
         fall=Depth(figures[0], places[0], places[1]),
@@ -87,15 +86,7 @@ def ruin_share(returns: Floats, *, paths: int, steps: int, floor: float, seed: i
         floor: Between 0 and 1.
         seed: The same seed draws the same paths.
     """
-    return float(_compiled(_ruin)(returns, paths, steps, floor, seed))
-
-
-@cache
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    from numba import njit
-
-    made: Callable[..., Any] = njit(nogil=True, cache=True)(function)
-    return made
+    return float(compiled(_ruin)(returns, paths, steps, floor, seed))
 
 
 def _equity(  # noqa: C901 - one pass over the columns is one loop

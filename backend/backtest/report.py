@@ -10,7 +10,7 @@ from backend.backtest.criticism import NOT_EXAMINED, criticism
 from backend.backtest.measures import Measures
 from backend.backtest.metrics import compute_metrics
 from backend.backtest.model import Job, Result, Stream
-from backend.backtest.prices import prices
+from backend.backtest.prices import hours_of_week
 from backend.backtest.provenance import Options, Provenance
 from backend.backtest.trade_metrics import put_trades
 from backend.backtest.trades_csv import iso_times
@@ -154,12 +154,13 @@ def _quality_of_all(streams: list[dict[str, Any]], made: Provenance) -> dict[str
 
 def _held(stream: Stream) -> dict[str, Any]:
     """Buying at the first traded open without leverage and holding to the last close; no swap."""
-    ticks = prices(stream.bars, stream.instrument, stream.costs)
-    paid = int(ticks.open[stream.first] + ticks.spread[stream.first])
-    closes = ticks.close[stream.first :]
+    bars = stream.bars[stream.first :]
+    points = max(int(bars.spread[0]), stream.costs.spread_points[int(hours_of_week(bars[:1])[0])])
+    paid = float(bars.open[0]) + points * float(stream.instrument.point)
+    closes = bars.close
     high = np.maximum(np.maximum.accumulate(closes), paid)
     return {
-        "return_pct": round(100 * (int(closes[-1]) / paid - 1), 6),
+        "return_pct": round(100 * (float(closes[-1]) / paid - 1), 6),
         "max_drawdown_pct": round(100 * float((1 - closes / high).max()), 6),
     }
 

@@ -80,7 +80,7 @@ class ProfileStatistics:
         """Rank of an ATR among the year's: 0 below all, 1 above all; None where nothing is known."""
         if not len(self.atr_counts) or not math.isfinite(atr):
             return None
-        at = _atr_bin(atr) - self.atr_first
+        at = atr_bin(_BITS.unpack(_FLOAT.pack(atr))[0]) - self.atr_first
         last = len(self.atr_counts)
         below = int(self._atr_below[min(max(at, 0), last)])
         beside = int(self.atr_counts[at]) if 0 <= at < last else 0
@@ -213,9 +213,8 @@ def atr_bins(values: Floats) -> Ints:
     return bins
 
 
-def _atr_bin(value: float) -> int:
-    """The same of one value."""
-    bits: int = _BITS.unpack(_FLOAT.pack(value))[0]
+def atr_bin(bits: int) -> int:
+    """The same of one ATR, by its bits as a float64."""
     return min(max((bits >> _MANTISSA) - _ATR_BASE, 0), ATR_BINS - 1)
 
 
@@ -231,3 +230,19 @@ def spread_of_bins(bins: Ints) -> Floats:
     """The spread in points that a bin stands for, its lowest, shape (n,)."""
     wide = ((bins - _EXACT_SPREADS + _SPREAD_BASE) << _MANTISSA).view(np.float64)
     return np.where(bins < _EXACT_SPREADS, bins.astype(np.float64), wide)
+
+
+def spread_bin(points: int) -> int:
+    """The bin of one spread, as `spread_bins`."""
+    if points < _EXACT_SPREADS:
+        return points
+    fraction, power = math.frexp(points)
+    return min(_EXACT_SPREADS + (power - 9) * 128 + int((2 * fraction - 1) * 128), SPREAD_BINS - 1)
+
+
+def spread_of_bin(place: int) -> float:
+    """The spread in points that one bin stands for, as `spread_of_bins`."""
+    if place < _EXACT_SPREADS:
+        return float(place)
+    wide = place - _EXACT_SPREADS
+    return (1 + wide % 128 / 128) * 2.0 ** (8 + wide // 128)

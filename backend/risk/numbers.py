@@ -144,11 +144,17 @@ def state_of(
     return [values[index] for index in _STATE]
 
 
-def limits_of(proposal: Proposal, limits: RiskLimits) -> list[float]:
-    """The limits, indexed by `Limit`."""
-    instrument = proposal.instrument
-    caps = [cap for cap in (limits.max_spread_points, proposal.max_spread_points) if cap is not None]
-    own_trades = proposal.max_trades_per_day
+def limits_of(
+    instrument: Instrument,
+    limits: RiskLimits,
+    *,
+    cooldown_bars: int,
+    max_trades_per_day: int | None,
+    max_spread_points: float | None,
+) -> list[float]:
+    """The limits for one strategy's trades of one symbol, indexed by `Limit`."""
+    caps = [cap for cap in (limits.max_spread_points, max_spread_points) if cap is not None]
+    own_trades = max_trades_per_day
     target = limits.daily_loss.target
     values: dict[Limit, float] = {
         Limit.MIN_CONFIDENCE: limits.thresholds.pending_only,
@@ -163,7 +169,7 @@ def limits_of(proposal: Proposal, limits: RiskLimits) -> list[float]:
         Limit.DAILY_LOSS: limits.daily_loss.limit,
         Limit.DAILY_TARGET: math.inf if target is None else target,
         Limit.DRAWDOWN: limits.drawdown.limit,
-        Limit.COOLDOWN_BARS: float(proposal.cooldown_bars),
+        Limit.COOLDOWN_BARS: float(cooldown_bars),
         Limit.MAX_ENTRIES_STRATEGY: math.inf if own_trades is None else float(own_trades),
         Limit.MAX_ENTRIES_DAY: float(limits.max_trades_per_day),
         Limit.CALENDAR_BLOCKS: float(limits.embargo_when_calendar_unknown == "block"),

@@ -157,7 +157,13 @@ class DeskRules:
         state = state_of(
             proposal, account, desk, circumstances, self.limits, purpose=purpose, reduces=reduces
         )
-        bounds = limits_of(proposal, self.limits)
+        bounds = limits_of(
+            proposal.instrument,
+            self.limits,
+            cooldown_bars=proposal.cooldown_bars,
+            max_trades_per_day=proposal.max_trades_per_day,
+            max_spread_points=proposal.max_spread_points,
+        )
         measured = [0.0] * len(Bit)
         bits = judge_numbers(state, bounds, MASKS[purpose], measured)
         refusals = []

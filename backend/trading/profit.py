@@ -51,5 +51,10 @@ def tick_value(instrument: Instrument, price: Decimal, conversion: Conversion) -
 
 
 def to_cents(amount: Decimal, digits: int = 2) -> Decimal:
-    """Money as the broker books it: rounded half up (away from zero) to the account's digits."""
-    return amount.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    """Money as the broker books it: rounded half up (away from zero) to the account's digits.
+
+    What a division left behind its tenth decimal does not turn a half into less.
+    """
+    return amount.quantize(Decimal(1).scaleb(-digits - 10)).quantize(
+        Decimal(1).scaleb(-digits), ROUND_HALF_UP
+    )

@@ -4,13 +4,17 @@ Volume 1 signals long, 2 exits long, 3 invalidates long, 4 signals short, 5 exit
 it is the true range of the signal bar. Prices are in points above 1.00000; spread 10 points unless said.
 """
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
+from backend.backtest.compiling import FOLDER, prepare
 from backend.backtest.model import AccountSettings, Costs, Job, Stream
 from backend.core.bars import Bars
 from backend.core.timeframes import Timeframe
@@ -21,6 +25,16 @@ from backend.strategies.validation import parse_strategy
 from backend.trading.conversion import conversion
 from backend.trading.scoring import Thresholds
 from tests.fakes.instruments import instrument
+
+
+def _ready() -> None:
+    """The engine compiled once for all test processes, by a process of its own."""
+    with FileLock(FOLDER.parent / ".pytest_cache" / "compiling.lock"):
+        subprocess.run([sys.executable, "-m", "backend.backtest.warming"], cwd=FOLDER.parent, check=True)
+    prepare()
+
+
+_ready()
 
 NEW_YORK = ServerClock.parse("America/New_York+7")
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)

@@ -4,6 +4,7 @@ The signal bar is 100.00 – 102.00 points high-low, so ATR(1) is 200 points: th
 away, the target 400. 10,000 USD at 1 % over 200 USD a lot are 0.50 lots.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from backend.backtest import running
 from backend.backtest.columns import Reason, Trade
-from backend.backtest.engine import run_backtest
 from backend.backtest.model import Job, Reading, Result
 from backend.core.errors import Invalid
 from tests.fakes.backtests import EXIT_LONG, INVALID_LONG, LONG, MONDAY, QUIET, SHORT, WIDE_OPEN, Row, table
+from tests.reference import engine
 
 if TYPE_CHECKING:
     from backend.core.bars import Bars
@@ -45,8 +47,20 @@ def money(trade: Trade) -> tuple[Decimal, ...]:
     )
 
 
+ENGINES: dict[str, Callable[..., Result]] = {"compiled": running.run_backtest, "plain": engine.run_backtest}
+_chosen: list[str] = []
+
+
+@pytest.fixture(autouse=True, params=ENGINES)
+def chosen_engine(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each table holds for the compiled engine and for the plain one."""
+    _chosen.append(request.param)
+    yield
+    _chosen.pop()
+
+
 def run(job: Job, reading: Reading = Reading.WORST) -> Result:
-    return run_backtest(job, reading=reading)
+    return ENGINES[_chosen[-1]](job, reading=reading)
 
 
 # --- sides, stop, target

@@ -18,12 +18,12 @@ import pytest
 from backend.backtest.breakdowns import breakdowns, cost_waterfall
 from backend.backtest.child import Order, compute
 from backend.backtest.columns import Book
-from backend.backtest.engine import run_backtest
 from backend.backtest.model import Costs, Job, Reading
 from backend.backtest.page import report_page
 from backend.backtest.provenance import Options, bars_hash, provenance
 from backend.backtest.report import build_report
 from backend.backtest.report_files import find_report
+from backend.backtest.running import run_backtest
 from backend.backtest.trades_csv import CSV_COLUMNS, trades_csv
 from backend.storage.files import FileStorage
 from tests.fakes.backtests import LONG, QUIET, Row, table

@@ -12,7 +12,9 @@ from decimal import Decimal
 import numpy as np
 
 from backend.backtest.columns import Book, Reason, Trades
-from backend.backtest.fills import (
+from backend.backtest.model import Job, Reading, Result, Stream
+from backend.core.timeframes import DAY_SECONDS
+from tests.reference.fills import (
     Exit,
     Quotes,
     entry_fill,
@@ -21,12 +23,10 @@ from backend.backtest.fills import (
     exit_in_bar,
     quotes,
 )
-from backend.backtest.management import manage
-from backend.backtest.model import Job, Reading, Result, Stream
-from backend.backtest.orders import decide, open_position, send
-from backend.backtest.position import Position
-from backend.backtest.state import Resting, State
-from backend.core.timeframes import DAY_SECONDS
+from tests.reference.management import manage
+from tests.reference.orders import decide, open_position, send
+from tests.reference.position import Position
+from tests.reference.state import Resting, State
 
 _PROGRESS_EVERY = 1000
 
@@ -60,7 +60,7 @@ def _run(state: State, progress: Progress | None) -> Result:
     closing = state.account.balance
     for index in range(first, count):
         state.account.begin(index, closing)
-        state.lowest = state.account.balance
+        state.lowest = Decimal("Infinity")
         state.touched = state.position is not None
         _bar(state, index)
         if index == count - 1:
@@ -174,7 +174,7 @@ def _equity(state: State, index: int) -> Decimal:
     if state.position is None:
         return state.account.balance
     bar = quotes(state.prices, index, state.position.side)
-    return state.account.balance - state.position.commission + state.position.floating(state.money, bar.close)
+    return state.account.balance + state.position.floating(state.money, bar.close)
 
 
 def _rest(state: State, order: Resting, index: int) -> None:

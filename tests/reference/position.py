@@ -5,13 +5,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from backend.backtest.columns import COLUMNS, REASONS, Reason
-from backend.backtest.fills import Entry, Exit, Quotes
 from backend.backtest.model import Job
 from backend.core.instruments import Instrument
 from backend.trading.conversion import Conversion
 from backend.trading.profit import loss_per_lot, profit, to_cents
 from backend.trading.sides import Side
 from backend.trading.swap import nights, swap
+from tests.reference.fills import Entry, Exit, Quotes
 
 _EPOCH = date(1970, 1, 1)
 _DAY = 86_400
@@ -52,7 +52,7 @@ class Money:
 
 @dataclass(kw_only=True, slots=True)
 class Position:
-    """An open position; prices are mirrored ticks (see `backend.backtest.fills`).
+    """An open position; prices are mirrored ticks (see `tests.reference.fills`).
 
     Attributes:
         index: Bar on which it was opened.

@@ -5,10 +5,10 @@ from decimal import ROUND_CEILING
 import numpy as np
 
 from backend.backtest.columns import Reason
-from backend.backtest.fills import Exit, Quotes, quotes
-from backend.backtest.position import Position
-from backend.backtest.state import State
 from backend.strategies.model import Direction, OnOpposite
+from tests.reference.fills import Exit, Quotes, quotes
+from tests.reference.position import Position
+from tests.reference.state import State
 
 
 def manage(state: State, index: int) -> None:

@@ -3,13 +3,13 @@
 from decimal import Decimal
 
 from backend.backtest.model import Job
-from backend.backtest.position import Money, Position
 from backend.core.bars import Ints
 from backend.core.timeframes import DAY_SECONDS
 from backend.strategies.sessions import utc_offsets
 from backend.trading.account import AccountState, OpenTrade
 from backend.trading.exposure import exposure_of
 from backend.trading.margin import margin
+from tests.reference.position import Money, Position
 
 
 class Account:
@@ -53,7 +53,7 @@ class Account:
         if position is not None:
             opened = self._money.price(position.side, position.entry.fill)
             floating = position.floating(self._money, price)
-            equity = self.balance - position.commission + floating
+            equity = self.balance + floating
             taken = margin(
                 stream.instrument, position.lots, opened, job.account.leverage, job.account.currency
             )

@@ -4,11 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 
-from backend.backtest.account import Account
-from backend.backtest.fills import Exit
 from backend.backtest.model import Job, Reading
-from backend.backtest.position import NET, Money, Position
-from backend.backtest.prices import last_of_week, prices, trades_weekends
+from backend.backtest.prices import trades_weekends
 from backend.core.bars import check_prices
 from backend.core.errors import Invalid
 from backend.core.timeframes import DAY_SECONDS, Timeframe, close_of
@@ -19,6 +16,10 @@ from backend.risk.rules import DeskRules
 from backend.strategies.model import OrderType
 from backend.trading.desk import Circumstances
 from backend.trading.sides import Side
+from tests.reference.account import Account
+from tests.reference.fills import Exit
+from tests.reference.position import NET, Money, Position
+from tests.reference.prices import last_of_week, prices
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,7 +131,7 @@ class State:
 
     def sink(self, position: Position, price: int) -> None:
         """Note the equity that an open position had at its worst price of this bar."""
-        equity = self.account.balance - position.commission + position.floating(self.money, price)
+        equity = self.account.balance + position.floating(self.money, price)
         self.lowest = min(self.lowest, equity)
 
     def close(self, position: Position, leave: Exit, index: int, time: int) -> None:
@@ -144,7 +145,7 @@ class State:
             index=index,
         )
         self.trades.append(trade)
-        self.account.balance += Decimal(trade[NET]).scaleb(-self.whole.account.digits)
+        self.account.balance += position.commission + Decimal(trade[NET]).scaleb(-self.whole.account.digits)
         self.lowest = min(self.lowest, self.account.balance)
         self.position = None
         self.closed_on = index

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from backend.backtest.columns import Reason
 from backend.backtest.model import Reading
-from backend.backtest.prices import Prices
 from backend.strategies.model import OrderType
 from backend.trading.sides import Side
+from tests.reference.prices import Prices
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,6 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from backend.backtest.fills import Entry, quotes
-from backend.backtest.position import Position
-from backend.backtest.state import Request, Resting, State
 from backend.core.clock import from_epoch
 from backend.core.timeframes import DAY_SECONDS
 from backend.economic_calendar.model import CalendarView
@@ -16,6 +13,9 @@ from backend.evaluation.plan import plan
 from backend.strategies.model import Direction, OnOpposite, OrderType
 from backend.trading.desk import DeskState, Purpose
 from backend.trading.profit import to_cents
+from tests.reference.fills import Entry, quotes
+from tests.reference.position import Position
+from tests.reference.state import Request, Resting, State
 
 _NO_CALENDAR = CalendarView.unknown("there is no calendar of the past")
 
@@ -168,5 +168,6 @@ def open_position(state: State, order: Resting, entry: Entry, index: int) -> Pos
         low=entry.fill,
         high=entry.fill,
     )
+    state.account.balance -= position.commission
     state.position, state.touched = position, True
     return position

@@ -1,0 +1,110 @@
+"""When an order fills inside a bar, and at what price: the rules of fills, and nothing else.
+
+Mirrored ticks throughout. An outcome is (reason, level, gap, slippage); reason −1 is none.
+"""
+
+from typing import Final
+
+from backend.backtest.columns import REASONS, Reason
+from backend.backtest.kernel.records import LIMIT, STOP
+
+NONE: Final = -1
+R_TARGET: Final = REASONS.index(Reason.TARGET)
+R_STOP: Final = REASONS.index(Reason.STOP)
+R_GAP_STOP: Final = REASONS.index(Reason.GAP_STOP)
+R_EXIT_RULE: Final = REASONS.index(Reason.EXIT_RULE)
+R_INVALIDATION: Final = REASONS.index(Reason.INVALIDATION)
+R_TIME_STOP: Final = REASONS.index(Reason.TIME_STOP)
+R_TRAIL: Final = REASONS.index(Reason.TRAIL)
+R_BREAKEVEN: Final = REASONS.index(Reason.BREAKEVEN)
+R_PARTIAL: Final = REASONS.index(Reason.PARTIAL)
+R_WEEKEND: Final = REASONS.index(Reason.WEEKEND)
+R_OPPOSITE: Final = REASONS.index(Reason.OPPOSITE)
+R_STOP_OUT: Final = REASONS.index(Reason.STOP_OUT)
+R_END: Final = REASONS.index(Reason.END)
+
+
+def exit_at_open(opened: int, stop: int, target: int, slip: int) -> tuple[int, int, int, int]:
+    """Stop or target that the open already lies beyond.
+
+    The stop is filled at the open, worse by slippage; the target at its own price, without improvement.
+    """
+    if opened <= stop:
+        return R_GAP_STOP, stop, stop - opened, slip
+    if opened >= target:
+        return R_TARGET, target, 0, 0
+    return NONE, 0, 0, 0
+
+
+def exit_in_bar(
+    worst: int,
+    best_price: int,
+    stop: int,
+    target: int,
+    slip: int,
+    stop_reason: int,
+    best: bool,
+) -> tuple[int, int, int, int]:
+    """Stop or target reached after the open; of both in one bar the stop, in the best reading the target."""
+    stopped, reached = worst <= stop, best_price >= target
+    if stopped and not (reached and best):
+        return stop_reason, stop, 0, slip
+    if reached:
+        return R_TARGET, target, 0, 0
+    return NONE, 0, 0, 0
+
+
+def exit_after_entry(
+    worst: int,
+    best_price: int,
+    close: int,
+    stop: int,
+    target: int,
+    slip: int,
+    kind: int,
+    best: bool,
+) -> tuple[int, int, int, int, bool]:
+    """Stop or target on the bar inside which the entry was filled, and whether that is ambiguous.
+
+    The stop counts if it is possible, the target only if it is provable. After a limit the price that
+    filled it was falling towards the stop, so a low at the stop came after the fill, and a target is
+    proved by a close beyond it. After a stop entry the price was rising towards the target, so a high at
+    the target came after the fill, and the stop is proved by a close beyond it.
+    """
+    can_stop, can_reach = worst <= stop, best_price >= target
+    if not can_stop and not can_reach:
+        return NONE, 0, 0, 0, False
+    sure_stop = can_stop and (kind == LIMIT or close <= stop)
+    sure_reach = can_reach and (kind == STOP or close >= target)
+    if can_stop:
+        ambiguous = not sure_stop or can_reach
+        if not best or not ambiguous:
+            return R_STOP, stop, 0, slip, ambiguous
+        if can_reach:
+            return R_TARGET, target, 0, 0, True
+        return NONE, 0, 0, 0, True
+    if sure_reach:
+        return R_TARGET, target, 0, 0, False
+    if best:
+        return R_TARGET, target, 0, 0, True
+    return NONE, 0, 0, 0, True
+
+
+def entry_fill(
+    opened: int, low: int, high: int, kind: int, level: int, slip: int
+) -> tuple[bool, int, int, bool]:
+    """Whether a resting order fills on this bar, with gap, slippage and whether at the open.
+
+    Args:
+        opened: Price of the entering side at the open; a higher price is a worse one.
+        low: Its lowest.
+        high: Its highest.
+        kind: LIMIT or STOP.
+        level: The order's price.
+        slip: Slippage of a stop order; a limit has none.
+    """
+    if kind == LIMIT:
+        return low <= level, 0, 0, opened <= level
+    if opened >= level:
+        return True, opened - level, slip, True
+    return high >= level, 0, slip, False

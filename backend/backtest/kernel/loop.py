@@ -1,0 +1,274 @@
+"""The order of events: every bar of every lane once, closes before opens at the same instant."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from backend.backtest.kernel.deciding import breaches, decide
+from backend.backtest.kernel.events import at_open, begin_day, finish, inside, manage, mark, watch_limits
+from backend.backtest.kernel.fills import NONE
+from backend.backtest.kernel.money import balance, equity_with, worth
+from backend.backtest.kernel.records import (
+    LONG,
+    LONG_EXIT,
+    LONG_INVALID,
+    SHORT,
+    SHORT_EXIT,
+    SHORT_INVALID,
+    Curve,
+    Feed,
+    Signals,
+)
+from backend.backtest.kernel.usual import catch_up, hour_of_week
+from backend.core.timeframes import DAY_SECONDS
+
+_NEVER = 1 << 62
+_TRAILING = 1
+_SIGNAL = LONG | SHORT
+_ANY_RULE = LONG | SHORT | LONG_EXIT | LONG_INVALID | SHORT_EXIT | SHORT_INVALID
+
+
+def first_decisions(feed: Feed, sig: Signals, lanes: Any, desks: Any) -> None:
+    """What the bar before the first traded one of each lane decides."""
+    desk = desks[0]
+    atr_bits = sig.atr.view(np.int64)
+    for s in range(len(lanes)):
+        lane = lanes[s]
+        _load(feed, sig, atr_bits, lane, lane.first - 1)
+        if lane.ends != 0 and lane.flags & _SIGNAL != 0:
+            catch_up(sig, atr_bits, lane, lane.bar_server)
+            decide(lanes, desk, s)
+
+
+def advance_one(
+    feed: Feed,
+    sig: Signals,
+    lanes: Any,
+    desks: Any,
+    resets: Any,
+    trades: Any,
+    curve: Curve,
+    start: int,
+    stop: int,
+) -> None:
+    """Run the path bars `start` to `stop` of the only lane.
+
+    A bar that can touch nothing is passed over in place: flat without an order, or a position whose stop
+    and target lie outside the bar.
+    """
+    desk, lane = desks[0], lanes[0]
+    atr_bits = sig.atr.view(np.int64)
+    time, server, flags = feed.time, feed.server, sig.flags
+    highs, lows, closes, spreads = feed.high, feed.low, feed.close, feed.spread
+    equities, worsts = curve.equity, curve.worst
+    last, per_tick, bar_shift = lane.end - 1, lane.per_tick, lane.bar_begin - lane.begin
+    plain = len(feed.owner) == 0 and len(feed.ask_open) == 0 and len(feed.gain) == 0
+    managed = (
+        not math.isnan(lane.breakeven)
+        or not math.isnan(lane.trail)
+        or not math.isnan(lane.partial)
+        or lane.close_weekend != 0
+        or lane.time_stop > 0
+    )
+    skips = plain and not managed
+    next_reset = resets[desk.next_reset] if desk.next_reset < len(resets) else _NEVER
+    instant = desk.instants
+    for i in range(start, stop):
+        if next_reset <= time[i]:
+            while desk.next_reset < len(resets) and resets[desk.next_reset] <= time[i]:
+                desk.next_reset += 1
+                begin_day(desk)
+            next_reset = resets[desk.next_reset] if desk.next_reset < len(resets) else _NEVER
+        if plain and lane.r_side == 0 and lane.q_side == 0 and i < last:
+            rules = flags[i + bar_shift]
+            if lane.side == 0:
+                equities[instant] = desk.equity
+                worsts[instant] = desk.equity
+                instant += 1
+                if rules & _SIGNAL != 0:
+                    _load(feed, sig, atr_bits, lane, i)
+                    catch_up(sig, atr_bits, lane, lane.bar_server)
+                    decide(lanes, desk, 0)
+                continue
+            if skips and lane.leave == NONE and server[i] // DAY_SECONDS == server[i - 1] // DAY_SECONDS:
+                low, high = _ticks(lows[i], per_tick), _ticks(highs[i], per_tick)
+                close = _ticks(closes[i], per_tick)
+                if lane.side < 0:
+                    spread = _spread(spreads[i], lane, server[i])
+                    low, high, close = -high - spread, -low - spread, -close - spread
+                quiet, lowest = _is_quiet(lane, desk, low, high, close)
+                if quiet:
+                    equities[instant] = desk.equity
+                    worsts[instant] = lowest
+                    instant += 1
+                    if rules & _ANY_RULE != 0:
+                        _load(feed, sig, atr_bits, lane, i)
+                        manage(lanes, desk, trades, 0)
+                        if rules & _SIGNAL != 0:
+                            catch_up(sig, atr_bits, lane, lane.bar_server)
+                            decide(lanes, desk, 0)
+                    continue
+        desk.low = math.inf
+        desk.touched = 1 if lane.side != 0 else 0
+        _load(feed, sig, atr_bits, lane, i)
+        at_open(lanes, desk, trades, 0)
+        inside(lanes, desk, trades, 0)
+        if i == last:
+            finish(lanes, desk, trades, 0)
+        mark(lane)
+        equities[instant], worsts[instant] = _close_instant(lanes, desk)
+        instant += 1
+        if i < last:
+            manage(lanes, desk, trades, 0)
+            if lane.ends != 0 and lane.flags & _SIGNAL != 0:
+                catch_up(sig, atr_bits, lane, lane.bar_server)
+                decide(lanes, desk, 0)
+    desk.instants = instant
+
+
+def _is_quiet(lane: Any, desk: Any, low: int, high: int, close: int) -> tuple[bool, float]:
+    """Take a bar that touches nothing into position and equity, which it says with the lowest equity.
+
+    False, and nothing done, where stop, target, a limit of the desk or the stop-out is reached.
+    """
+    if low <= lane.stop or high >= lane.target:
+        return False, 0.0
+    base = balance(desk) + lane.swap / desk.digits_scale
+    lowest = base + worth(lane, low - lane.entry_fill, lane.steps, low)
+    day, ever = breaches(desk, lowest)
+    if day or ever or lowest <= desk.stop_out * desk.margin:
+        return False, 0.0
+    desk.equity = base + worth(lane, close - lane.entry_fill, lane.steps, close)
+    lane.mark, lane.low, lane.high = close, min(lane.low, low), max(lane.high, high)
+    if lowest < desk.min_level * desk.margin:
+        desk.min_level = lowest / desk.margin
+    if desk.drawdown_kind == _TRAILING:
+        desk.peak = max(desk.peak, desk.equity)
+    desk.in_position += 1
+    return True, lowest
+
+
+def advance_many(
+    feed: Feed,
+    sig: Signals,
+    lanes: Any,
+    desks: Any,
+    resets: Any,
+    trades: Any,
+    curve: Curve,
+    instants: int,
+) -> bool:
+    """Run so many instants at which bars of several lanes close or open; False at the end."""
+    desk = desks[0]
+    atr_bits = sig.atr.view(np.int64)
+    for _ in range(instants):
+        now = _NEVER
+        for s in range(len(lanes)):
+            lane = lanes[s]
+            if lane.is_open != 0:
+                now = min(now, lane.close_time)
+            elif lane.next_bar < lane.end:
+                now = min(now, feed.time[lane.next_bar])
+        if now == _NEVER:
+            return False
+        if _close_all(lanes, desk, trades, now):
+            curve.equity[desk.instants], curve.worst[desk.instants] = _close_instant(lanes, desk)
+            curve.time[desk.instants] = now
+            desk.instants += 1
+            for s in range(len(lanes)):
+                lane = lanes[s]
+                if lane.is_open == 0 or lane.close_time != now:
+                    continue
+                lane.is_open = 0
+                if lane.next_bar < lane.end:
+                    manage(lanes, desk, trades, s)
+                    if lane.ends != 0 and lane.flags & _SIGNAL != 0:
+                        catch_up(sig, atr_bits, lane, lane.bar_server)
+                        decide(lanes, desk, s)
+            desk.low = math.inf
+            desk.touched = 1 if desk.open_positions > 0 else 0
+        while desk.next_reset < len(resets) and resets[desk.next_reset] <= now:
+            desk.next_reset += 1
+            begin_day(desk)
+        for s in range(len(lanes)):
+            lane = lanes[s]
+            if lane.is_open == 0 and lane.next_bar < lane.end and feed.time[lane.next_bar] == now:
+                _load(feed, sig, atr_bits, lane, lane.next_bar)
+                lane.next_bar += 1
+                lane.is_open = 1
+                at_open(lanes, desk, trades, s)
+    return True
+
+
+def _close_all(lanes: Any, desk: Any, trades: Any, now: int) -> bool:
+    """What happened inside the bars that close now; whether there are any."""
+    some = False
+    for s in range(len(lanes)):
+        lane = lanes[s]
+        if lane.is_open != 0 and lane.close_time == now:
+            some = True
+            inside(lanes, desk, trades, s)
+            if lane.next_bar == lane.end:
+                finish(lanes, desk, trades, s)
+            mark(lane)
+    return some
+
+
+def _close_instant(lanes: Any, desk: Any) -> tuple[float, float]:
+    """Equity at an instant at which bars closed and its lowest since the one before, with what they mean."""
+    desk.equity = equity_with(lanes, desk, -1, 0)
+    desk.low = min(desk.low, desk.equity)
+    if desk.low < desk.min_level * desk.margin:
+        desk.min_level = desk.low / desk.margin
+    desk.in_position += desk.touched
+    watch_limits(lanes, desk)
+    if desk.drawdown_kind == _TRAILING:
+        desk.peak = max(desk.peak, desk.equity)
+    return desk.equity, desk.low
+
+
+def _load(feed: Feed, sig: Signals, atr_bits: Any, lane: Any, i: int) -> None:
+    """Put path bar `i` at hand, with the strategy bar that it belongs to."""
+    per = lane.per_tick
+    lane.time, lane.server = feed.time[i], feed.server[i]
+    lane.server_before = feed.server[i - 1] if i > lane.begin else lane.server
+    lane.close_time = feed.close_time[i] if len(feed.close_time) > 0 else lane.time + feed.seconds
+    lane.bid_open, lane.bid_high = _ticks(feed.open[i], per), _ticks(feed.high[i], per)
+    lane.bid_low, lane.bid_close = _ticks(feed.low[i], per), _ticks(feed.close[i], per)
+    if len(feed.ask_open) > 0:
+        lane.ask_open, lane.ask_high = _ticks(feed.ask_open[i], per), _ticks(feed.ask_high[i], per)
+        lane.ask_low, lane.ask_close = _ticks(feed.ask_low[i], per), _ticks(feed.ask_close[i], per)
+        lane.spread = max(lane.ask_open - lane.bid_open, 0)
+    else:
+        lane.spread = _spread(feed.spread[i], lane, lane.server)
+        lane.ask_open, lane.ask_high = lane.bid_open + lane.spread, lane.bid_high + lane.spread
+        lane.ask_low, lane.ask_close = lane.bid_low + lane.spread, lane.bid_close + lane.spread
+    if len(feed.gain) > 0:
+        lane.gain, lane.loss = feed.gain[i], feed.loss[i]
+        lane.worth_gain, lane.worth_loss = lane.gain, lane.loss
+    bar = feed.owner[i] if len(feed.owner) > 0 else i - lane.begin + lane.bar_begin
+    lane.bar = bar
+    lane.ends = 1
+    if len(feed.owner) > 0 and i + 1 < lane.end and feed.owner[i + 1] == bar:
+        lane.ends = 0
+    lane.bar_server, lane.bar_spread, lane.flags = sig.server[bar], sig.spread[bar], sig.flags[bar]
+    lane.atr, lane.atr_bits = sig.atr[bar], atr_bits[bar]
+    lane.atr_before = sig.atr[bar - 1] if bar > lane.bar_begin else math.nan
+    if len(sig.target) > 0:
+        lane.target_price = sig.target[bar]
+    lane.strong_long = sig.strong_long[bar] if len(sig.strong_long) > 0 else 1.0
+    lane.strong_short = sig.strong_short[bar] if len(sig.strong_short) > 0 else 1.0
+    lane.weak_long = sig.weak_long[bar] if len(sig.weak_long) > 0 else 0.0
+    lane.weak_short = sig.weak_short[bar] if len(sig.weak_short) > 0 else 0.0
+
+
+def _spread(points: int, lane: Any, server: int) -> int:
+    """The larger of a bar's spread and the learned one of its hour, in ticks."""
+    most = max(points, lane.learned[hour_of_week(server)])
+    return math.ceil(most * lane.ticks_per_point - 1e-9)
+
+
+def _ticks(price: float, per_tick: float) -> int:
+    """A price in whole ticks, the nearest one."""
+    return math.floor(price * per_tick + 0.5)

@@ -1,0 +1,144 @@
+"""Runs a job through the compiled kernel."""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+
+from backend.backtest.columns import Book as TradeBook
+from backend.backtest.columns import Trades
+from backend.backtest.compiling import compiled
+from backend.backtest.kernel import loop
+from backend.backtest.kernel.records import refusal_names
+from backend.backtest.model import Job, Reading, Result, Stream
+from backend.backtest.tables import Tables, empty_tables, tables
+from backend.core.bars import Ints
+from backend.core.timeframes import DAY_SECONDS, close_of
+from backend.risk.checks import TABLE
+
+_SLICE: Final = 200_000
+
+Progress = Callable[[int, int], None]
+
+
+def run_backtest(job: Job, *, reading: Reading = Reading.WORST, progress: Progress | None = None) -> Result:
+    """Run one job.
+
+    Args:
+        job: Everything that the result depends on.
+        reading: How bars are read that do not tell what came first.
+        progress: Told bars done and bars in all now and then; what it raises ends the run.
+
+    Raises:
+        Invalid: Bad bars, an unknown spread, too few bars, `first` outside the bars.
+    """
+    made = tables(job, reading)
+    if len(job.streams) == 1:
+        _run_one(made, progress)
+    else:
+        _run_many(made, progress)
+    return _result(job, made)
+
+
+def warm() -> None:
+    """Compile what a run needs, or find that it is there."""
+    made = empty_tables()
+    given = (made.feed, made.signals, made.lanes, made.desk, made.resets, made.trades, made.curve)
+    compiled(loop.advance_one)(*given, 0, 0)
+    compiled(loop.advance_many)(*given, 0)
+    compiled(loop.first_decisions)(made.feed, made.signals, made.lanes[:0], made.desk)
+
+
+def _run_one(made: Tables, progress: Progress | None) -> None:
+    advance = compiled(loop.advance_one)
+    first, end = int(made.lanes[0]["first"]), int(made.lanes[0]["end"])
+    compiled(loop.first_decisions)(made.feed, made.signals, made.lanes, made.desk)
+    for start in range(first, end, _SLICE):
+        stop = min(start + _SLICE, end)
+        advance(
+            made.feed,
+            made.signals,
+            made.lanes,
+            made.desk,
+            made.resets,
+            made.trades,
+            made.curve,
+            start,
+            stop,
+        )
+        if progress is not None:
+            progress(stop - first, end - first)
+
+
+def _run_many(made: Tables, progress: Progress | None) -> None:
+    advance = compiled(loop.advance_many)
+    lanes = made.lanes
+    total = int((lanes["end"] - lanes["first"]).sum())
+    compiled(loop.first_decisions)(made.feed, made.signals, lanes, made.desk)
+    more = True
+    while more:
+        more = advance(
+            made.feed, made.signals, lanes, made.desk, made.resets, made.trades, made.curve, _SLICE
+        )
+        if progress is not None:
+            progress(int((lanes["next_bar"] - lanes["first"]).sum()), total)
+
+
+def _result(job: Job, made: Tables) -> Result:
+    account = made.desk[0]
+    names = refusal_names([check.key for check in TABLE])
+    refusals: dict[str, int] = {}
+    for name, count in zip(names, account["refusals"].tolist(), strict=True):
+        if count:
+            refusals[name] = refusals.get(name, 0) + count
+    instants = int(account["instants"])
+    time, server_day = _times(job, made)
+    return Result(
+        trades=Trades.of_rows(
+            made.trades[: int(account["trades"])],
+            books=tuple(
+                TradeBook(strategy=stream.strategy.id, instrument=stream.instrument) for stream in job.streams
+            ),
+            digits=job.account.digits,
+        ),
+        equity=made.curve.equity[:instants],
+        worst=made.curve.worst[:instants],
+        time=time,
+        server_day=server_day,
+        in_position=int(account["in_position"]),
+        balance=Decimal(int(account["balance"])).scaleb(-job.account.digits),
+        signals=int(account["signals"]),
+        refusals=dict(sorted(refusals.items())),
+        notes=tuple(note for stream in job.streams for note in _notes(stream)),
+        max_margin=float(account["max_margin"]),
+        max_leverage=float(account["max_leverage"]),
+        min_margin_level=float(account["min_level"]) if np.isfinite(account["min_level"]) else None,
+    )
+
+
+def _times(job: Job, made: Tables) -> tuple[Ints, Ints]:
+    """UTC epoch of each instant of the curve, and the server day of it."""
+    if len(job.streams) == 1:
+        (stream,) = job.streams
+        bars = stream.bars[stream.first :]
+        return bars.time + (close_of(bars.timeframe, bars.server_time) - bars.server_time), (
+            bars.server_time // DAY_SECONDS
+        )
+    time = made.curve.time[: int(made.desk[0]["instants"])]
+    # the clock of the stream with the most bars; a bar that closes at midnight belongs to the day before
+    bars = max((stream.bars for stream in job.streams), key=len)
+    at = np.clip(np.searchsorted(bars.time, time - 1, side="right") - 1, 0, None)
+    return time, (time - 1 + bars.server_time[at] - bars.time[at]) // DAY_SECONDS
+
+
+def _notes(stream: Stream) -> Iterator[str]:
+    """What this run leaves out, said before anybody asks."""
+    yield from stream.costs.warnings
+    management = stream.strategy.strategy.management
+    if stream.profile.embargo_minutes(stream.strategy):
+        yield "The news embargo is not applied: there is no calendar of the past."
+    yield "Each idea that the desk's limits allow counts as approved."
+    if management.trail_atr is not None or management.breakeven_after_r is not None:
+        have, wanted = stream.bars.timeframe, management.timeframe
+        yield f"Breakeven and trailing work on {have} bars here, not on {wanted}."
