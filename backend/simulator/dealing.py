@@ -102,7 +102,6 @@ class Dealer:
         return None
 
     def _enter(self, order: Order, lots: Decimal, price: Decimal, at_ms: int) -> Deal:
-        # A later part of one order joins the position that its first part made.
         position = Position(
             ticket=order.ticket,
             identifier=order.ticket,

@@ -1,15 +1,11 @@
-"""Positions, orders and deals as the terminal lists them, and its filters."""
+"""The terminal's filters over positions, orders and deals."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 from typing import Protocol, TypeVar
 
 from backend.mt5.groups import in_group
-from backend.mt5.structures import TradeDeal, TradeOrder, TradePosition
-from backend.simulator.book import Deal, Order, Position, market_kind
-from backend.simulator.prices import Prices
-from backend.simulator.valuation import Valuation
+from backend.simulator.book import Deal, Order
 
 
 class _Listed(Protocol):
@@ -83,88 +79,3 @@ def _at(rows: Sequence[Deal] | Sequence[Order], name: str, second: int, *, left:
     if left:
         return bisect_left(rows, second * 1000, key=lambda row: int(getattr(row, name)))
     return bisect_right(rows, second * 1000 + 999, key=lambda row: int(getattr(row, name)))
-
-
-def shown_position(one: Position, valuation: Valuation) -> TradePosition:
-    """A position with its present price and profit."""
-    return TradePosition(
-        ticket=one.ticket,
-        time=one.opened_ms // 1000,
-        time_msc=one.opened_ms,
-        time_update=one.updated_ms // 1000,
-        time_update_msc=one.updated_ms,
-        type=market_kind(one.side),
-        magic=one.magic,
-        identifier=one.identifier,
-        reason=one.reason,
-        volume=float(one.lots),
-        price_open=float(one.price),
-        sl=_price(one.stop),
-        tp=_price(one.target),
-        price_current=float(valuation.closing_price(one)),
-        swap=float(one.swap),
-        profit=float(valuation.floating(one)),
-        symbol=one.symbol,
-        comment=one.comment,
-        external_id="",
-    )
-
-
-def shown_order(one: Order, prices: Prices) -> TradeOrder:
-    """An order; while it is pending with the price that would fill it now, afterwards with its own."""
-    quote = prices.quote(one.symbol)
-    current = one.price if one.done_ms or quote is None else quote.opening(one.side)
-    return TradeOrder(
-        ticket=one.ticket,
-        time_setup=one.placed_ms // 1000,
-        time_setup_msc=one.placed_ms,
-        time_done=one.done_ms // 1000,
-        time_done_msc=one.done_ms,
-        time_expiration=one.expiration,
-        type=one.kind,
-        type_time=one.lifetime,
-        type_filling=one.filling,
-        state=one.state,
-        magic=one.magic,
-        position_id=one.position,
-        position_by_id=one.position_by,
-        reason=one.reason,
-        volume_initial=float(one.lots),
-        volume_current=float(one.left),
-        price_open=float(one.price),
-        sl=_price(one.stop),
-        tp=_price(one.target),
-        price_current=float(current),
-        price_stoplimit=_price(one.limit),
-        symbol=one.symbol,
-        comment=one.comment,
-        external_id="",
-    )
-
-
-def shown_deal(one: Deal) -> TradeDeal:
-    """A deal."""
-    return TradeDeal(
-        ticket=one.ticket,
-        order=one.order,
-        time=one.time_ms // 1000,
-        time_msc=one.time_ms,
-        type=one.kind,
-        entry=one.entry,
-        magic=one.magic,
-        position_id=one.position,
-        reason=one.reason,
-        volume=float(one.lots),
-        price=float(one.price),
-        commission=float(one.commission),
-        swap=float(one.swap),
-        profit=float(one.profit),
-        fee=0.0,
-        symbol=one.symbol,
-        comment=one.comment,
-        external_id="",
-    )
-
-
-def _price(level: Decimal | None) -> float:
-    return 0.0 if level is None else float(level)

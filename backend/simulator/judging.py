@@ -9,14 +9,14 @@ from decimal import Decimal
 from backend.core.errors import Unavailable
 from backend.mt5 import constants as mt5
 from backend.mt5.structures import TradeRequest
+from backend.simulator import offering
 from backend.simulator.account import SimulatedAccount
 from backend.simulator.book import LIMITS, STOP_LIMITS, STOPS, Book, Order, Position
 from backend.simulator.matching import Matcher
+from backend.simulator.offering import Refusal
 from backend.simulator.prices import Prices, Quote
 from backend.simulator.requests import (
     CLOSE_BY_BIT,
-    FILLING_BITS,
-    LIFETIME_BITS,
     LIMIT_BIT,
     MARKET_BIT,
     MARKET_KINDS,
@@ -26,14 +26,13 @@ from backend.simulator.requests import (
     STOP_LOSS_BIT,
     TARGET_BIT,
     Asked,
-    are_numbers,
+    are_prices,
     read,
 )
 from backend.simulator.symbols import SymbolSpec
 from backend.simulator.valuation import Valuation
 from backend.trading.sides import Side
 
-Refusal = tuple[int, str]
 _Rules = Iterator[Refusal | None]
 
 _INVALID = (mt5.TRADE_RETCODE_INVALID, "Invalid request")
@@ -41,15 +40,11 @@ _INVALID_ORDER = (mt5.TRADE_RETCODE_INVALID_ORDER, "Invalid order type")
 _INVALID_VOLUME = (mt5.TRADE_RETCODE_INVALID_VOLUME, "Invalid volume")
 _INVALID_PRICE = (mt5.TRADE_RETCODE_INVALID_PRICE, "Invalid price")
 _INVALID_STOPS = (mt5.TRADE_RETCODE_INVALID_STOPS, "Invalid stops")
-_INVALID_FILL = (mt5.TRADE_RETCODE_INVALID_FILL, "Unsupported filling mode")
-_INVALID_EXPIRATION = (mt5.TRADE_RETCODE_INVALID_EXPIRATION, "Invalid expiration")
 _POSITION_CLOSED = (mt5.TRADE_RETCODE_POSITION_CLOSED, "Position doesn't exist")
 _FROZEN = (mt5.TRADE_RETCODE_FROZEN, "Too close to the market to be changed")
 _NO_CHANGES = (mt5.TRADE_RETCODE_NO_CHANGES, "No changes")
-_DISABLED = (mt5.TRADE_RETCODE_TRADE_DISABLED, "Trade disabled")
 _CLOSED = (mt5.TRADE_RETCODE_MARKET_CLOSED, "Market closed")
 _NO_PRICES = (mt5.TRADE_RETCODE_PRICE_OFF, "No prices")
-_BY_PRICE = frozenset({mt5.SYMBOL_TRADE_EXECUTION_REQUEST, mt5.SYMBOL_TRADE_EXECUTION_INSTANT})
 
 
 class Judge:
@@ -89,7 +84,7 @@ class Judge:
         """The request as it is understood, or return code and comment of its refusal."""
         if request.action not in self._rules:
             return _INVALID
-        if not are_numbers(request):
+        if not are_prices(request):
             return _INVALID_PRICE
         asked = read(request, self._book, self._prices.specs, now_ms=now_ms, hedging=self._account.hedging)
         refused = self._misses(asked)
@@ -128,16 +123,16 @@ class Judge:
         by_ticket = bool(asked.given.position)
         yield _INVALID_ORDER if asked.kind not in MARKET_KINDS or not spec.orders & MARKET_BIT else None
         yield _INVALID if by_ticket and not asked.closes and asked.lots > 0 else None
-        yield self._trade_mode(spec, asked.side, opens)
-        yield self._market_filling(asked, spec)
-        yield _INVALID_VOLUME if not _volume_fits(asked.lots, spec) else None
+        yield offering.trade_mode(spec, asked.side, opens)
+        yield offering.market_filling(asked, spec)
+        yield _INVALID_VOLUME if not offering.volume_fits(asked.lots, spec) else None
         if by_ticket and opens > 0:
             yield mt5.TRADE_RETCODE_INVALID_CLOSE_VOLUME, "Volume is above the position's"
         yield self._tradable(spec)
         quote = self._quote(spec)
         if asked.closes and asked.position is not None:
             yield self._frozen(asked.position, spec, quote)
-        if spec.execution in _BY_PRICE:
+        if spec.execution in offering.BY_PRICE:
             yield self._by_price(asked, spec, quote)
         if opens > 0:
             yield self._wrong_stops(asked, spec, quote.closing(asked.side))
@@ -151,10 +146,10 @@ class Judge:
         bits = {**dict.fromkeys(LIMITS, LIMIT_BIT), **dict.fromkeys(STOPS, STOP_BIT)}
         bit = bits.get(asked.kind, STOP_LIMIT_BIT)
         yield _INVALID_ORDER if asked.kind not in PENDING_KINDS or not spec.orders & bit else None
-        yield self._trade_mode(spec, asked.side, asked.lots)
-        yield self._pending_filling(asked, spec)
-        yield self._lifetime(asked, spec)
-        yield _INVALID_VOLUME if not _volume_fits(asked.lots, spec) else None
+        yield offering.trade_mode(spec, asked.side, asked.lots)
+        yield offering.pending_filling(asked, spec)
+        yield offering.lifetime(asked, spec)
+        yield _INVALID_VOLUME if not offering.volume_fits(asked.lots, spec) else None
         yield self._tradable(spec)
         yield self._wrong_order_price(asked, spec, self._quote(spec))
         yield self._wrong_stops(asked, spec, asked.limit or asked.price)
@@ -184,7 +179,7 @@ class Judge:
         yield self._tradable(spec)
         quote = self._quote(spec)
         yield self._frozen_order(order, spec, quote)
-        yield self._lifetime(asked, spec)
+        yield offering.lifetime(asked, spec)
         yield self._wrong_order_price(asked, spec, quote)
         yield self._wrong_stops(asked, spec, asked.limit or asked.price)
         before = (order.price, order.limit, order.stop, order.target, order.lifetime, order.expiration)
@@ -220,45 +215,6 @@ class Judge:
         if self._prices.quote(spec.name) is None:
             return _NO_PRICES
         return None if self._prices.is_open(spec.name) else _CLOSED
-
-    def _trade_mode(self, spec: SymbolSpec, side: Side, opens: Decimal) -> Refusal | None:
-        mode = spec.trade_mode
-        if mode == mt5.SYMBOL_TRADE_MODE_DISABLED:
-            return _DISABLED
-        if opens <= 0 or mode == mt5.SYMBOL_TRADE_MODE_FULL:
-            return None
-        if mode == mt5.SYMBOL_TRADE_MODE_CLOSEONLY:
-            return mt5.TRADE_RETCODE_CLOSE_ONLY, "Only closing is allowed"
-        if mode == mt5.SYMBOL_TRADE_MODE_LONGONLY and side is Side.SELL:
-            return mt5.TRADE_RETCODE_LONG_ONLY, "Only long positions are allowed"
-        if mode == mt5.SYMBOL_TRADE_MODE_SHORTONLY and side is Side.BUY:
-            return mt5.TRADE_RETCODE_SHORT_ONLY, "Only short positions are allowed"
-        return None
-
-    def _market_filling(self, asked: Asked, spec: SymbolSpec) -> Refusal | None:
-        filling = asked.given.type_filling
-        if spec.execution in _BY_PRICE:  # dealt whole or not, whatever was asked
-            known = {*FILLING_BITS, mt5.ORDER_FILLING_RETURN} - {mt5.ORDER_FILLING_BOC}
-            return None if filling in known else _INVALID_FILL
-        if filling == mt5.ORDER_FILLING_RETURN:
-            # It has no bit of its own; under market execution a market order cannot use it.
-            return None if spec.execution == mt5.SYMBOL_TRADE_EXECUTION_EXCHANGE else _INVALID_FILL
-        passive = filling == mt5.ORDER_FILLING_BOC
-        return None if FILLING_BITS.get(filling, 0) & spec.fillings and not passive else _INVALID_FILL
-
-    def _pending_filling(self, asked: Asked, spec: SymbolSpec) -> Refusal | None:
-        filling = asked.given.type_filling
-        if filling == mt5.ORDER_FILLING_RETURN or spec.execution in _BY_PRICE:
-            return None if filling in {*FILLING_BITS, mt5.ORDER_FILLING_RETURN} else _INVALID_FILL
-        if filling == mt5.ORDER_FILLING_BOC and asked.kind in STOPS:
-            return _INVALID_FILL
-        return None if FILLING_BITS.get(filling, 0) & spec.fillings else _INVALID_FILL
-
-    def _lifetime(self, asked: Asked, spec: SymbolSpec) -> Refusal | None:
-        if not LIFETIME_BITS.get(asked.given.type_time, 0) & spec.expirations:
-            return _INVALID_EXPIRATION
-        timed = asked.given.type_time != mt5.ORDER_TIME_GTC
-        return _INVALID_EXPIRATION if timed and asked.expires_ms <= asked.now_ms else None
 
     def _by_price(self, asked: Asked, spec: SymbolSpec, quote: Quote) -> Refusal | None:
         """Instant execution: the price asked for, or one within the deviation."""
@@ -321,9 +277,3 @@ class Judge:
     def _frozen_order(self, order: Order, spec: SymbolSpec, quote: Quote) -> Refusal | None:
         near = spec.instrument.point * spec.freeze_level
         return _FROZEN if near and abs(order.price - quote.opening(order.side)) <= near else None
-
-
-def _volume_fits(lots: Decimal, spec: SymbolSpec) -> bool:
-    instrument = spec.instrument
-    fits = instrument.volume_min <= lots <= instrument.volume_max
-    return fits and not lots % instrument.volume_step

@@ -29,6 +29,9 @@ MARKET_BIT, LIMIT_BIT, STOP_BIT, STOP_LIMIT_BIT, STOP_LOSS_BIT, TARGET_BIT, CLOS
     1 << place for place in range(7)
 )
 
+_VOLUME_DIGITS = 8
+_NO_PRICE = 1e9
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
@@ -90,33 +93,39 @@ class Asked:
         return 0
 
 
-def are_numbers(request: TradeRequest) -> bool:
-    """Whether all prices are finite and at least zero."""
+def are_prices(request: TradeRequest) -> bool:
+    """Whether all prices are numbers, at least zero and not beyond any price."""
     prices = (request.price, request.stoplimit, request.sl, request.tp)
-    return all(math.isfinite(price) and price >= 0 for price in prices)
+    return all(0 <= price < _NO_PRICE for price in prices)
 
 
 def read(
     request: TradeRequest, book: Book, specs: Mapping[str, SymbolSpec], *, now_ms: int, hedging: bool
 ) -> Asked:
-    """The request with what it names; its prices are numbers."""
+    """The request with what it names; prices are rounded to the symbol's digits, as brokers do."""
     position = book.positions.get(request.position)
     order = book.orders.get(request.order)
     named = request.symbol or (position.symbol if position else order.symbol if order else "")
     about = request.action in {mt5.TRADE_ACTION_DEAL, mt5.TRADE_ACTION_SLTP}
     if not hedging and not request.position and about:
         position = book.netted(named)
-    volume = request.volume
+    spec = specs.get(named)
+    digits = spec.digits if spec is not None else _VOLUME_DIGITS
+
+    def level(price: float) -> Decimal | None:
+        return exact(round(price, digits)) if price else None
+
+    changes = request.action in {mt5.TRADE_ACTION_MODIFY, mt5.TRADE_ACTION_REMOVE}
     return Asked(
         given=request,
         now_ms=now_ms,
-        spec=specs.get(named),
+        spec=spec,
         position=position,
         opposite=book.positions.get(request.position_by),
-        order=order if request.action in {mt5.TRADE_ACTION_MODIFY, mt5.TRADE_ACTION_REMOVE} else None,
-        lots=exact(volume) if math.isfinite(volume) else Decimal(0),
-        price=exact(request.price),
-        limit=exact(request.stoplimit) if request.stoplimit else None,
-        stop=exact(request.sl) if request.sl else None,
-        target=exact(request.tp) if request.tp else None,
+        order=order if changes else None,
+        lots=exact(round(request.volume, _VOLUME_DIGITS)) if math.isfinite(request.volume) else Decimal(0),
+        price=level(request.price) or Decimal(0),
+        limit=level(request.stoplimit),
+        stop=level(request.sl),
+        target=level(request.tp),
     )

@@ -28,7 +28,7 @@ from backend.mt5.structures import (
     TradePosition,
     TradeRequest,
 )
-from backend.simulator import copying, history, quoting
+from backend.simulator import copying, history, quoting, showing
 from backend.simulator.broker import Broker
 from backend.simulator.copying import read_count, read_timeframe
 from backend.simulator.dealing_room import DealingRoom
@@ -158,71 +158,12 @@ class SimulatedTerminal(CheckedApi):
         return VERSION
 
     def _do_terminal_info(self) -> TerminalInfo:
-        return TerminalInfo(
-            community_account=False,
-            community_connection=False,
-            connected=self._room.connected(self._at_ms()),
-            dlls_allowed=False,
-            trade_allowed=True,
-            tradeapi_disabled=False,
-            email_enabled=False,
-            ftp_enabled=False,
-            notifications_enabled=False,
-            mqid=False,
-            build=VERSION[1],
-            maxbars=copying.MAX_BARS,
-            codepage=0,
-            ping_last=0,
-            community_balance=0.0,
-            retransmission=0.0,
-            company=self._account.company,
-            name=self._name,
-            language="English",
-            path="",
-            data_path="",
-            commondata_path="",
-        )
+        connected = self._room.connected(self._at_ms())
+        return showing.terminal_info(self._name, self._account, VERSION[1], connected=connected)
 
     def _do_account_info(self) -> AccountInfo:
-        account = self._account
         with self._broker() as broker:
-            worth, money = broker.valuation, broker.money
-            balance, profit, margin = broker.book.balance, worth.profit(), worth.margin()
-            equity = balance + profit
-        return AccountInfo(
-            login=account.login,
-            trade_mode=mt5.ACCOUNT_TRADE_MODE_DEMO,
-            leverage=account.leverage,
-            limit_orders=account.limit_orders,
-            margin_so_mode=mt5.ACCOUNT_STOPOUT_MODE_PERCENT,
-            trade_allowed=True,
-            trade_expert=True,
-            margin_mode=(
-                mt5.ACCOUNT_MARGIN_MODE_RETAIL_HEDGING
-                if account.hedging
-                else mt5.ACCOUNT_MARGIN_MODE_RETAIL_NETTING
-            ),
-            currency_digits=account.digits,
-            fifo_close=False,
-            balance=money(balance),
-            credit=0.0,
-            profit=money(profit),
-            equity=money(equity),
-            margin=money(margin),
-            margin_free=money(equity - margin),
-            margin_level=money(equity * 100 / margin) if margin else 0.0,
-            margin_so_call=float(account.margin_call),
-            margin_so_so=float(account.stop_out),
-            margin_initial=0.0,
-            margin_maintenance=0.0,
-            assets=0.0,
-            liabilities=0.0,
-            commission_blocked=0.0,
-            name=account.name,
-            server=account.server,
-            currency=account.currency,
-            company=account.company,
-        )
+            return showing.account_info(broker)
 
     # Symbols and prices.
 
@@ -294,7 +235,7 @@ class SimulatedTerminal(CheckedApi):
     def _do_positions_get(self, **wanted: Any) -> tuple[TradePosition, ...]:
         with self._broker() as broker:
             found = history.filtered(broker.book.positions.values(), **wanted)
-            return tuple(history.shown_position(one, broker.valuation) for one in found)
+            return tuple(showing.position(one, broker.valuation) for one in found)
 
     def _do_orders_total(self) -> int:
         with self._broker() as broker:
@@ -303,7 +244,7 @@ class SimulatedTerminal(CheckedApi):
     def _do_orders_get(self, **wanted: Any) -> tuple[TradeOrder, ...]:
         with self._broker() as broker:
             found = history.filtered(broker.book.orders.values(), **wanted)
-            return tuple(history.shown_order(one, self._prices) for one in found)
+            return tuple(showing.order(one, self._prices) for one in found)
 
     def _do_history_orders_total(self, first: int, last: int) -> int:
         with self._broker() as broker:
@@ -316,12 +257,12 @@ class SimulatedTerminal(CheckedApi):
     def _do_history_orders_get(self, *dates: int, **wanted: Any) -> tuple[TradeOrder, ...]:
         with self._broker() as broker:
             found = history.wanted_orders(broker.book.done, dates, **wanted)
-            return tuple(history.shown_order(one, self._prices) for one in found)
+            return tuple(showing.order(one, self._prices) for one in found)
 
     def _do_history_deals_get(self, *dates: int, **wanted: Any) -> tuple[TradeDeal, ...]:
         with self._broker() as broker:
             found = history.wanted_deals(broker.book.deals, dates, **wanted)
-            return tuple(history.shown_deal(one) for one in found)
+            return tuple(showing.deal(one) for one in found)
 
     def _do_order_calc_margin(self, action: int, symbol: str, volume: float, price: float) -> float:
         spec = self._spec(symbol)

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from backend.mt5.server_time import ServerClock
 from backend.simulator.account import SimulatedAccount
+from backend.simulator.build import build_simulated_terminal
 from backend.simulator.statefile import BookFile
 from backend.storage.files import FileStorage
 from tests.fakes.scripted_market import START, Stage
@@ -153,6 +155,23 @@ def test_swap_in_yen_becomes_dollars_at_the_last_price_before_midnight() -> None
     stage.price(155.000, symbol="USDJPY", minutes=2)
     # 10 points × 100 yen ÷ 152.000 = 6.578…
     assert stage.api.positions_get()[0].swap == 6.58
+
+
+@pytest.mark.parametrize(
+    "day", [datetime(2025, 10, 30, 10, tzinfo=UTC), datetime(2025, 3, 6, 10, tzinfo=UTC)]
+)
+@pytest.mark.parametrize("rule", ["America/New_York+7", "Europe/Athens", "UTC"])
+def test_swap_over_the_days_on_which_clocks_change(day: datetime, rule: str) -> None:
+    now = [day]  # a Thursday
+    api = build_simulated_terminal(
+        seed=7, replay=None, server_clock=ServerClock.parse(rule), now=lambda: now[0]
+    )
+    assert api.initialize()
+    sent = api.order_send(deal())
+    assert sent is not None
+    now[0] = day + timedelta(days=5)  # the nights that end Thursday, Friday and Monday
+    (position,) = api.positions_get() or ()
+    assert (position.ticket, position.swap) == (sent.order, -21.0)
 
 
 # Markets and limits.

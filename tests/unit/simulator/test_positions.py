@@ -78,6 +78,15 @@ def test_a_buy_opens_at_the_ask_and_is_worth_the_bid(stage: Stage) -> None:
     assert (order.position_id, order.time_done_msc) == (sent.order, at * 1000)
 
 
+def test_what_floats_make_of_numbers_is_put_right(stage: Stage) -> None:
+    # As scripts reckon: 0.30000000000000004 lots, and a stop at 1.0990000000000002.
+    stage.deal(BUY, 0.1 + 0.2, sl=1.1 - 100 * 0.00001, tp=1.1 + 1 / 300)
+    (position,) = stage.api.positions_get()
+    assert (position.volume, position.sl, position.tp) == (0.3, 1.099, 1.10333)
+    beyond = {"action": 5, "symbol": "EURUSD", "volume": 0.1, "type": 4, "type_filling": 2, "price": 1e300}
+    assert stage.refused(**beyond) == 10_015
+
+
 def test_closing_by_ticket_pays_out(stage: Stage) -> None:
     opened = stage.deal(BUY, 1.0)
     stage.price(1.1010)
@@ -223,6 +232,33 @@ def test_netting_turns_round_in_one_deal(netting: Stage) -> None:
     assert (position.ticket, position.identifier, position.magic) == (turned.order, first.order, 5)
     assert netting.api.account_info().margin == 550.6  # 500 euros at 1.1012
     assert netting.api.account_info().margin_mode == 0
+
+
+def test_netting_changes_stops_by_symbol(netting: Stage) -> None:
+    netting.deal(BUY, 1.0)
+    assert netting.done({"action": 6, "symbol": "EURUSD", "sl": 1.09}).retcode == 10_009
+    assert netting.api.positions_get()[0].sl == 1.09
+    assert netting.refused(action=6, symbol="USDJPY", sl=149.0) == 10_013
+
+
+@pytest.mark.parametrize(
+    ("currency", "digits", "margin", "profit"),
+    [
+        # One lot from 1.1002 to 1.1102 is 1,000 dollars; 1,000 euros of margin.
+        ("EUR", 2, 1_000.0, 900.74),  # ÷ 1.1102, the price it was closed at
+        ("JPY", 0, 165_040.0, 150_000.0),  # euros at the ask of EURJPY, 165.040; dollars at 150.000
+    ],
+)
+def test_accounts_in_other_currencies(currency: str, digits: int, margin: float, profit: float) -> None:
+    terms = account(currency=currency, digits=digits, balance=Decimal(1_000_000))
+    stage = Stage(terms)
+    opened = stage.deal(BUY, 1.0)
+    assert stage.api.account_info().margin == margin
+    stage.price(1.1102)
+    stage.deal(SELL, 1.0, position=opened.order)
+    assert stage.deals()[-1].profit == profit
+    assert stage.api.account_info().balance == 1_000_000 + profit
+    assert stage.api.account_info().currency_digits == digits
 
 
 def test_check_tells_the_account_after_the_deal(stage: Stage) -> None:

@@ -10,6 +10,7 @@ from backend.core.timeframes import Timeframe
 from backend.mt5.server_time import ServerClock
 from backend.simulator.build import build_replay
 from backend.simulator.replay import ReplayMarket
+from backend.simulator.terminal import SimulatedTerminal
 
 CLOCK = ServerClock.parse("America/New_York+7")
 pytestmark = pytest.mark.market_data
@@ -118,3 +119,40 @@ def test_the_whole_folder_plays_three_symbols(market_data: Path) -> None:
         quote = market.quote(symbol, present)
         assert present - quote["time_msc"][0] < timedelta(hours=1) / timedelta(milliseconds=1)
         assert quote["ask"][0] > quote["bid"][0]
+
+
+def test_deals_on_real_minutes_and_ticks_stay_inside_their_bars(market_data: Path) -> None:
+    """Positions and orders over the payrolls week: each fill lies inside its minute, however often asked."""
+    market = ReplayMarket(market_data / "lean", CLOCK)
+    histories = []
+    for pause in (timedelta(hours=4), timedelta(minutes=7)):
+        now = [datetime(2014, 5, 1, 7, tzinfo=UTC)]
+        api = SimulatedTerminal(market, server_clock=CLOCK, now=lambda now=now: now[0])  # type: ignore[misc]
+        assert api.initialize()
+        while now[0] < datetime(2014, 5, 7, 7, tzinfo=UTC):
+            if now[0].hour % 4 == 3 and now[0].minute == 0 and now[0].weekday() < 5:
+                tick = api.symbol_info_tick("EURUSD")
+                assert tick is not None
+                fields = {"action": 1, "symbol": "EURUSD", "volume": 0.1, "type_filling": 1}
+                api.order_send(fields | {"type": 0, "sl": tick.bid - 0.0012, "tp": tick.bid + 0.0018})
+                api.order_send(fields | {"type": 1, "sl": tick.ask + 0.0012, "tp": tick.ask - 0.0018})
+                stop = fields | {"action": 5, "type": 4, "price": tick.ask + 0.0010, "type_time": 1}
+                api.order_send(stop | {"sl": tick.ask - 0.0005, "tp": tick.ask + 0.0030})
+            until = timedelta(hours=4) - timedelta(hours=(now[0].hour + 1) % 4, minutes=now[0].minute)
+            now[0] += min(pause, until)
+            api.positions_total()
+        histories.append(api.history_deals_get(1, 2_000_000_000) or ())
+    assert histories[0] == histories[1]
+    deals = [deal for deal in histories[0] if deal.type < 2]
+    reasons = {deal.reason for deal in deals}
+    assert {3, 4, 5} <= reasons
+    assert len(deals) > 60
+    for deal in deals:
+        minute = deal.time_msc // 60_000 * 60_000
+        side = "ask" if deal.type == 0 else "bid"
+        standing = market.quote("EURUSD", minute)[side][0]  # until the minute's first tick
+        moves = market.moves("EURUSD", minute, minute + 59_999)
+        low, high = min(standing, moves[f"{side}_low"].min()), max(standing, moves[f"{side}_high"].max())
+        limited = deal.reason == 5 and not low <= deal.price <= high  # no improvement over its own price
+        assert limited or low - 1e-9 <= deal.price <= high + 1e-9
+    assert sum(deal.profit + deal.swap for deal in deals) != 0

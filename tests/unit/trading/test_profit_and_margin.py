@@ -5,7 +5,7 @@ import pytest
 from backend.core.errors import Invalid, Unavailable
 from backend.core.instruments import Instrument
 from backend.trading.conversion import Rates, conversion
-from backend.trading.margin import margin
+from backend.trading.margin import margin, netted_margin
 from backend.trading.profit import loss_per_lot, profit, tick_value, to_cents
 from backend.trading.sides import Side
 from tests.fakes.instruments import instrument
@@ -119,3 +119,23 @@ def test_margin_without_rates_uses_what_the_symbol_knows() -> None:
 def test_money_rounds_half_away_from_zero() -> None:
     assert to_cents(D("1.005")) == D("1.01")
     assert to_cents(D("-1.005")) == D("-1.01")
+
+
+@pytest.mark.parametrize(
+    ("longs", "shorts", "share", "taken"),
+    [
+        (("1", "1100"), ("0", "0"), "1", "1100"),
+        (("0", "0"), ("2", "2400"), "1", "2400"),
+        # Half a lot uncovered at 1,200 a lot; half a lot covered at the mean of 1,600 for 1.5 lots.
+        (("1", "1200"), ("0.5", "400"), "1", "1133.33"),
+        (("1", "1200"), ("0.5", "400"), "0.5", "866.67"),
+        (("1", "1200"), ("0.5", "400"), "0", "600"),
+        (("1", "1200"), ("1", "1000"), "1", "1100"),
+    ],
+)
+def test_margin_of_opposite_positions(
+    longs: tuple[str, str], shorts: tuple[str, str], share: str, taken: str
+) -> None:
+    both = [(D(lots), D(money)) for lots, money in (longs, shorts)]
+    assert to_cents(netted_margin(both[0], both[1], D(share))) == D(taken)
+    assert to_cents(netted_margin(both[1], both[0], D(share))) == D(taken)
