@@ -81,6 +81,7 @@ class Order:
         position: Identifier of the position it acts on or made; 0 while there is none.
         position_by: The opposite position of a close by.
         margin: What a pending order takes, where they take any.
+        partly: When its price comes, only a part of its volume is there at first.
     """
 
     ticket: int
@@ -105,6 +106,7 @@ class Order:
     comment: str = ""
     reason: int = mt5.ORDER_REASON_EXPERT
     margin: Decimal = Decimal(0)
+    partly: bool = False
 
     @property
     def side(self) -> Side:

@@ -76,17 +76,19 @@ class Broker:
         quote = self.prices.quote(asked.spec.name) or _NO_QUOTE
         return self.valuation.margin_with(asked.spec.name, asked.side, asked.lots, quote.opening(asked.side))
 
-    def send(self, request: TradeRequest, now_ms: int, *, most: Decimal | None = None) -> OrderSendResult:
+    def send(self, request: TradeRequest, now_ms: int, *, scarce: bool = False) -> OrderSendResult:
         """Carry the request out, or refuse it.
 
         Args:
             request: What is asked.
             now_ms: The present, server milliseconds.
-            most: Fraction of the volume that the market has; None for all of it.
+            scarce: The market has only a part of the volume; of a pending order's, when its price comes.
         """
         self.book.requests += 1
         asked = self._judge.judge(request, now_ms)
-        outcome = Outcome(*asked) if isinstance(asked, tuple) else self._carry_out(asked, now_ms, most)
+        outcome = (
+            Outcome(*asked) if isinstance(asked, tuple) else self._carry_out(asked, now_ms, scarce=scarce)
+        )
         return self.answer(request, outcome)
 
     def answer(self, request: TradeRequest, outcome: Outcome) -> OrderSendResult:
@@ -111,12 +113,13 @@ class Broker:
         """Money as it is shown: rounded to the account's digits."""
         return float(to_cents(amount, self.account.digits))
 
-    def _carry_out(self, asked: Asked, now_ms: int, most: Decimal | None) -> Outcome:
+    def _carry_out(self, asked: Asked, now_ms: int, *, scarce: bool) -> Outcome:
         action = asked.given.action
         if action == mt5.TRADE_ACTION_DEAL:
-            return self._deal(asked, now_ms, most)
+            return self._deal(asked, now_ms, scarce=scarce)
         if action == mt5.TRADE_ACTION_PENDING:
             order = self._order(asked, now_ms)
+            order.partly = scarce
             self.book.orders[order.ticket] = order
             return Outcome(mt5.TRADE_RETCODE_PLACED, order=order.ticket, lots=order.lots, price=order.price)
         if action == mt5.TRADE_ACTION_CLOSE_BY:
@@ -127,13 +130,13 @@ class Broker:
             return Outcome(mt5.TRADE_RETCODE_DONE)
         return self._change_order(asked, now_ms)
 
-    def _deal(self, asked: Asked, now_ms: int, most: Decimal | None) -> Outcome:
+    def _deal(self, asked: Asked, now_ms: int, *, scarce: bool) -> Outcome:
         order = self._order(asked, now_ms)
         quote = self.prices.quote(order.symbol) or _NO_QUOTE
         market = asked.spec is not None and asked.spec.execution >= mt5.SYMBOL_TRADE_EXECUTION_MARKET
         slipped = self.matcher.slippage(order.symbol) * order.side.sign if market else Decimal(0)
         order.price = quote.opening(order.side) + slipped
-        lots = order.lots if most is None else self._part(asked, most)
+        lots = self.matcher.part(order) if scarce else order.lots
         if order.filling == mt5.ORDER_FILLING_FOK and lots < order.lots:
             self.book.end_order(order, mt5.ORDER_STATE_REJECTED, now_ms)
             return Outcome(mt5.TRADE_RETCODE_REJECT, "Not enough volume in the market", order=order.ticket)
@@ -142,12 +145,6 @@ class Broker:
             self.book.end_order(order, mt5.ORDER_STATE_CANCELED, now_ms)
         code = mt5.TRADE_RETCODE_DONE_PARTIAL if order.left else mt5.TRADE_RETCODE_DONE
         return _dealt(code, deal)
-
-    def _part(self, asked: Asked, most: Decimal) -> Decimal:
-        if asked.spec is None:
-            return asked.lots
-        instrument = asked.spec.instrument
-        return max(instrument.floor_volume(asked.lots * most), instrument.volume_min)
 
     def _order(self, asked: Asked, now_ms: int) -> Order:
         given = asked.given

@@ -11,7 +11,7 @@ from backend.mt5.structures import OrderCheckResult, OrderSendResult, TradeReque
 from backend.simulator.account import SimulatedAccount
 from backend.simulator.book import Book
 from backend.simulator.broker import Broker, Outcome
-from backend.simulator.faults import PART, REFUSALS, REWRITTEN, Fault, Faults
+from backend.simulator.faults import REFUSALS, REWRITTEN, Fault, Faults
 from backend.simulator.ports import Market
 from backend.simulator.prices import MarketPrices
 from backend.simulator.statefile import BookFile
@@ -147,7 +147,7 @@ class DealingRoom:
         asked = request
         if fault in {Fault.BLANK_COMMENT, Fault.REWRITE_COMMENT}:
             asked = request._replace(comment="" if fault is Fault.BLANK_COMMENT else REWRITTEN)
-        result = broker.send(asked, now_ms, most=PART if fault is Fault.PARTIAL else None)
+        result = broker.send(asked, now_ms, scarce=fault is Fault.PARTIAL)
         return result._replace(request=request), fault is not Fault.NO_ANSWER_EXECUTED
 
 

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import StrEnum
 
 from backend.mt5 import constants as mt5
@@ -29,7 +28,7 @@ class Fault(StrEnum):
     DISCONNECT = "disconnect"
     """The terminal loses the broker for `Faults.disconnect_seconds`: 10031, and `connected` is False."""
     PARTIAL = "partial"
-    """Half of a deal's volume is there: 10010, or 10006 for fill or kill."""
+    """Half of the volume is there: 10010, or 10006 for fill or kill. A pending order fills half at first."""
     BLANK_COMMENT = "blank_comment"
     """Order, deal and position stand without their comment."""
     REWRITE_COMMENT = "rewrite_comment"
@@ -43,7 +42,6 @@ REFUSALS: Mapping[Fault, tuple[int, str]] = {
     Fault.NO_MONEY: (mt5.TRADE_RETCODE_NO_MONEY, "No money"),
 }
 REWRITTEN = "broker"
-PART = Decimal("0.5")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -154,29 +154,31 @@ class Matcher:
     def _enter_at_open(self, order: Order, move: Move) -> None:
         opened, sign = move.opening(order.side).open, order.side.sign
         beyond = (opened - order.price) * sign >= 0
+        made: Position | None = None
         if order.kind in STOPS and beyond:
-            self._fill(order, opened + self.slippage(order.symbol) * sign, move)
+            made = self._fill(order, opened + self.slippage(order.symbol) * sign, move)
         elif order.kind in STOP_LIMITS and beyond:
             self._place_limit(order)
         elif order.kind in LIMITS and (opened - order.price) * sign <= 0:
-            self._fill(order, order.price, move)
-        for position in self._of(order):
-            self._exit_at_open(position, move)
+            made = self._fill(order, order.price, move)
+        if made is not None:
+            self._exit_at_open(made, move)
 
     def _enter_inside(self, order: Order, move: Move) -> None:
         candle, sign = move.opening(order.side), order.side.sign
         high, low = (candle.high, candle.low) if sign > 0 else (candle.low, candle.high)
         kind = order.kind
+        made: Position | None = None
         if kind in STOPS and (high - order.price) * sign >= 0:
-            self._fill(order, order.price + self.slippage(order.symbol) * sign, move)
+            made = self._fill(order, order.price + self.slippage(order.symbol) * sign, move)
         elif kind in STOP_LIMITS and (high - order.price) * sign >= 0:
             self._place_limit(order)
             if (candle.close - order.price) * sign <= 0:  # only the close is known to come later
-                self._fill(order, order.price, move)
+                made = self._fill(order, order.price, move)
         elif kind in LIMITS and (low - order.price) * sign <= 0:
-            self._fill(order, order.price, move)
-        for position in self._of(order):
-            self._exit_after_entry(position, kind, move)
+            made = self._fill(order, order.price, move)
+        if made is not None:
+            self._exit_after_entry(made, kind, move)
 
     def _exit_after_entry(self, position: Position, kind: int, move: Move) -> None:
         """The same bar after it has filled an order.
@@ -198,21 +200,30 @@ class Matcher:
         else:
             position.ambiguous |= can_reach
 
-    def _of(self, order: Order) -> tuple[Position, ...]:
-        """The position that the order has just made."""
-        made = self._book.positions.get(order.ticket)
-        return (made,) if made is not None and order.ticket not in self._book.orders else ()
-
     def _place_limit(self, order: Order) -> None:
         order.kind = _LIMIT_OF[order.kind]
         order.price, order.limit = order.limit or order.price, None
 
-    def _fill(self, order: Order, price: Decimal, move: Move) -> None:
+    def _fill(self, order: Order, price: Decimal, move: Move) -> Position | None:
+        """Fill an order; gives the position that it has made, none where it only changed one."""
         order.margin = Decimal(0)  # from now on it is the position's
-        if self.affordable(order.symbol, order.side, order.left, price):
-            self._dealer.execute(order, order.left, price, move.time_ms)
-        else:
+        lots = self.part(order) if order.partly else order.left
+        whole_only = order.partly and order.filling == mt5.ORDER_FILLING_FOK
+        if whole_only or not self.affordable(order.symbol, order.side, lots, price):
             self._book.end_order(order, mt5.ORDER_STATE_REJECTED, move.time_ms)
+            return None
+        order.partly = False
+        self._dealer.execute(order, lots, price, move.time_ms)
+        if order.left and order.filling == mt5.ORDER_FILLING_IOC:
+            self._book.end_order(order, mt5.ORDER_STATE_CANCELED, move.time_ms)
+        elif order.left:
+            order.state = mt5.ORDER_STATE_PARTIAL
+        return self._book.positions.get(order.ticket)
+
+    def part(self, order: Order) -> Decimal:
+        """Half of what is left of an order, in whole steps; not less than the least volume."""
+        instrument = self._prices.specs[order.symbol].instrument
+        return max(instrument.floor_volume(order.left / 2), instrument.volume_min)
 
     def affordable(self, symbol: str, side: Side, lots: Decimal, price: Decimal) -> bool:
         """Whether there is free margin for a deal; one that takes no more margin than before always is."""

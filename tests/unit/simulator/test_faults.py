@@ -83,6 +83,48 @@ def test_half_the_volume() -> None:
     assert len(stage.deals()) == 2
 
 
+def test_a_pending_order_is_filled_in_parts() -> None:
+    stage = stage_with(Fault.PARTIAL)
+    placed = stage.done(LIMIT | {"volume": 0.5, "sl": 1.08})
+    stage.price(1.0890)
+    (position,) = stage.api.positions_get()
+    (order,) = stage.api.orders_get()
+    assert (position.ticket, position.volume) == (placed.order, 0.25)
+    assert (order.ticket, order.state, order.volume_initial, order.volume_current) == (
+        placed.order,
+        3,
+        0.5,
+        0.25,
+    )
+    stage.price(1.0950)
+    assert stage.api.orders_total() == 1  # the rest waits for its price
+    stage.price(1.0890)
+    (position,) = stage.api.positions_get()
+    assert (position.ticket, position.volume, position.price_open, position.sl) == (
+        placed.order,
+        0.5,
+        1.09,
+        1.08,
+    )
+    assert stage.api.orders_get() == ()
+    (done,) = stage.api.history_orders_get(ticket=placed.order)
+    assert (done.state, done.volume_current) == (4, 0.0)
+    assert [(d.entry, d.volume) for d in stage.api.history_deals_get(ticket=placed.order)] == [(0, 0.25)] * 2
+
+
+@pytest.mark.parametrize(("filling", "state", "volume"), [(0, 5, 0.0), (1, 2, 0.25)])
+def test_a_part_is_nothing_for_fill_or_kill_and_all_for_immediate_or_cancel(
+    filling: int, state: int, volume: float
+) -> None:
+    stage = stage_with(Fault.PARTIAL)
+    placed = stage.done(LIMIT | {"volume": 0.5, "type_filling": filling})
+    stage.price(1.0890)
+    assert stage.api.orders_get() == ()
+    assert sum(p.volume for p in stage.api.positions_get()) == volume
+    (done,) = stage.api.history_orders_get(ticket=placed.order)
+    assert (done.state, done.volume_current) == (state, 0.5 - volume)
+
+
 @pytest.mark.parametrize(("fault", "comment"), [(Fault.BLANK_COMMENT, ""), (Fault.REWRITE_COMMENT, "broker")])
 def test_comments_that_do_not_survive(fault: Fault, comment: str) -> None:
     stage = stage_with(fault, fault)
