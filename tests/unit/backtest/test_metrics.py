@@ -58,6 +58,14 @@ def test_daily_returns_are_cut_at_the_server_day_and_start_from_the_initial_bala
     assert (values["var_95"], values["cvar_95"]) == (pytest.approx(0.01), pytest.approx(0.01))
 
 
+def test_the_worst_twentieth_of_thirty_days_is_two_days() -> None:
+    # −3 %, −2 % and −1 % among days of +0.1 %: 1.5 days are two whole ones
+    returns = [0.001] * 27 + [-0.02, -0.03, -0.01]
+    values = compute_metrics(result_of(list(10_000 * np.cumprod(1 + np.array(returns)))), START).values
+    assert values["var_95"] == pytest.approx(0.02)
+    assert values["cvar_95"] == pytest.approx(0.025)
+
+
 def test_drawdown_at_closes_and_at_the_worst_of_bars() -> None:
     values = six().values
     # worst 9780 below the high close of 10200: 420; the close itself 300 below

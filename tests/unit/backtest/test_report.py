@@ -319,10 +319,73 @@ def test_equity_as_a_table_of_every_close(tmp_path: Path) -> None:
     assert int(read["time"][0].as_py().timestamp()) == int(result.time[0])
 
 
-def test_few_trades_and_one_that_carries_all_are_said() -> None:
-    found = " ".join(report_of(job())["criticism"])
-    assert "2 trades are few for" in found
-    assert "carries more than half" in found
+def critic(rows: list[dict[str, int]], **facts: int) -> str:
+    """What is held against these trades, in one text."""
+    base = job()
+    one = replace(base, streams=(replace(base.streams[0], facts=facts),))
+    result = result_of([10_000.0, 10_000.0], trades=trades_of(rows))
+    return "\n".join(build_report(one, result, result, provenance(one))["criticism"])
+
+
+def test_few_trades_are_counted_against_what_could_be_tuned() -> None:
+    # entry, exit and invalidation, and the numbers of stop and target: six, so sixty trades
+    assert "59 trades are few for 6 conditions and numbers" in critic(
+        [{"net": 5}, {"net": 4}] * 29 + [{"net": 5}]
+    )
+    assert "are few for" not in critic([{"net": 5}, {"net": 4}] * 30)
+
+
+def test_one_trade_that_carries_more_than_half_is_named() -> None:
+    assert "One trade of 60.00 carries more than half of the result of 110.00" in critic(
+        [{"net": 6_000}, {"net": 5_000}]
+    )
+    assert "carries more than half" not in critic([{"net": 5_500}, {"net": 5_500}])
+
+
+def test_a_result_that_doubled_costs_would_take_is_named() -> None:
+    # earns 199 before 100 of costs; then 201
+    assert "vanishes when costs double: it breaks even at 1.99" in critic(
+        [{"net": 9_900, "commission": 10_000}]
+    )
+    assert "vanishes" not in critic([{"net": 10_100, "commission": 10_000}])
+
+
+def test_a_result_of_one_month_is_named() -> None:
+    february = MONDAY + 35 * 24 * HOUR
+    rows = [{"net": 1_000}, {"net": -100, "entry_time": february, "exit_time": february + HOUR}]
+    assert "Without its best month, 2026-01 with 10.00, nothing would be left." in critic(rows)
+    rows[1]["net"] = 100
+    assert "best month" not in critic(rows)
+
+
+def test_a_mean_that_may_be_luck_is_named() -> None:
+    assert "The mean trade may be luck" in critic([{"net": 1_000}, {"net": -990}] * 40)
+    assert "luck" not in critic([{"net": 1_000}, {"net": 990}] * 40)
+
+
+def test_missing_bars_are_named_beyond_one_in_a_hundred() -> None:
+    # seven traded bars and one that is missing: 12.5 %
+    assert "12.5 % of the expected bars are missing" in critic([{"net": 1}], gaps=1, missing_bars=1)
+    assert "missing" not in critic([{"net": 1}], gaps=0, missing_bars=0)
+
+
+def test_a_drawdown_beyond_the_desks_own_limit_is_named() -> None:
+    limits = job().limits
+    base = replace(
+        job(),
+        limits=limits.model_copy(update={"drawdown": limits.drawdown.model_copy(update={"limit": 0.1})}),
+    )
+    made = provenance(base)
+    for low, said in ((8_999.0, True), (9_001.0, False)):
+        result = result_of([low, 10_000.0], trades=trades_of([{"net": 1}]))
+        found = " ".join(build_report(base, result, result, made)["criticism"])
+        assert ("reaches the desk's own limit of 10 %" in found) is said
+
+
+def test_holding_fell_from_its_high() -> None:
+    # closes 1.10100, 1.10400, 1.10100 …, 1.09900: the high is 1.10400
+    held = report_of(job(), Options(benchmark=True))["benchmark"]["EURUSD"]
+    assert held["max_drawdown_pct"] == pytest.approx(100 * (1 - 1.099 / 1.104), abs=1e-6)
 
 
 def test_a_loss_is_said_first_and_by_its_cause() -> None:
