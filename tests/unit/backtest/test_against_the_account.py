@@ -1,4 +1,4 @@
-"""The plain backtest against the simulated broker's account: the same orders end alike, to the cent.
+"""The backtest against the simulated broker's account: the same orders end alike, to the cent.
 
 The backtest decides; each of its entries is then sent to an account that is driven through the same bars,
 with the same stop and target, and left alone. Entry, exit, time, swap and result must be the same.
@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.backtest.columns import Reason, Trade
-from backend.backtest.engine import run_backtest
 from backend.backtest.model import Job
+from backend.backtest.running import run_backtest
 from backend.mt5.arguments import EMPTY_REQUEST
 from backend.simulator.account import SimulatedAccount
 from backend.simulator.driven import DrivenAccount, DrivenBar
