@@ -14,10 +14,10 @@ from backend.mt5.structures import OrderCheckResult, OrderSendResult, TradeReque
 from backend.simulator.account import SimulatedAccount
 from backend.simulator.book import Book
 from backend.simulator.broker import Broker
-from backend.simulator.matching import Candle, Move
 from backend.simulator.prices import Prices
 from backend.simulator.symbols import SymbolSpec
 from backend.simulator.walking import Calendar
+from backend.simulator.ways import Candle, Move
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,10 @@
 """What a price move does to stops, targets and pending orders: the fill rules.
 
 A move is a tick, or a bar of which nobody knows what came first inside. A bar is read worst-first: at its
-open what the open lies beyond; then inside it stops, stop-outs at both extremes, targets, and at last
-pending orders, of which the stop counts if it is possible and the target only if it is provable.
+open what the open lies beyond; then inside it stops and stop-outs on the ways to both extremes, targets,
+and at last pending orders, of which the stop counts if it is possible and the target only if it is provable.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 from backend.mt5 import constants as mt5
@@ -14,50 +13,13 @@ from backend.simulator.book import LIMITS, STOP_LIMITS, STOPS, Book, Order, Posi
 from backend.simulator.dealing import Dealer
 from backend.simulator.prices import Prices, Quote
 from backend.simulator.valuation import Valuation
+from backend.simulator.ways import Move, Way
 from backend.trading.sides import Side
 
 _LIMIT_OF = {
     mt5.ORDER_TYPE_BUY_STOP_LIMIT: mt5.ORDER_TYPE_BUY_LIMIT,
     mt5.ORDER_TYPE_SELL_STOP_LIMIT: mt5.ORDER_TYPE_SELL_LIMIT,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candle:
-    """Open, high, low and close of one side."""
-
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
-
-    @classmethod
-    def still(cls, price: Decimal) -> "Candle":
-        """A price that does not move."""
-        return cls(open=price, high=price, low=price, close=price)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """A move of one symbol's prices; a tick is one whose candles are still."""
-
-    symbol: str
-    time_ms: int
-    bid: Candle
-    ask: Candle
-
-    @property
-    def is_tick(self) -> bool:
-        """Whether nothing happens between open and close."""
-        return self.bid.high == self.bid.low and self.ask.high == self.ask.low
-
-    def closing(self, side: Side) -> Candle:
-        """Where positions of that side close, and their stops and targets are watched."""
-        return self.bid if side is Side.BUY else self.ask
-
-    def opening(self, side: Side) -> Candle:
-        """Where orders of that side are filled."""
-        return self.ask if side is Side.BUY else self.bid
 
 
 class Matcher:
@@ -103,14 +65,12 @@ class Matcher:
     def inside(self, move: Move) -> None:
         """What comes after the first price."""
         held = list(self._book.positions_of(move.symbol))
-        for position in held:
-            self._stop_inside(position, move)
         # Longs suffer at the low, shorts at the high; the account cannot be at both at once.
-        extremes = ((move.bid.low, move.ask.low), (move.bid.high, move.ask.high))
-        if self._book.positions and len(self._book.deals) != self._calm_deals:
-            for bid, ask in sorted(extremes, key=lambda prices: self._equity_at(move, *prices)):
-                self._quote(move, bid, ask)
-                self._stop_out(move)
+        ways = [Way(move, side, self._prices.specs[move.symbol].instrument.tick_size) for side in Side]
+        if held and not self._is_calm():
+            ways.sort(key=lambda way: self._equity_at(move, way.quote(way.steps)))
+        for way in ways:
+            self._go(way, move)
         for position in held:
             if position.ticket in self._book.positions:
                 self._reach_inside(position, move)
@@ -119,6 +79,40 @@ class Matcher:
             self._enter_inside(order, move)
         self._quote(move, move.bid.close, move.ask.close)
         self._stop_out(move)
+
+    def _go(self, way: Way, move: Move) -> None:
+        """Stops on a way in the order in which it comes to them, and stop-outs where they come before."""
+        while True:
+            on_it = [one for one in self._book.positions_of(move.symbol) if way.reaches(one)]
+            following = min(on_it, key=lambda one: (way.steps_to(one), one.ticket), default=None)
+            steps = way.steps if following is None else way.steps_to(following)
+            if self._sinks(way, steps, move):
+                continue
+            if following is None or following.stop is None:
+                return
+            following.ambiguous |= _reachable(following, move)
+            self._quote(move, *way.quote(steps))
+            self._close(following, self._worse(following, following.stop), move, mt5.ORDER_REASON_SL)
+
+    def _sinks(self, way: Way, steps: int, move: Move) -> bool:
+        """Stop the account out at the first price of so many steps that does; whether one did."""
+        if self._is_calm() or not self._below_at(way, steps, move):
+            return False
+        first, last = -1, steps
+        while last - first > 1:
+            middle = (first + last) // 2
+            if self._below_at(way, middle, move):
+                last = middle
+            else:
+                first = middle
+        self._quote(move, *way.quote(last))
+        deals = len(self._book.deals), len(self._book.orders)
+        self._stop_out(move)
+        return deals != (len(self._book.deals), len(self._book.orders))
+
+    def _below_at(self, way: Way, steps: int, move: Move) -> bool:
+        self._quote(move, *way.quote(steps))
+        return self._valuation.below_stop_out()
 
     # Stops and targets.
 
@@ -129,11 +123,6 @@ class Matcher:
             self._close(position, self._worse(position, opened), move, mt5.ORDER_REASON_SL)
         elif position.target is not None and (opened - position.target) * sign >= 0:
             self._close(position, position.target, move, mt5.ORDER_REASON_TP)
-
-    def _stop_inside(self, position: Position, move: Move) -> None:
-        if _stoppable(position, move) and position.stop is not None:
-            position.ambiguous |= _reachable(position, move)
-            self._close(position, self._worse(position, position.stop), move, mt5.ORDER_REASON_SL)
 
     def _reach_inside(self, position: Position, move: Move) -> None:
         if _reachable(position, move) and position.target is not None:
@@ -232,8 +221,12 @@ class Matcher:
 
     # Stop-out.
 
-    def _equity_at(self, move: Move, bid: Decimal, ask: Decimal) -> Decimal:
-        self._quote(move, bid, ask)
+    def _is_calm(self) -> bool:
+        """Whether no stop-out is possible: nothing is held, or it was said so and nothing was dealt since."""
+        return not self._book.positions or len(self._book.deals) == self._calm_deals
+
+    def _equity_at(self, move: Move, quote: Quote) -> Decimal:
+        self._quote(move, *quote)
         return self._valuation.equity()
 
     def _quote(self, move: Move, bid: Decimal, ask: Decimal) -> None:
@@ -241,9 +234,7 @@ class Matcher:
 
     def _stop_out(self, move: Move) -> None:
         """At the broker's level: pending orders that take margin, then the largest loss, asking again."""
-        if len(self._book.deals) == self._calm_deals:
-            return
-        while self._book.positions and self._valuation.below_stop_out():
+        while not self._is_calm() and self._valuation.below_stop_out():
             taking = [order for order in self._book.orders.values() if order.margin]
             if taking:
                 largest = max(taking, key=lambda order: (order.margin, -order.ticket))

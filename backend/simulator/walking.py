@@ -17,10 +17,11 @@ from backend.mt5.mapping import exact
 from backend.mt5.structures import Records
 from backend.simulator.account import SimulatedAccount
 from backend.simulator.book import DAY_MS, LIMITS, Book, Position
-from backend.simulator.matching import Candle, Matcher, Move
+from backend.simulator.matching import Matcher
 from backend.simulator.ports import Market
 from backend.simulator.prices import Prices, Quote
 from backend.simulator.valuation import Valuation
+from backend.simulator.ways import Candle, Move
 from backend.trading.conversion import Conversion
 from backend.trading.profit import to_cents
 from backend.trading.sides import Side

@@ -19,8 +19,8 @@ from backend.backtest.running import run_backtest
 from backend.mt5.arguments import EMPTY_REQUEST
 from backend.simulator.account import SimulatedAccount
 from backend.simulator.driven import DrivenAccount, DrivenBar
-from backend.simulator.matching import Candle
 from backend.simulator.symbols import SYMBOLS, SymbolSpec
+from backend.simulator.ways import Candle
 from tests.fakes.backtests import LONG, QUIET, SHORT, table
 
 EURUSD: SymbolSpec = SYMBOLS[0]

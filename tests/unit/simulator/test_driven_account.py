@@ -13,8 +13,8 @@ from backend.core.errors import Invalid
 from backend.mt5.arguments import EMPTY_REQUEST
 from backend.simulator.account import SimulatedAccount
 from backend.simulator.driven import DrivenAccount, DrivenBar
-from backend.simulator.matching import Candle
 from backend.simulator.symbols import SYMBOLS
+from backend.simulator.ways import Candle
 
 BUY, SELL, BUY_LIMIT, SELL_LIMIT, BUY_STOP, SELL_STOP, BUY_STOP_LIMIT = range(7)
 START = 1_763_373_600  # Monday 2025-11-17 10:00
@@ -218,24 +218,45 @@ def test_orders_of_the_day_end_before_the_next_day_s_first_bar() -> None:
     assert run.account.book.done[-1].state == 6
 
 
-def test_a_stop_out_inside_a_bar_is_dealt_at_its_worst_price() -> None:
+def test_a_stop_out_inside_a_bar_is_dealt_at_the_first_price_that_brings_it() -> None:
     run = Run()
     run.bar(0, 0, 0, 0)
     run.send(BUY, volume=8.0)  # 8,801.60 of margin; 30 % of it is 2,640.48
-    run.bar(0, 10, -89, 0)  # equity 10,000 − 80 × 91 = 2,720
+    run.bar(0, 10, -89.9, 0)  # equity 10,000 − 80 × 91.9 = 2,648
     assert run.closed() == []
-    run.bar(0, 10, -90, 0)  # 2,640
+    run.bar(0, 10, -120, 0)  # at −90 it is 2,640
     assert run.closed() == [(-90, "stop_out", False)]
     assert run.account.book.balance == D("2640.00")
     assert run.account.margin == 0
 
 
-def test_a_stop_protects_from_the_stop_out_behind_it() -> None:
+def test_a_short_is_stopped_out_on_the_way_up() -> None:
     run = Run()
     run.bar(0, 0, 0, 0)
-    run.send(BUY, volume=8.0, sl=-50)
-    run.bar(0, 10, -95, 0)
-    assert run.closed() == [(-50, "stop", False)]
+    run.send(SELL, volume=8.0)  # at 0; 8,800 of margin, 30 % of it is 2,640
+    run.bar(0, 120, -10, 0)  # 10,000 − 80 × 92 at an ask of 92
+    assert run.closed() == [(92, "stop_out", False)]
+
+
+@pytest.mark.parametrize(("stop", "closed"), [(-50, (-50, "stop", False)), (-95, (-90, "stop_out", False))])
+def test_a_stop_protects_from_the_stop_out_behind_it_alone(
+    stop: float, closed: tuple[float, str, bool]
+) -> None:
+    run = Run()
+    run.bar(0, 0, 0, 0)
+    run.send(BUY, volume=8.0, sl=stop)
+    run.bar(0, 10, -99, 0)
+    assert run.closed() == [closed]
+
+
+def test_one_stop_on_the_way_saves_what_comes_after_it() -> None:
+    run = Run(stop_out=D(50))
+    run.bar(0, 0, 0, 0)
+    # 8.8 lots take 9,681.76, half of it is 4,840.88: without stops −57 (10,000 − 88 × 59 = 4,808) is too low.
+    run.send(BUY, volume=4.4, sl=-40)
+    run.send(BUY, volume=4.4)
+    run.bar(0, 0, -60, -60)  # the first loses 44 × 42; then 8,152 − 44 × 62 = 5,424 over 2,420
+    assert run.closed() == [(-40, "stop", False)]
 
 
 def test_a_hedged_account_is_not_at_both_extremes_at_once() -> None:
