@@ -8,7 +8,7 @@ import numpy as np
 
 from backend.backtest.columns import COLUMNS, REASONS, Trades
 from backend.backtest.measures import Measures
-from backend.core.bars import Ints
+from backend.core.bars import Floats, Ints
 from backend.strategies.sessions import SESSIONS, in_session
 
 COSTS = ("spread_cost", "slippage_cost", "gap_cost", "commission")
@@ -44,7 +44,10 @@ def cost_waterfall(trades: Trades) -> Measures:
 
 def breakdowns(trades: Trades) -> dict[str, dict[str, dict[str, Any]]]:
     """Trades by side, strategy, symbol, session, hour, weekday and month of entry (UTC), exit reason."""
-    return {name: _grouped(trades, *codes) for name, codes in _groups(trades)}
+    net = trades.net.astype(np.float64)  # whole units: exact below 2^53 of them
+    results = net, (net > 0).astype(np.float64), (net < 0).astype(np.float64)
+    unit = 10**trades.digits
+    return {name: _grouped(*codes, results, unit) for name, codes in _groups(trades)}
 
 
 def of_stream(trades: Trades, stream: int) -> Trades:
@@ -89,12 +92,11 @@ def _session_name(code: int) -> str:
     return "+".join(name for bit, name in enumerate(SESSIONS) if code >> bit & 1) or "none"
 
 
-def _grouped(trades: Trades, codes: Ints, label: Callable[[int], str]) -> dict[str, dict[str, Any]]:
+def _grouped(
+    codes: Ints, label: Callable[[int], str], results: tuple[Floats, Floats, Floats], unit: int
+) -> dict[str, dict[str, Any]]:
     counts = np.bincount(codes)
-    wins = np.bincount(codes, weights=trades.net > 0)
-    losses = np.bincount(codes, weights=trades.net < 0)
-    net = np.bincount(codes, weights=trades.net)  # whole units: exact below 2^53 of them
-    unit = 10**trades.digits
+    net, wins, losses = (np.bincount(codes, weights=values) for values in results)
     return {
         label(code): {
             "trades": int(counts[code]),
