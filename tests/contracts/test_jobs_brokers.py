@@ -29,12 +29,16 @@ def redis_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerAd
 
 
 @pytest.fixture(params=["fake", "memory", "redis"])
-def publisher(request: pytest.FixtureRequest) -> Publisher:
+def publisher(request: pytest.FixtureRequest) -> Iterator[Publisher]:
     if request.param == "fake":
-        return FakePublisher()
-    if request.param == "memory":
-        return CeleryPublisher(build_app(memory_address()))
-    return CeleryPublisher(build_app(request.getfixturevalue("redis_address")))
+        yield FakePublisher()
+        return
+    address = memory_address()
+    if request.param == "redis":
+        address = request.getfixturevalue("redis_address")
+    made = CeleryPublisher(build_app(address))
+    yield made
+    made.close()
 
 
 def redis_behind(publisher: CeleryPublisher) -> bool:
@@ -73,6 +77,7 @@ class TestPublisher:
                 assert publisher.known(["data_collection"]) == known, "handed out is not lost"
                 queue.purge()
                 assert publisher.known(["data_collection"]) == frozenset({"0000"})
+                message.ack()
 
     def test_depths_name_every_queue_asked_for(self, publisher: Publisher) -> None:
         assert set(publisher.depths(["orders", "monitoring"])) == {"orders", "monitoring"}
@@ -120,9 +125,9 @@ def test_what_a_killed_desk_left_running_is_ended_and_its_work_is_kept(tmp_path:
     if server is None:
         pytest.skip("no Redis on this machine")
     left = start_private_redis(settings, server)
-    CeleryPublisher(build_app(left.address)).publish(
-        Message(job_id="a", task=TASK, kwargs={}, queue="research")
-    )
+    before = CeleryPublisher(build_app(left.address))
+    before.publish(Message(job_id="a", task=TASK, kwargs={}, queue="research"))
+    before.close()
     running = start_private_redis(settings, server)
     try:
         assert left.process.wait(5) is not None
@@ -134,5 +139,6 @@ def test_what_a_killed_desk_left_running_is_ended_and_its_work_is_kept(tmp_path:
         running = again
         assert publisher.depths(["research"]) in ({"research": 1}, {"research": None})
         publisher.publish(Message(job_id="b", task=TASK, kwargs={}, queue="orders"))
+        publisher.close()
     finally:
         stop_private_redis(running, settings.run_dir)
