@@ -10,9 +10,12 @@ from pydantic import BaseModel, Field
 from backend.core.clock import age_seconds, from_epoch
 from backend.core.errors import DeskError
 from backend.core.version import VERSION
+from backend.economic_calendar.config import FILE as CALENDAR_FILE
+from backend.economic_calendar.config import CalendarConfig
 from backend.jobs import broker as brokers
 from backend.jobs.broker import BrokerKind
 from backend.jobs.views import QueueView, TaskSummary, WorkerView
+from backend.news.config import FEEDS_FILE, TAGS_FILE, load_feeds, load_tags
 from backend.routes.access import desk
 from backend.routes.errors import refusals
 from backend.routes.health import Check, check_readiness
@@ -103,6 +106,7 @@ def status(request: Request) -> DeskStatus:
     enabled, problems = _strategies(services)
     problems += [dict(problem) for problem in services.symbols.problems]
     problems += [error.as_dict() for error in services.jobs.schedule_problems()]
+    problems += _outside_problems(services)
     queues = services.jobs.queues()
     return DeskStatus(
         version=VERSION,
@@ -187,6 +191,22 @@ def _strategies(services: Desk) -> tuple[int | None, list[dict[str, Any]]]:
         return None, [error.as_dict()]
     enabled = sum(strategy.enabled for strategy in loaded.strategies)
     return enabled, [problem.as_dict() for problem in loaded.problems]
+
+
+def _outside_problems(services: Desk) -> list[dict[str, Any]]:
+    """Of the files that say where calendar and news come from."""
+    home = services.settings.home
+    found: list[dict[str, Any]] = []
+    try:
+        found += [problem.as_dict() for problem in load_feeds(home / FEEDS_FILE).problems]
+    except DeskError as error:
+        found.append(error.as_dict())
+    found += [problem.as_dict() for problem in load_tags(home / TAGS_FILE).problems]
+    try:
+        CalendarConfig.load(home / CALENDAR_FILE)
+    except DeskError as error:
+        found.append(error.as_dict())
+    return found
 
 
 def _processes(services: Desk) -> list[Process] | None:

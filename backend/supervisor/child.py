@@ -170,6 +170,20 @@ def kill_tree(pid: int) -> None:
                 process.kill()
 
 
+def wait_until_gone(pid: int, patience: float = 5.0) -> None:
+    """Wait until a killed process has let go of all it held, at most `patience` seconds.
+
+    Its parent may not have asked yet how it ended; until its last thread is gone, its ports are taken.
+    """
+    deadline = time.monotonic() + patience
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        while process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1:
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.02)
+
+
 def started_at(pid: int) -> float | None:
     """When the operating system says that process began, which tells it from a later one of that id."""
     try:

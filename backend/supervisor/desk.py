@@ -43,6 +43,13 @@ def run_desk(settings: Settings, console: Console) -> int:
     guards.refuse_missing_replay(settings)
     guards.prepare_folders(settings)
     with guards.only_desk(settings), guards.stop_signals() as stop:
+        # Before the port is tried: what a killed desk left running may hold it.
+        if ended := guards.end_survivors(FileStorage(settings.run_dir)):
+            console.print(
+                f"The desk before this one was killed; what it left running was ended: {', '.join(ended)}. "
+                f"Its jobs go on where they were.",
+                soft_wrap=True,
+            )
         guards.refuse_taken_port(settings.host, settings.port)
         return Desk(settings, console, stop).run()
 
@@ -65,7 +72,6 @@ class Desk:
         """Start everything, watch it until asked to stop, end everything."""
         began = time.monotonic()
         try:
-            guards.end_survivors(self._run_files)
             self._start_all()
             self._announce()
             if self._wait_until_ready():
