@@ -1,9 +1,10 @@
 """What a backtest is given and what it gives back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from backend.backtest.columns import Trades
@@ -151,7 +152,7 @@ class Job:
             )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Result:
     """What happened. Equity is marked to market in account currency at each instant at which bars closed.
 
@@ -159,8 +160,8 @@ class Result:
         trades: Closed trades in the order of their exits.
         equity: Equity at each of those instants, shape (n,).
         worst: The lowest that equity can have been since the instant before, shape (n,).
-        time: UTC epoch of each, shape (n,).
-        server_day: Server day number on which each bar opened, shape (n,).
+        closes: Gives `time`.
+        days: Gives `server_day`.
         in_position: Instants up to which a position was open, or was since the one before.
         balance: Money at the end; initial balance + the sum of net.
         signals: Bars on which a direction signalled, conflicts and closed sessions included.
@@ -174,8 +175,8 @@ class Result:
     trades: Trades
     equity: Floats
     worst: Floats
-    time: Ints
-    server_day: Ints
+    closes: Callable[[], Ints]
+    days: Callable[[], Ints]
     in_position: int
     balance: Decimal
     signals: int
@@ -184,3 +185,13 @@ class Result:
     max_margin: float
     max_leverage: float = 0.0
     min_margin_level: float | None = None
+
+    @cached_property
+    def time(self) -> Ints:
+        """UTC epoch of each instant, shape (n,)."""
+        return self.closes()
+
+    @cached_property
+    def server_day(self) -> Ints:
+        """Server day number of each instant, a bar belonging to the day on which it opened; shape (n,)."""
+        return self.days()

@@ -45,8 +45,10 @@ def _percentile(values: Ints) -> int:
 
 def trades_weekends(bars: Bars) -> bool:
     """Whether the symbol trades on Saturdays as on other days."""
-    days = weekdays(bars)
-    return bool((days == _SATURDAY).sum() > (days == _WEDNESDAY).sum() / 4)
+    days = np.arange(int(bars.server_time[0]) // _DAY, int(bars.server_time[-1]) // _DAY + 1)
+    edges = np.searchsorted(bars.server_time, np.append(days, days[-1] + 1) * _DAY)
+    each, weekday = np.diff(edges), (days + _EPOCH_WEEKDAY) % 7
+    return bool(each[weekday == _SATURDAY].sum() > each[weekday == _WEDNESDAY].sum() / 4)
 
 
 def last_of_week_second(bars: Bars, never: int) -> int:

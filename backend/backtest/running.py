@@ -93,7 +93,6 @@ def _result(job: Job, made: Tables) -> Result:
         if count:
             refusals[name] = refusals.get(name, 0) + count
     instants = int(account["instants"])
-    time, server_day = _times(job, made)
     return Result(
         trades=Trades.of_rows(
             made.trades[: int(account["trades"])],
@@ -104,8 +103,8 @@ def _result(job: Job, made: Tables) -> Result:
         ),
         equity=made.curve.equity[:instants],
         worst=made.curve.worst[:instants],
-        time=time,
-        server_day=server_day,
+        closes=lambda: _closes(job, made),
+        days=lambda: _days(job, made),
         in_position=int(account["in_position"]),
         balance=Decimal(int(account["balance"])).scaleb(-job.account.digits),
         signals=int(account["signals"]),
@@ -117,19 +116,25 @@ def _result(job: Job, made: Tables) -> Result:
     )
 
 
-def _times(job: Job, made: Tables) -> tuple[Ints, Ints]:
-    """UTC epoch of each instant of the curve, and the server day of it."""
+def _closes(job: Job, made: Tables) -> Ints:
+    """UTC epoch of each instant of the curve."""
+    if len(job.streams) > 1:
+        several: Ints = made.curve.time[: int(made.desk[0]["instants"])]
+        return several
+    bars, first = job.streams[0].bars, job.streams[0].first
+    opened, server = bars.time[first:], bars.server_time[first:]
+    return opened + (close_of(bars.timeframe, server) - server)
+
+
+def _days(job: Job, made: Tables) -> Ints:
+    """Server day of each instant of the curve."""
     if len(job.streams) == 1:
-        (stream,) = job.streams
-        bars = stream.bars[stream.first :]
-        return bars.time + (close_of(bars.timeframe, bars.server_time) - bars.server_time), (
-            bars.server_time // DAY_SECONDS
-        )
-    time = made.curve.time[: int(made.desk[0]["instants"])]
+        return job.streams[0].bars.server_time[job.streams[0].first :] // DAY_SECONDS
     # the clock of the stream with the most bars; a bar that closes at midnight belongs to the day before
     bars = max((stream.bars for stream in job.streams), key=len)
-    at = np.clip(np.searchsorted(bars.time, time - 1, side="right") - 1, 0, None)
-    return time, (time - 1 + bars.server_time[at] - bars.time[at]) // DAY_SECONDS
+    before = _closes(job, made) - 1
+    at = np.clip(np.searchsorted(bars.time, before, side="right") - 1, 0, None)
+    return (before + bars.server_time[at] - bars.time[at]) // DAY_SECONDS
 
 
 def _notes(stream: Stream) -> Iterator[str]:

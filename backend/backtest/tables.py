@@ -430,6 +430,7 @@ def _desk(job: Job, reading: Reading, resets: Any, units_named: int) -> Any:
     row["low"] = row["min_level"] = math.inf
     before = min(int(stream.bars.time[stream.first - 1]) for stream in job.streams)
     row["next_reset"] = int(np.searchsorted(resets, before, side="right"))
+    row["units"] = units_named
     if units_named > records.MOST_UNITS:
         raise Invalid(
             "too_many_units",

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -67,7 +67,7 @@ class Condition:
     shown: tuple[tuple[str, Node], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class SideArrays:
     """One direction's conditions over n bars. All arrays have shape (n,).
 
@@ -78,10 +78,7 @@ class SideArrays:
         entry: Every entry condition holds.
         exit: Any exit condition holds.
         invalidation: Any invalidation holds.
-        strong: Fraction of strong conditions that hold, 0 to 1; 1 where none are listed.
-        weak: Fraction of weak conditions that hold; 0 where none are listed.
         signal: `entry`, and neither exit nor invalidation, every one of these being defined.
-        defined: Every condition of every role is defined.
     """
 
     direction: Direction
@@ -90,24 +87,46 @@ class SideArrays:
     entry: Bools
     exit: Bools
     invalidation: Bools
-    strong: Floats
-    weak: Floats
     signal: Bools
-    defined: Bools
+
+    @cached_property
+    def strong(self) -> Floats:
+        """Fraction of strong conditions that hold, 0 to 1; 1 where none are listed."""
+        return self._fraction(Role.STRONG, 1.0)
+
+    @cached_property
+    def weak(self) -> Floats:
+        """Fraction of weak conditions that hold; 0 where none are listed."""
+        return self._fraction(Role.WEAK, 0.0)
+
+    @cached_property
+    def defined(self) -> Bools:
+        """Every condition of every role is defined."""
+        return _all(len(self.entry), [truth.defined for truth in self.truths])
+
+    def of_role(self, role: Role) -> list[Truth]:
+        """The truths of the conditions of one role."""
+        return _of_role(self.conditions, self.truths, role)
+
+    def _fraction(self, role: Role, empty: float) -> Floats:
+        given = [truth.true for truth in self.of_role(role)]
+        if not given:
+            return np.full(len(self.entry), empty)
+        held = given[0].astype(np.float64)
+        for true in given[1:]:
+            held += true
+        return held / len(given)
 
     def part(self, part: slice) -> "SideArrays":
         """The same over some of the bars."""
         return SideArrays(
             direction=self.direction,
             conditions=self.conditions,
-            truths=tuple(Truth(truth.true[part], truth.defined[part]) for truth in self.truths),
+            truths=tuple(truth.part(part) for truth in self.truths),
             entry=self.entry[part],
             exit=self.exit[part],
             invalidation=self.invalidation[part],
-            strong=self.strong[part],
-            weak=self.weak[part],
             signal=self.signal[part],
-            defined=self.defined[part],
         )
 
 
@@ -335,26 +354,16 @@ def _compile(strategy: Strategy, direction: Direction, known: dict[Node, Node]) 
 def _side(direction: Direction, conditions: tuple[Condition, ...], interpreter: Interpreter) -> SideArrays:
     size = interpreter.base.size
     truths = tuple(interpreter.truth(condition.tree) for condition in conditions)
-    by_role: dict[Role, list[Truth]] = {role: [] for role in Role}
-    for condition, truth in zip(conditions, truths, strict=True):
-        by_role[condition.role].append(truth)
-
-    def fraction(role: Role, empty: float) -> Floats:
-        given = [truth.true for truth in by_role[role]]
-        if not given:
-            return np.full(size, empty)
-        held = given[0].astype(np.float64)
-        for true in given[1:]:
-            held += true
-        return held / len(given)
-
-    def known(*roles: Role) -> Bools:
-        return _all(size, [truth.defined for role in roles for truth in by_role[role]])
-
-    entry = _all(size, [truth.true for truth in by_role[Role.ENTRY]])
-    leave = _any(size, [truth.true for truth in by_role[Role.EXIT]])
-    invalid = _any(size, [truth.true for truth in by_role[Role.INVALIDATION]])
-    deciding = known(Role.ENTRY, Role.EXIT, Role.INVALIDATION)
+    entry = _all(size, [truth.true for truth in _of_role(conditions, truths, Role.ENTRY)])
+    leaving = _of_role(conditions, truths, Role.EXIT)
+    spoiling = _of_role(conditions, truths, Role.INVALIDATION)
+    leave = _any(size, [truth.true for truth in leaving])
+    invalid = _any(size, [truth.true for truth in spoiling])
+    against = leave if not spoiling else leave | invalid
+    # an entry that holds is defined; what speaks against it must be known not to
+    signal = entry & ~against
+    for truth in [*leaving, *spoiling]:
+        signal = signal & truth.defined
     return SideArrays(
         direction=direction,
         conditions=conditions,
@@ -362,11 +371,12 @@ def _side(direction: Direction, conditions: tuple[Condition, ...], interpreter: 
         entry=entry,
         exit=leave,
         invalidation=invalid,
-        strong=fraction(Role.STRONG, 1.0),
-        weak=fraction(Role.WEAK, 0.0),
-        signal=entry & ~leave & ~invalid & deciding,
-        defined=deciding & known(Role.STRONG, Role.WEAK),
+        signal=signal,
     )
+
+
+def _of_role(conditions: tuple[Condition, ...], truths: tuple[Truth, ...], role: Role) -> list[Truth]:
+    return [truth for condition, truth in zip(conditions, truths, strict=True) if condition.role is role]
 
 
 def _all(size: int, given: list[Bools]) -> Bools:

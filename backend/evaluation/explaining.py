@@ -202,8 +202,8 @@ class _Reading:
     def _holds(self, node: Node, at: _Place) -> bool | None:
         if at.index < 0 or node.gives is not Kind.BOOLEAN:
             return None
-        true, defined = self._interpreter.truth(node, at.frame)
-        return bool(true[at.index]) if defined[at.index] else None
+        truth = self._interpreter.truth(node, at.frame)
+        return bool(truth.true[at.index]) if truth.defined[at.index] else None
 
     def _within(self, node: Node, at: _Place) -> _Place:
         """The bar of the node's own timeframe that is seen from a bar."""

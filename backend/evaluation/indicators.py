@@ -5,6 +5,7 @@ is undefined. Where an input is undefined in the middle, windows that hold it ar
 averages are seeded again after it, so a hole never spoils what comes later.
 """
 
+import math
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -27,14 +28,13 @@ def _talib() -> Any:
 
 def _gapless(function: Callable[..., Floats], *inputs: Floats) -> Floats:
     """Apply to each run of bars on which every input is defined."""
+    if inputs[0].size and not any(math.isnan(column.min()) for column in inputs):
+        return function(*inputs)
     defined = ~np.isnan(inputs[0])
     for column in inputs[1:]:
         defined &= ~np.isnan(column)
-    known = np.count_nonzero(defined)
-    if not known:
+    if not defined.any():
         return np.full(defined.shape, np.nan)
-    if known == defined.size:
-        return function(*inputs)
     result = np.full(defined.shape, np.nan)
     edges = np.flatnonzero(np.diff(np.concatenate(([False], defined, [False])).astype(np.int8)))
     for start, end in edges.reshape(-1, 2):

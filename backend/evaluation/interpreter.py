@@ -5,9 +5,8 @@ array saying where it is defined. A comparison with an undefined operand is fals
 `or` and `not` follow Kleene's logic, so ``not (close > ema(200))`` is not true for want of bars.
 """
 
-from collections.abc import Mapping
-from functools import cached_property, lru_cache
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from functools import cached_property, lru_cache, reduce
 
 import numpy as np
 
@@ -33,11 +32,31 @@ _COMPARE = {
 }
 
 
-class Truth(NamedTuple):
-    """A condition over bars: where it is true, and where it is defined. True implies defined."""
+class Truth:
+    """A condition over bars: where it is true, and where it is defined. True implies defined.
 
-    true: Bools
-    defined: Bools
+    Args:
+        true: Where it is true, shape (n,).
+        defined: Where it is defined, or what computes that when somebody asks.
+    """
+
+    __slots__ = ("_defined", "true")
+
+    def __init__(self, true: Bools, defined: Bools | Callable[[], Bools]) -> None:
+        self.true = true
+        self._defined = defined
+
+    @property
+    def defined(self) -> Bools:
+        """Where it is defined, shape (n,)."""
+        found = self._defined
+        if not isinstance(found, np.ndarray):
+            found = self._defined = found()
+        return found
+
+    def part(self, part: slice) -> "Truth":
+        """The same over some of the bars."""
+        return Truth(self.true[part], lambda: self.defined[part])
 
 
 class Frame:
@@ -200,12 +219,12 @@ class Interpreter:
             if not inner.size:
                 nothing = np.zeros(frame.size, dtype=np.bool_)
                 return Truth(nothing, nothing)
-            true, defined = self.truth(_within(node), inner)
-            return Truth(true[index] & (index >= 0), defined[index] & (index >= 0))
+            within = self.truth(_within(node), inner)
+            return Truth(within.true[index] & (index >= 0), lambda: within.defined[index] & (index >= 0))
         match node:
             case Ago():
-                true, defined = self.truth(node.operand, frame)
-                return Truth(_shift_bools(true, node.bars), _shift_bools(defined, node.bars))
+                operand, ago = self.truth(node.operand, frame), node.bars
+                return Truth(_shift_bools(operand.true, ago), lambda: _shift_bools(operand.defined, ago))
             case Compare():
                 return self._compare(node, frame)
             case Logic():
@@ -216,17 +235,23 @@ class Interpreter:
                 raise TypeError(type(node))
 
     def _compare(self, node: Compare, frame: Frame) -> Truth:
-        operands = [
-            part.value if isinstance(part, Number) else self.number(part, frame) for part in node.operands
+        operands = [self._operand(part, frame) for part in node.operands]
+        truth = Truth(
+            np.ones(frame.size, dtype=np.bool_),
+            lambda: reduce(np.logical_and, map(_known, operands), np.ones(frame.size, dtype=np.bool_)),
+        )
+        compared = [
+            _COMPARE[operator](left, right)
+            for operator, left, right in zip(node.operators, operands[:-1], operands[1:], strict=True)
         ]
-        known = [~np.isnan(values) for values in operands if not isinstance(values, float)]
-        defined = known[0] if known else np.ones(frame.size, dtype=np.bool_)
-        for each in known[1:]:
-            defined = defined & each
-        true = defined
-        for operator, left, right in zip(node.operators, operands[:-1], operands[1:], strict=True):
-            true = true & _COMPARE[operator](left, right)
-        return Truth(true, defined)
+        if "!=" in node.operators:
+            compared.append(truth.defined)  # every other comparison with an undefined number is false
+        truth.true = reduce(np.logical_and, compared) & truth.true if frame.size else truth.true
+        return truth
+
+    def _operand(self, node: Node, frame: Frame) -> Floats | float:
+        """Values of a number; a constant is itself."""
+        return node.value if isinstance(node, Number) else self.number(node, frame)
 
     def _call_truth(self, node: Call, frame: Frame) -> Truth:
         name = node.function
@@ -234,9 +259,10 @@ class Interpreter:
             return Truth(frame.in_session(str(node.params[0])), np.ones(frame.size, dtype=np.bool_))
         if name in SHAPES:
             return Truth(SHAPES[name](frame.column), np.ones(frame.size, dtype=np.bool_))
-        first = self.number(node.series[0], frame)
         if name in {"crosses_above", "crosses_below"}:
-            return _crosses(first, self.number(node.series[1], frame), above=name == "crosses_above")
+            x, y = (self._operand(part, frame) for part in node.series)
+            return _crosses(x, y, frame.size, above=name == "crosses_above")
+        first = self.number(node.series[0], frame)
         if name in {"rising", "falling"}:
             return _moving(first, int(node.params[0]), up=name == "rising")
         bearish = name == "diverges_bearish"
@@ -276,34 +302,54 @@ def _shift_bools(values: Bools, bars: int) -> Bools:
 
 
 def _logic(operator: str, operands: list[Truth]) -> Truth:
-    true, defined = operands[0]
+    first = operands[0]
     if operator == "not":
-        return Truth(defined & ~true, defined)
-    for other_true, other_defined in operands[1:]:
-        both = defined & other_defined
-        if operator == "and":
-            defined = both | (defined & ~true) | (other_defined & ~other_true)
-            true = true & other_true
-        else:
-            defined = both | true | other_true
-            true = true | other_true
-    return Truth(true, defined)
+        return Truth(first.defined & ~first.true, first.defined)
+    join = np.logical_and if operator == "and" else np.logical_or
+
+    def defined() -> Bools:
+        true, known = first.true, first.defined
+        for other in operands[1:]:
+            both = known & other.defined
+            if operator == "and":
+                known = both | (known & ~true) | (other.defined & ~other.true)
+            else:
+                known = both | true | other.true
+            true = join(true, other.true)
+        return known
+
+    return Truth(reduce(join, [operand.true for operand in operands]), defined)
 
 
-def _crosses(x: Floats, y: Floats, *, above: bool) -> Truth:
-    beyond = x > y if above else x < y
-    short_of = x <= y if above else x >= y
-    known = ~(np.isnan(x) | np.isnan(y))
-    return Truth(beyond & _shift_bools(short_of, 1), known & _shift_bools(known, 1))
+def _crosses(x: Floats | float, y: Floats | float, size: int, *, above: bool) -> Truth:
+    beyond = np.broadcast_to(x > y if above else x < y, size)
+    short_of = np.broadcast_to(x <= y if above else x >= y, size)
+
+    def defined() -> Bools:
+        known = np.broadcast_to(_known(x) & _known(y), size)
+        return known & _shift_bools(known, 1)
+
+    return Truth(beyond & _shift_bools(short_of, 1), defined)
+
+
+def _known(values: Floats | float) -> Bools:
+    known: Bools = ~np.isnan(values)
+    return known
 
 
 def _moving(x: Floats, bars: int, *, up: bool) -> Truth:
     step = np.zeros(x.shape, dtype=np.bool_)
     step[1:] = x[1:] > x[:-1] if up else x[1:] < x[:-1]
-    known = np.zeros(x.shape, dtype=np.bool_)
-    known[1:] = ~(np.isnan(x[1:]) | np.isnan(x[:-1]))
-    true, defined = step, known
+    true = step
     for ago in range(1, bars):
         true = true & _shift_bools(step, ago)
-        defined = defined & _shift_bools(known, ago)
-    return Truth(true & defined, defined)
+
+    def defined() -> Bools:
+        known = np.zeros(x.shape, dtype=np.bool_)
+        known[1:] = ~(np.isnan(x[1:]) | np.isnan(x[:-1]))
+        all_known = known
+        for ago in range(1, bars):
+            all_known = all_known & _shift_bools(known, ago)
+        return all_known
+
+    return Truth(true, defined)

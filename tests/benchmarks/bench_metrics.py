@@ -64,8 +64,8 @@ def main() -> None:
         result_of([1.0], trades=made_trades(random, moments)),
         equity=equity,
         worst=equity * 0.9999,
-        time=moments,
-        server_day=moments // 86_400,
+        closes=lambda: moments,
+        days=lambda: moments // 86_400,
     )
     columns: dict[str, Any] = {name: equity.copy() for name in ("open", "high", "low", "close")}
     columns |= {name: moments.copy() for name in ("server_time", "volume", "spread")}

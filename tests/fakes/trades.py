@@ -60,10 +60,10 @@ def result_of(
         trades=closed,
         equity=np.array(equity, dtype=np.float64),
         worst=np.array(equity if worst is None else worst, dtype=np.float64),
-        time=np.array(
+        closes=lambda: np.array(
             [MONDAY + HOUR * (i + 1) for i in range(count)] if time is None else time, dtype=np.int64
         ),
-        server_day=np.array(range(count) if server_day is None else server_day, dtype=np.int64),
+        days=lambda: np.array(range(count) if server_day is None else server_day, dtype=np.int64),
         **{
             "in_position": 0,
             "balance": initial + closed.total("net"),

@@ -112,7 +112,7 @@ def exposure_of(lane: Any, side: int, steps: int, price: int) -> float:
 
 def refill_exposure(lanes: Any, desk: Any) -> float:
     """Net exposure per unit of all positions and resting orders; gives the worth of the positions."""
-    desk.exposure[:] = 0.0
+    desk.exposure[: desk.units] = 0.0
     gross = 0.0
     for s in range(len(lanes)):
         lane = lanes[s]

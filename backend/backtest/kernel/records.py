@@ -298,6 +298,7 @@ DESK: Final = np.dtype(
         ("min_level", "f8"),
         ("open_positions", "i8"),
         # ----- worked on at a decision
+        ("units", "i8"),  # of the exposure that are in use
         ("exposure", "f8", (MOST_UNITS,)),
         ("state", "f8", (len(State),)),
         ("measured", "f8", (len(Bit),)),

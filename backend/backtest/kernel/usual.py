@@ -38,44 +38,43 @@ def catch_up(sig: Signals, atr_bits: Any, lane: Any, server: int) -> None:
     if lane.midnight == midnight:
         return
     lane.midnight = midnight
-    _count_spreads(sig, lane, midnight)
-    closed, old = midnight - lane.seconds, midnight - ATR_DAYS * DAY_SECONDS
-    at, end = lane.atr_in, lane.bar_end
-    while at < end and sig.server[at] <= closed:
-        if atr_bits[at] >> _EXPONENT != _INFINITE:
-            place = atr_bin(atr_bits[at])
-            lane.atr_counts[place] += 1
-            lane.atr_count += 1
-            lane.atr_lowest = min(lane.atr_lowest, place)
-        at += 1
-    lane.atr_in = end = at
-    at = lane.atr_out
-    while at < end and sig.server[at] < old:
-        if atr_bits[at] >> _EXPONENT != _INFINITE:
-            lane.atr_counts[atr_bin(atr_bits[at])] -= 1
-            lane.atr_count -= 1
-        at += 1
-    lane.atr_out = at
+    server, spread = sig.usual_server, sig.usual_spread
+    closed, old = midnight - lane.spread_seconds + 1, midnight - SPREAD_DAYS * DAY_SECONDS
+    lane.spread_in = _count_spreads(server, spread, lane, lane.spread_in, lane.spread_end, closed, 1)
+    lane.spread_out = _count_spreads(server, spread, lane, lane.spread_out, lane.spread_in, old, -1)
+    closed, old = midnight - lane.seconds + 1, midnight - ATR_DAYS * DAY_SECONDS
+    lane.atr_in = _count_atr(sig.server, atr_bits, lane, lane.atr_in, lane.bar_end, closed, 1)
+    lane.atr_out = _count_atr(sig.server, atr_bits, lane, lane.atr_out, lane.atr_in, old, -1)
 
 
-def _count_spreads(sig: Signals, lane: Any, midnight: int) -> None:
-    closed, old = midnight - lane.spread_seconds, midnight - SPREAD_DAYS * DAY_SECONDS
-    at, end = lane.spread_in, lane.spread_end
-    while at < end and sig.usual_server[at] <= closed:
-        if sig.usual_spread[at] > 0:
-            hour = hour_of_week(sig.usual_server[at])
-            lane.spread_counts[hour, spread_bin(sig.usual_spread[at])] += 1
-            lane.spread_totals[hour] += 1
+def _count_atr(server: Any, atr_bits: Any, lane: Any, at: int, end: int, until: int, each: int) -> int:
+    """Count the ATR values of bars that opened before a server epoch; gives the first bar left out."""
+    counts, lowest, count = lane.atr_counts, lane.atr_lowest, 0
+    while at < end and server[at] < until:
+        bits = atr_bits[at]
+        if bits >> _EXPONENT != _INFINITE:
+            place = atr_bin(bits)
+            counts[place] += each
+            count += each
+            lowest = min(lowest, place)
         at += 1
-    lane.spread_in = end = at
-    at = lane.spread_out
-    while at < end and sig.usual_server[at] < old:
-        if sig.usual_spread[at] > 0:
-            hour = hour_of_week(sig.usual_server[at])
-            lane.spread_counts[hour, spread_bin(sig.usual_spread[at])] -= 1
-            lane.spread_totals[hour] -= 1
+    lane.atr_count += count
+    lane.atr_lowest = lowest
+    return at
+
+
+def _count_spreads(server: Any, spread: Any, lane: Any, at: int, end: int, until: int, each: int) -> int:
+    """Count the known spreads of bars that opened before a server epoch; gives the first bar left out."""
+    counts, totals, hour, hour_ends = lane.spread_counts, lane.spread_totals, 0, 0
+    while at < end and server[at] < until:
+        if server[at] >= hour_ends:
+            hour = hour_of_week(server[at])
+            hour_ends = (server[at] // _HOUR + 1) * _HOUR
+        if spread[at] > 0:
+            counts[hour, spread_bin(spread[at])] += each
+            totals[hour] += each
         at += 1
-    lane.spread_out = at
+    return at
 
 
 def median_spread(lane: Any, server: int) -> tuple[float, int]:
