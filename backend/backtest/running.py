@@ -123,7 +123,8 @@ def _closes(job: Job, made: Tables) -> Ints:
         return several
     bars, first = job.streams[0].bars, job.streams[0].first
     opened, server = bars.time[first:], bars.server_time[first:]
-    return opened + (close_of(bars.timeframe, server) - server)
+    closes: Ints = opened + (close_of(bars.timeframe, server) - server)
+    return closes
 
 
 def _days(job: Job, made: Tables) -> Ints:
