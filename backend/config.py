@@ -13,6 +13,12 @@ from backend.core.errors import Invalid
 
 CODE_ROOT = Path(__file__).resolve().parent.parent
 
+FRUGAL = {
+    "MALLOC_ARENA_MAX": "1",  # glibc: Python lets one thread allocate at a time anyway
+    "ARROW_DEFAULT_MEMORY_POOL": "system",  # its own pool keeps what it once had
+}
+"""What keeps a process from holding memory that it no longer uses; where it is set already, that holds."""
+
 
 class BrokerChoice(StrEnum):
     """Which Celery broker to use; `auto` takes the first there is, as the guide lists them."""
@@ -146,4 +152,4 @@ def child_environment(current: Settings) -> dict[str, str]:
     }
     environment = os.environ  # noqa: TID251 - this module is its only reader
     inherited = {name: value for name, value in environment.items() if name not in passed}
-    return inherited | {name: str(value) for name, value in passed.items() if value is not None}
+    return FRUGAL | inherited | {name: str(value) for name, value in passed.items() if value is not None}

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from backend.config import Settings, TerminalKind, settings
 from backend.core.clock import Clock, FixedClock, SystemClock, parse_iso
 from backend.core.errors import NotFound, Unavailable
-from backend.mt5.server_time import ServerClock
 from backend.storage.files import FileStorage
 
 if TYPE_CHECKING:
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from backend.market.symbol_file import SymbolFile
     from backend.mt5.api import Mt5Api
     from backend.mt5.client import MT5Client
+    from backend.mt5.server_time import ServerClock
     from backend.news.service import NewsService
     from backend.simulator.file_history import FileHistory
     from backend.strategies.files import StrategyFiles
@@ -71,8 +71,10 @@ class Services:
         return None if self._settings.replay is None else self._connector_clock
 
     @cached_property
-    def server_clock(self) -> ServerClock:
+    def server_clock(self) -> "ServerClock":
         """The broker's clock."""
+        from backend.mt5.server_time import ServerClock
+
         return ServerClock.parse(self._settings.server_clock)
 
     @cached_property
@@ -324,6 +326,7 @@ def build_terminal(current: Settings, *, now: Callable[[], datetime]) -> "Mt5Api
         now: Desk time, for terminals that have no clock of their own.
     """
     if current.terminal is TerminalKind.SIMULATED:
+        from backend.mt5.server_time import ServerClock
         from backend.simulator.build import build_simulated_terminal
         from backend.simulator.terms import TERMS_FILE, read_terms
 

@@ -16,11 +16,11 @@ from backend.core.errors import DeskError
 from backend.jobs import redelivery
 from backend.jobs.housekeeping import Housekeeper
 from backend.jobs.leases import HOST
-from backend.jobs.monitor import WORKERS, worker_views
 from backend.jobs.publisher import Message
 from backend.jobs.rows import written
 from backend.jobs.runtime import Runtime
 from backend.jobs.views import JobState
+from backend.jobs.worker_files import WORKERS, worker_views
 from backend.storage.names import safe_name
 
 CANARY = "backend.jobs.canary"

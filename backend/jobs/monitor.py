@@ -3,63 +3,16 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from backend.core.clock import Clock, age_seconds, parse_iso
-from backend.core.errors import Invalid
+from backend.core.clock import age_seconds, parse_iso
 from backend.jobs.book import ScheduleBook
 from backend.jobs.index import Entry
 from backend.jobs.ledger import Ledger
 from backend.jobs.rows import written
 from backend.jobs.spec import QUEUES, Catalogue
 from backend.jobs.views import JobState, QueueView, ScheduleView, TaskSummary, WorkerView
-from backend.storage.files import FileStorage
 
-WORKERS = "task_runs/workers"
-SILENT_AFTER = 20.0
-FORGOTTEN_AFTER = 3600.0
 _LATENESS_OF = 50  # a schedule's lateness is taken from this many of its latest jobs
-
-
-def worker_views(storage: FileStorage, clock: Clock) -> tuple[WorkerView, ...]:
-    """The workers that wrote their file within the last hour, by name."""
-    now = clock.wall()
-    found = []
-    for name in storage.names(f"{WORKERS}/*.json"):
-        try:
-            content = storage.read_json_or(name, None)
-        except Invalid:
-            continue  # set aside and reported by the storage; the worker writes it again
-        if isinstance(content, dict):
-            worker = _worker(content, now)
-            if worker.age <= FORGOTTEN_AFTER:
-                found.append(worker)
-    return tuple(sorted(found, key=lambda worker: worker.name))
-
-
-def _worker(content: Mapping[str, Any], now: datetime) -> WorkerView:
-    updated = parse_iso(content["updated_at"])
-    age = max(0.0, age_seconds(updated, now))
-    state = str(content.get("state", "alive"))
-    return WorkerView(
-        name=content["name"],
-        host=content["host"],
-        pid=content["pid"],
-        pool=content["pool"],
-        concurrency=content["concurrency"],
-        queues=tuple(content["queues"]),
-        active=tuple(content["active"]),
-        processed=content["processed"],
-        rss=content["rss"],
-        started_at=parse_iso(content["started_at"]),
-        updated_at=updated,
-        age=age,
-        canary_ages={
-            queue: max(0.0, age_seconds(parse_iso(at), now))
-            for queue, at in content.get("canaries", {}).items()
-        },
-        state="silent" if state == "alive" and age > SILENT_AFTER else state,
-    )
 
 
 def queue_views(

@@ -28,6 +28,7 @@ from backend.jobs.views import (
     TaskSummary,
     WorkerView,
 )
+from backend.jobs.worker_files import worker_views
 from backend.storage.files import FileStorage
 
 LARGEST_PAGE = 500
@@ -152,7 +153,7 @@ class JobsReader:
 
     def workers(self) -> tuple[WorkerView, ...]:
         """Every worker that wrote its file within the last hour, by name."""
-        return monitor.worker_views(self._parts.storage, self._clock)
+        return worker_views(self._parts.storage, self._clock)
 
     def schedules(self) -> tuple[ScheduleView, ...]:
         """Every schedule, by name."""

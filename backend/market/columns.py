@@ -30,7 +30,7 @@ def encode(bars: Bars) -> bytes:
         values = getattr(bars, name)
         if name in _TIMES:
             kind = pa.timestamp("ms", tz="UTC" if name == "time" else None)
-            columns[name] = pa.array(values * 1000, type=pa.int64()).cast(kind)
+            columns[name] = pa.array(values.astype("datetime64[s]"), type=kind)
         else:
             columns[name] = pa.array(values)
     table = pa.table(columns).replace_schema_metadata(
@@ -52,16 +52,17 @@ def decode(data: bytes, *, symbol: str, timeframe: Timeframe, where: str) -> Bar
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(pa.BufferReader(data), columns=list(COLUMNS), use_threads=False)
+        table = pq.ParquetFile(pa.BufferReader(data)).read(columns=list(COLUMNS), use_threads=False)
         columns = {}
         for name in COLUMNS:
             column = table.column(name).combine_chunks()
             if column.null_count:
                 raise Invalid("corrupt_file", f"{where}: column {name} has empty cells")
+            values = column.to_numpy(zero_copy_only=False)
             if name in _TIMES:
-                values = column.cast(pa.timestamp("ms", column.type.tz)).cast(pa.int64()).to_numpy() // 1000
-            else:
-                values = column.to_numpy(zero_copy_only=False)
+                if not pa.types.is_timestamp(column.type):
+                    raise Invalid("corrupt_file", f"{where}: column {name} holds {column.type}, not times")
+                values = values.astype("datetime64[s]")
             columns[name] = _frozen(
                 values.astype(np.int64 if name in INTEGER_COLUMNS else np.float64, copy=True)
             )

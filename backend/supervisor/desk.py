@@ -3,10 +3,10 @@
 import sys
 import threading
 import time
-from contextlib import suppress
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-import httpx
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -138,18 +138,19 @@ class Desk:
         return {f"worker-{plan.name}": ",".join(plan.queues) for plan in WORKERS}.get(name, "")
 
     @property
+    def _reached(self) -> str:
+        """The host at which this machine reaches the API."""
+        return "127.0.0.1" if self._settings.host in {"0.0.0.0", "::"} else self._settings.host  # noqa: S104
+
+    @property
     def _api(self) -> str:
-        host = "127.0.0.1" if self._settings.host in {"0.0.0.0", "::"} else self._settings.host  # noqa: S104
-        return f"http://{host}:{self._settings.port}"
+        return f"http://{self._reached}:{self._settings.port}"
 
     def _wait_until_ready(self) -> bool:
         deadline = time.monotonic() + START_PATIENCE
         while not self._stop.is_set() and time.monotonic() < deadline:
-            with suppress(httpx.HTTPError):
-                # No proxy of the environment stands between this machine and itself.
-                answer = httpx.get(f"{self._api}/readyz", timeout=2.0, trust_env=False)
-                if answer.status_code == httpx.codes.OK:
-                    return True
+            if self._is_ready():
+                return True
             self._watch()
             self._stop.wait(0.2)
         if not self._stop.is_set():
@@ -157,6 +158,17 @@ class Desk:
                 f"[yellow]Not ready after {START_PATIENCE:.0f} s; {self._api}/readyz says why.[/yellow]"
             )
         return False
+
+    def _is_ready(self) -> bool:
+        # Asked directly: no proxy of the environment stands between this machine and itself.
+        connection = HTTPConnection(self._reached, self._settings.port, timeout=2.0)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == HTTPStatus.OK
+        except (OSError, HTTPException):
+            return False
+        finally:
+            connection.close()
 
     def _wait_for_file(self, name: str, child_name: str) -> None:
         deadline = time.monotonic() + START_PATIENCE

@@ -6,8 +6,8 @@ from typing import Final
 
 from backend.core.clock import Clock, age_seconds
 from backend.jobs.leases import HOST
-from backend.jobs.monitor import SILENT_AFTER, worker_views
 from backend.jobs.views import WorkerView
+from backend.jobs.worker_files import SILENT_AFTER, worker_views
 from backend.storage.files import FileStorage
 
 LOOK_EVERY: Final = 5.0

@@ -1,7 +1,5 @@
 """A backtest in its own process: what it tells, and that nothing of it is left behind."""
 
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +9,6 @@ import pytest
 from backend.backtest.child import Order
 from backend.backtest.process import run_in_child
 from backend.core.errors import DeskError, Invalid, Unavailable
-from tests.conftest import ROOT
 from tests.fakes.backtests import QUIET, Row, table
 
 CALM: Row = (10100, 10150, 10050, 10100, QUIET)
@@ -64,11 +61,3 @@ def test_what_the_run_refuses_comes_back_as_it_was_said(tmp_path: Path) -> None:
         run_in_child(without_spread, check=lambda: None, progress=None, deadline=60)
     assert isinstance(refused.value, Invalid)
     assert refused.value.code == "unknown_spread"
-
-
-def test_whoever_only_orders_backtests_loads_neither_compiler_nor_charts() -> None:
-    seen = "sys.modules.keys() & {'numba', 'llvmlite', 'plotly'}"
-    code = f"import sys, backend.backtest.service, backend.cli.main; print(sorted({seen}))"
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "[]"

@@ -10,10 +10,10 @@ from backend.core.errors import Unavailable
 from backend.jobs import agent as module
 from backend.jobs.agent import Agent, answer
 from backend.jobs.leases import HOST
-from backend.jobs.monitor import worker_views
 from backend.jobs.rows import Kind, written
 from backend.jobs.runtime import Runtime
 from backend.jobs.views import WorkerView
+from backend.jobs.worker_files import worker_views
 from tests.fakes.jobs import FakePublisher, SetClock
 
 NAME = f"main@{HOST}"
