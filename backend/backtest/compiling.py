@@ -50,12 +50,11 @@ def prepare(other: Path | None = None) -> Path:
 
 def _keep_memory() -> None:
     """Let the C library keep what is freed: fetching pages anew costs five times what is computed on them."""
-    if not sys.platform.startswith("linux"):
-        return
-    with contextlib.suppress(OSError, AttributeError):  # another C library than glibc has no such switch
-        library = ctypes.CDLL(None)
-        library.mallopt(_MMAP_THRESHOLD, _LARGEST)
-        library.mallopt(_TRIM_THRESHOLD, _NEVER)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library than glibc has no such switch
+            library = ctypes.CDLL(None)
+            library.mallopt(_MMAP_THRESHOLD, _LARGEST)
+            library.mallopt(_TRIM_THRESHOLD, _NEVER)
 
 
 def _made(folder: Path, other: Path | None) -> Path:
