@@ -9,10 +9,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from backend.backtest.model import AccountSettings, Costs, Job, Stream
+from backend.backtest.model import AccountSettings, Asks, Costs, Job, Stream
 from backend.backtest.prices import learned_spreads
 from backend.backtest.request import CostChanges, Request
-from backend.core.bars import Bars
+from backend.core.bars import Bars, Floats
 from backend.core.clock import Clock
 from backend.core.errors import DeskError, Invalid, Unavailable
 from backend.core.instruments import Instrument
@@ -28,6 +28,7 @@ from backend.strategies.model import Profile, Strategy
 from backend.trading.conversion import conversion
 
 _WARM_UP_DAYS = 10
+_MOST_DAYS_OF_MINUTES = 100
 _TRADED_SHARE = 5 / 7  # of the calendar's days
 _DEFAULT_BALANCE = Decimal(10_000)
 
@@ -57,6 +58,9 @@ class Market(Protocol):
 
     def gaps(self, symbol: str, timeframe: Timeframe) -> list[Gap]:
         """Missing bars."""
+
+    def asks(self, symbol: str, bars: Bars) -> tuple[Floats, Floats, Floats, Floats] | None:
+        """Ask open, high, low and close of bars that `history` gave; None where only bids are known."""
 
 
 class Terminal(Protocol):
@@ -140,6 +144,7 @@ class Collector:
         bars = self._bars(symbol, strategy.timeframe, begin - timedelta(days=ATR_DAYS + _WARM_UP_DAYS), end)
         first = _first(bars, strategy, begin, end)
         instrument = self._market.instrument(symbol)
+        steps = self._steps(symbol, strategy.timeframe, bars.opened(first), end)
         return Stream(
             strategy=strategy,
             profile=profile,
@@ -152,7 +157,24 @@ class Collector:
             source=self._source,
             facts=self._facts(bars, first, begin, end),
             spread_bars=self._fine(symbol, strategy.timeframe, begin, end),
+            asks=self._asks(symbol, bars),
+            fine=steps,
+            fine_asks=None if steps is None else self._asks(symbol, steps),
         )
+
+    def _asks(self, symbol: str, bars: Bars) -> Asks | None:
+        found = self._market.asks(symbol, bars)
+        return None if found is None else Asks(*found)
+
+    def _steps(self, symbol: str, timeframe: Timeframe, begin: datetime, end: datetime) -> Bars | None:
+        """Minutes along which fills and management happen, for a period that is not too long for them."""
+        if timeframe is Timeframe.M1 or (end - begin).days > _MOST_DAYS_OF_MINUTES:
+            return None
+        try:
+            bars = self._bars(symbol, Timeframe.M1, begin, end)
+        except Unavailable:
+            return None
+        return bars if len(bars) else None
 
     def _bars(self, symbol: str, timeframe: Timeframe, since: datetime, end: datetime) -> Bars:
         """Bars from `since` that had closed by `end`."""

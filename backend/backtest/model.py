@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from backend.backtest.columns import Trades
 from backend.core.bars import Bars, Floats, Ints
@@ -16,7 +16,7 @@ from backend.risk.limits import RiskLimits
 from backend.strategies.model import Profile, Strategy
 from backend.trading.conversion import Conversion
 
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 HOURS_OF_WEEK = 168
 
 
@@ -98,6 +98,15 @@ class AccountSettings:
         }
 
 
+class Asks(NamedTuple):
+    """Ask prices of bars, each of shape (n,)."""
+
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stream:
     """One strategy on one symbol.
@@ -115,6 +124,12 @@ class Stream:
         facts: Data quality of the bars as known to the store, for the report.
         spread_bars: Closed bars from which the usual spread of each hour is known, as live; the bars
             themselves where None.
+        asks: Ask prices of `bars`; None where the spread gives them.
+        fine: Closed bars of a shorter timeframe, along which fills and management happen where they tell
+            all of a bar; None where the bars themselves are the steps.
+        fine_asks: Ask prices of `fine`.
+        rates: Account currency for one unit of profit currency at each bar's close, for gains and for
+            losses, each of shape (n,); None takes `conversion`.
     """
 
     strategy: Strategy
@@ -128,6 +143,10 @@ class Stream:
     source: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     spread_bars: Bars | None = None
+    asks: Asks | None = None
+    fine: Bars | None = None
+    fine_asks: Asks | None = None
+    rates: tuple[Floats, Floats] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

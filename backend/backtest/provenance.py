@@ -92,7 +92,7 @@ def provenance(job: Job, options: Options | None = None) -> Provenance:
     unique = {id(bars): bars for stream in job.streams for bars in _all_bars(stream)}
     hashes = dict(zip(unique, _hash_all([*unique.values()]), strict=True))
     data = [
-        "".join([*(hashes[id(bars)] for bars in _all_bars(stream)), str(stream.first)])
+        "".join([*(hashes[id(bars)] for bars in _all_bars(stream)), _extras(stream), str(stream.first)])
         for stream in job.streams
     ]
     whole = {
@@ -121,7 +121,18 @@ def bars_hash(bars: Bars) -> str:
 
 def _all_bars(stream: Stream) -> list[Bars]:
     longer = [bars for _, bars in sorted(stream.higher.items())]
-    return [stream.bars, *longer, *([] if stream.spread_bars is None else [stream.spread_bars])]
+    others = [stream.spread_bars, stream.fine]
+    return [stream.bars, *longer, *(bars for bars in others if bars is not None)]
+
+
+def _extras(stream: Stream) -> str:
+    """The hash of asks and rates; nothing where there are none."""
+    columns = [
+        *(stream.asks or ()),
+        *(stream.fine_asks or ()),
+        *(stream.rates or ()),
+    ]
+    return _hash(b"".join(map(_column, columns))) if columns else ""
 
 
 def _configuration(stream: Stream) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from backend.backtest.kernel.records import refusal_names
 from backend.backtest.model import Job, Reading, Result, Stream
 from backend.backtest.tables import Tables, empty_tables, tables
 from backend.core.bars import Ints
-from backend.core.timeframes import DAY_SECONDS, close_of
+from backend.core.timeframes import DAY_SECONDS, Timeframe
 from backend.risk.checks import TABLE
 
 _SLICE: Final = 200_000
@@ -121,16 +121,19 @@ def _closes(job: Job, made: Tables) -> Ints:
     if len(job.streams) > 1:
         several: Ints = made.curve.time[: int(made.desk[0]["instants"])]
         return several
-    bars, first = job.streams[0].bars, job.streams[0].first
-    opened, server = bars.time[first:], bars.server_time[first:]
-    closes: Ints = opened + (close_of(bars.timeframe, server) - server)
-    return closes
+    first = int(made.lanes[0]["first"])
+    if len(made.feed.close_time):
+        ends: Ints = made.feed.close_time[first:]
+    else:
+        ends = made.feed.time[first:] + made.feed.seconds
+    return ends
 
 
 def _days(job: Job, made: Tables) -> Ints:
     """Server day of each instant of the curve."""
     if len(job.streams) == 1:
-        return job.streams[0].bars.server_time[job.streams[0].first :] // DAY_SECONDS
+        days: Ints = made.feed.server[int(made.lanes[0]["first"]) :] // DAY_SECONDS
+        return days
     # the clock of the stream with the most bars; a bar that closes at midnight belongs to the day before
     bars = max((stream.bars for stream in job.streams), key=len)
     before = _closes(job, made) - 1
@@ -145,6 +148,7 @@ def _notes(stream: Stream) -> Iterator[str]:
     if stream.profile.embargo_minutes(stream.strategy):
         yield "The news embargo is not applied: there is no calendar of the past."
     yield "Each idea that the desk's limits allow counts as approved."
-    if management.trail_atr is not None or management.breakeven_after_r is not None:
+    moves = management.trail_atr is not None or management.breakeven_after_r is not None
+    if moves and stream.fine is None and stream.bars.timeframe is not Timeframe(management.timeframe):
         have, wanted = stream.bars.timeframe, management.timeframe
         yield f"Breakeven and trailing work on {have} bars here, not on {wanted}."

@@ -1,8 +1,6 @@
 """From a job to the arrays and records that the kernel takes."""
 
-import math
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
@@ -10,46 +8,20 @@ import numpy as np
 from backend.backtest.columns import COLUMNS
 from backend.backtest.kernel import records
 from backend.backtest.kernel.records import Curve, Feed, Signals
-from backend.backtest.model import Job, Reading, Stream
-from backend.backtest.prices import last_of_week_second, trades_weekends
-from backend.core.bars import Bars, check_prices
+from backend.backtest.lanes import desk_of, lanes_of, resets_of, spread_source
+from backend.backtest.model import Asks, Job, Reading, Stream
+from backend.backtest.paths import Path, closes, path_of
+from backend.core.bars import check_prices
 from backend.core.errors import Invalid
-from backend.core.instruments import Instrument
-from backend.core.timeframes import DAY_SECONDS, Timeframe, close_of
+from backend.core.timeframes import DAY_SECONDS
 from backend.evaluation.conditions import ConditionArrays, compile_strategy
-from backend.evaluation.confidence import plain_weights
-from backend.evaluation.levels import PENDING_BETTER_ATR, ratio
-from backend.evaluation.plan import PENDING_EXPIRY_BARS
-from backend.evaluation.statistics import ATR_BINS
-from backend.risk.checks import MASKS, TABLE
-from backend.risk.gate import Bit
-from backend.risk.numbers import allows, limits_of
-from backend.risk.rules import DeskRules
-from backend.strategies.model import Direction, OnOpposite, OrderType
-from backend.strategies.sessions import utc_offsets
-from backend.trading import swap as swaps
-from backend.trading.desk import Mode, Purpose
-from backend.trading.exposure import units
-from backend.trading.margin import margin
-from backend.trading.sides import Side
+from backend.evaluation.statistics import hour_of_week
+from backend.strategies.model import Direction
 
-_KINDS: Final = {
-    OrderType.MARKET: records.MARKET,
-    OrderType.LIMIT: records.LIMIT,
-    OrderType.STOP: records.STOP,
-}
-_OPPOSITE: Final = {
-    OnOpposite.IGNORE: records.IGNORE,
-    OnOpposite.CLOSE: records.CLOSE,
-    OnOpposite.REVERSE: records.REVERSE,
-}
-_RESET_FROM: Final = {"balance": 0, "equity": 1, "higher": 2}
-_DRAWDOWN: Final = {"static": 0, "trailing": 1, "trailing_end_of_day": 2}
-_FUTURES: Final = 1  # SYMBOL_CALC_MODE
+_ASKS: Final = ("ask_open", "ask_high", "ask_low", "ask_close")
 _INTEGERS: Final = frozenset(
     {"time", "close_time", "server", "spread", "owner", "usual_server", "usual_spread"}
 )
-_NEVER: Final = 7 * DAY_SECONDS
 _ROWS_AN_ENTRY: Final = 2  # a part of it, and the rest
 
 
@@ -103,17 +75,18 @@ def tables(job: Job, reading: Reading) -> Tables:
     for stream in job.streams:
         _check(stream)
     facts = tuple(_facts(stream) for stream in job.streams)
-    resets = _resets(job)
-    lanes, units_named = _lanes(job)
+    paths = [path_of(stream) for stream in job.streams]
+    resets = resets_of(job)
+    lanes, units_named = lanes_of(job, paths)
     signals = _signals(job, facts)
-    length = sum(len(stream.bars) - stream.first for stream in job.streams)
+    length = sum(len(path) - path.first for path in paths)
     several = len(job.streams) > 1
     entries = int(np.count_nonzero(signals.flags & (records.LONG | records.SHORT)))
     return Tables(
-        feed=_feed(job),
+        feed=_feed(job, paths),
         signals=signals,
         lanes=lanes,
-        desk=_desk(job, reading, resets, units_named),
+        desk=desk_of(job, reading, resets, units_named),
         resets=resets,
         trades=np.empty((_ROWS_AN_ENTRY * entries + len(job.streams), len(COLUMNS)), dtype=np.int64),
         curve=Curve(
@@ -141,10 +114,8 @@ def _check_spread(stream: Stream) -> None:
     learned = np.array(stream.costs.spread_points, dtype=np.int64)
     if learned.all():
         return
-    from backend.backtest.prices import hours_of_week
-
     bars = stream.bars
-    unknown = (bars.spread <= 0) & (learned[hours_of_week(bars)] <= 0)
+    unknown = (bars.spread <= 0) & (learned[hour_of_week(bars.server_time)] <= 0)
     if unknown.any():
         first = int(np.argmax(unknown))
         raise Invalid(
@@ -175,34 +146,71 @@ def _constant(dtype: Any = np.float64) -> Any:
     return _joined([np.empty(0, dtype=dtype)])
 
 
-def _feed(job: Job) -> Feed:
-    bars = [stream.bars for stream in job.streams]
+def _feed(job: Job, paths: list[Path]) -> Feed:
     nothing, no_ints = _constant(), _constant(np.int64)
-    seconds = {part.timeframe.seconds for part in bars}
-    same = len(seconds) == 1 and max(seconds) < DAY_SECONDS
-    closes = no_ints if same else _joined([_closes(part) for part in bars])
+    seconds = {stream.bars.timeframe.seconds for stream in job.streams}
+    same = len(seconds) == 1 and max(seconds) < DAY_SECONDS and all(path.close_time is None for path in paths)
+    columns = {
+        name: _joined([getattr(path, name) for path in paths])
+        for name in ("time", "server", "open", "high", "low", "close", "spread")
+    }
+    asks = dict.fromkeys(_ASKS, nothing)
+    if any(path.asks is not None for path in paths):
+        each = [_asks(stream, path) for stream, path in zip(job.streams, paths, strict=True)]
+        asks = {name: _joined([one[at] for one in each]) for at, name in enumerate(_ASKS)}
+    owner = no_ints
+    if any(path.owner is not None for path in paths):
+        owner = _joined(_owners(job, paths))
+    gain = loss = nothing
+    if any(stream.rates is not None for stream in job.streams):
+        pairs = [_rates(stream, path) for stream, path in zip(job.streams, paths, strict=True)]
+        gain, loss = (_joined([pair[side] for pair in pairs]) for side in (0, 1))
     return Feed(
-        time=_joined([part.time for part in bars]),
-        close_time=closes,
+        **columns,
+        **asks,
+        close_time=no_ints
+        if same
+        else _joined(
+            [
+                closes(stream.bars) if path.close_time is None else path.close_time
+                for stream, path in zip(job.streams, paths, strict=True)
+            ]
+        ),
         seconds=max(seconds),
-        server=_joined([part.server_time for part in bars]),
-        open=_joined([part.open for part in bars]),
-        high=_joined([part.high for part in bars]),
-        low=_joined([part.low for part in bars]),
-        close=_joined([part.close for part in bars]),
-        spread=_joined([part.spread for part in bars]),
-        ask_open=nothing,
-        ask_high=nothing,
-        ask_low=nothing,
-        ask_close=nothing,
-        owner=no_ints,
-        gain=nothing,
-        loss=nothing,
+        owner=owner,
+        gain=gain,
+        loss=loss,
     )
 
 
-def _closes(bars: Bars) -> Any:
-    return bars.time + (close_of(bars.timeframe, bars.server_time) - bars.server_time)
+def _asks(stream: Stream, path: Path) -> Asks:
+    """Asks of a path, made from its spread where it has none."""
+    if path.asks is not None:
+        return path.asks
+    learned = np.array(stream.costs.spread_points, dtype=np.int64)
+    wide = np.maximum(path.spread, learned[hour_of_week(path.server)]) * float(stream.instrument.point)
+    return Asks(path.open + wide, path.high + wide, path.low + wide, path.close + wide)
+
+
+def _owners(job: Job, paths: list[Path]) -> list[Any]:
+    begin, found = 0, []
+    for stream, path in zip(job.streams, paths, strict=True):
+        own = np.arange(len(path)) if path.owner is None else path.owner
+        found.append(own + begin)
+        begin += len(stream.bars)
+    return found
+
+
+def _rates(stream: Stream, path: Path) -> tuple[Any, Any]:
+    """Rates along a path: that of the last bar that had closed, which is what was known then."""
+    if stream.rates is None:
+        rate = stream.conversion
+        if rate.by_close:
+            return 1 / path.close, 1 / path.close
+        return np.full(len(path), float(rate.gain)), np.full(len(path), float(rate.loss))
+    if path.owner is None:
+        return stream.rates
+    return stream.rates[0][path.owner], stream.rates[1][path.owner]
 
 
 def _signals(job: Job, facts: tuple[ConditionArrays, ...]) -> Signals:
@@ -236,8 +244,8 @@ def _signals(job: Job, facts: tuple[ConditionArrays, ...]) -> Signals:
         weak_short=column(Direction.SHORT, "weak", 0.0),
         spread=_joined([stream.bars.spread for stream in job.streams]),
         server=_joined([stream.bars.server_time for stream in job.streams]),
-        usual_server=_joined([_spread_source(stream).server_time for stream in job.streams]),
-        usual_spread=_joined([_spread_source(stream).spread for stream in job.streams]),
+        usual_server=_joined([spread_source(stream).server_time for stream in job.streams]),
+        usual_spread=_joined([spread_source(stream).spread for stream in job.streams]),
     )
 
 
@@ -256,197 +264,3 @@ def _flags(facts: ConditionArrays) -> Any:
         for bit, truth in zip(bits[direction], (side.signal, side.exit, side.invalidation), strict=True):
             flags |= truth.view(np.uint8) * np.uint8(bit)
     return flags
-
-
-def _spread_source(stream: Stream) -> Bars:
-    fine = stream.spread_bars
-    return stream.bars if fine is None or not len(fine) else fine
-
-
-def _lanes(job: Job) -> tuple[Any, int]:
-    """The lanes before the first bar, and how many currencies and symbols they are exposed to."""
-    lanes = np.zeros(len(job.streams), dtype=records.LANE)
-    names: list[str] = []
-    begin = spread_begin = 0
-    symbols = sorted({stream.instrument.symbol for stream in job.streams})
-    strategies = sorted({stream.strategy.id for stream in job.streams})
-    for lane, stream in zip(lanes, job.streams, strict=True):
-        names += [unit for unit in units(stream.instrument) if unit not in names]
-        fine = _spread_source(stream)
-        lane["begin"] = lane["bar_begin"] = lane["atr_in"] = lane["atr_out"] = begin
-        lane["end"] = lane["bar_end"] = begin + len(stream.bars)
-        lane["first"] = lane["next_bar"] = begin + stream.first
-        lane["spread_begin"] = lane["spread_in"] = lane["spread_out"] = spread_begin
-        lane["spread_end"] = spread_begin + len(fine)
-        lane["spread_seconds"] = fine.timeframe.seconds
-        lane["symbol"] = symbols.index(stream.instrument.symbol)
-        lane["strategy"] = strategies.index(stream.strategy.id)
-        lane["leave"] = lane["closed_bar"] = lane["entries_day"] = lane["midnight"] = -1
-        lane["atr_lowest"] = ATR_BINS
-        lane["learned"] = stream.costs.spread_points
-        lane["limits"] = _limits(stream, job)
-        _instrument_into(lane, stream, job, names)
-        _rules_into(lane, stream, job)
-        begin += len(stream.bars)
-        spread_begin += len(fine)
-    return lanes, len(names)
-
-
-def _instrument_into(row: Any, stream: Stream, job: Job, names: list[str]) -> None:
-    symbol, costs, limits, profile = stream.instrument, stream.costs, job.limits, stream.profile
-    base, profit = units(symbol)
-    exempt = {job.account.currency} if limits.exposure_exempt is None else set(limits.exposure_exempt)
-    row["base_unit"], row["profit_unit"] = names.index(base), names.index(profit)
-    row["base_counts"], row["profit_counts"] = base not in exempt, profit not in exempt
-    row["tick"], row["per_tick"] = float(symbol.tick_size), float(1 / symbol.tick_size)
-    row["point"], row["ticks_per_point"] = float(symbol.point), float(symbol.point / symbol.tick_size)
-    row["contract"] = float(symbol.contract_size)
-    futures = symbol.calc_mode == _FUTURES
-    row["tick_worth"] = float(symbol.tick_value if futures else symbol.tick_size * symbol.contract_size)
-    row["volume_step"] = float(symbol.volume_step)
-    row["min_steps"] = float(symbol.volume_min / symbol.volume_step)
-    row["max_steps"] = float(symbol.volume_max / symbol.volume_step)
-    row["max_lots"] = float(symbol.volume_max)
-    row["level_ticks"] = symbol.points_to_ticks(symbol.stops_level) if symbol.stops_level else 0
-    row["allows_long"], row["allows_short"] = allows(symbol, Side.BUY), allows(symbol, Side.SELL)
-    row["margin_unit"], row["margin_power"] = _margin(symbol, job)
-    row["hedged_share"] = 1.0
-    rate = stream.conversion
-    row["by_close"], row["gain"], row["loss"] = rate.by_close, float(rate.gain), float(rate.loss)
-    row["worth_by_close"] = rate.by_close and not futures
-    row["worth_gain"] = 1.0 if futures else float(rate.gain)
-    row["worth_loss"] = 1.0 if futures else float(rate.loss)
-    row["slip"] = symbol.ticks_up(float(costs.slippage_points * symbol.point))
-    row["commission"] = float(costs.commission_per_lot)
-    asked = [profile.commission_per_lot, limits.commission_per_lot, 0.0]
-    row["size_commission"] = next(value for value in asked if value is not None)
-    points = profile.slippage_points
-    row["size_slippage"] = (limits.expected_slippage_points if points is None else points) * float(
-        symbol.point
-    )
-    row["swap_kind"], row["swap_long"], row["swap_short"] = _swap(symbol)
-    row["triple_day"], row["weekends"] = symbol.swap_triple_day, trades_weekends(stream.bars)
-    row["week_end"] = _NEVER
-    row["day_bars"] = stream.bars.timeframe.seconds >= Timeframe.D1.seconds
-    if stream.strategy.strategy.management.close_before_weekend:
-        row["week_end"] = last_of_week_second(stream.bars, _NEVER)
-
-
-def _margin(symbol: Instrument, job: Job) -> tuple[float, int]:
-    """Margin of a lot as unit × price ^ power: every mode is one."""
-    one, two = (
-        margin(symbol, Decimal(1), Decimal(price), job.account.leverage, job.account.currency)
-        for price in (1, 2)
-    )
-    return float(one), round(math.log2(two / one)) if one > 0 else 0
-
-
-def _swap(symbol: Instrument) -> tuple[int, float, float]:
-    long, short, mode = symbol.swap_long, symbol.swap_short, symbol.swap_mode
-    if mode == swaps.DISABLED or not (long or short):
-        return records.NO_SWAP, 0.0, 0.0
-    if mode == swaps.POINTS:
-        unit = symbol.point * symbol.contract_size
-        return records.PER_LOT_PROFIT, float(long * unit), float(short * unit)
-    if mode in {swaps.CURRENCY_SYMBOL, swaps.CURRENCY_MARGIN, swaps.CURRENCY_DEPOSIT}:
-        return records.PER_LOT_ACCOUNT, float(long), float(short)
-    kinds = {
-        swaps.INTEREST_CURRENT: records.INTEREST_CURRENT,
-        swaps.INTEREST_OPEN: records.INTEREST_OPEN,
-    }
-    if mode in kinds:
-        return kinds[mode], float(long), float(short)
-    raise Invalid(
-        "unknown_swap_mode",
-        f"{symbol.symbol}: swap mode {mode} reopens positions; the terminal alone computes it",
-        symbol=symbol.symbol,
-        swap_mode=mode,
-    )
-
-
-def _rules_into(row: Any, stream: Stream, job: Job) -> None:
-    strategy, rules, profile = stream.strategy, stream.strategy.strategy, stream.profile
-    management, order = rules.management, rules.order
-    reward, wanted = ratio(rules.reward), ratio(rules.min_rr)
-    row["has_target"] = rules.target is not None
-    row["target_price"] = math.nan
-    row["risk"] = min(profile.risk_fraction(strategy), job.limits.risk_fraction)
-    row["stop_multiplier"] = strategy.indicators.atr.multiplier
-    row["reward_over"], row["reward_under"] = reward.numerator, reward.denominator
-    row["rr_over"], row["rr_under"] = wanted.numerator, wanted.denominator
-    row["order_kind"] = _KINDS[OrderType(order.type)]
-    row["order_offset"], row["order_expiry"] = order.offset_atr or 0.0, order.expiry_bars or 0
-    row["commission_known"] = DeskRules(job.limits).commission_known(profile.commission_per_lot)
-    row["on_opposite"] = _OPPOSITE[OnOpposite(rules.on_opposite)]
-    for name, value in (
-        ("breakeven", management.breakeven_after_r),
-        ("partial", management.partial_at_r),
-        ("partial_share", management.partial_fraction),
-        ("trail", management.trail_atr),
-    ):
-        row[name] = math.nan if value is None else value
-    row["time_stop"] = management.time_stop_bars or 0
-    row["close_weekend"] = management.close_before_weekend
-    row["manage_seconds"] = Timeframe(management.timeframe).seconds
-    row["seconds"] = stream.bars.timeframe.seconds
-
-
-def _limits(stream: Stream, job: Job) -> list[float]:
-    rules = stream.strategy.strategy
-    return limits_of(
-        stream.instrument,
-        job.limits,
-        cooldown_bars=rules.cooldown_bars,
-        max_trades_per_day=rules.max_trades_per_day,
-        max_spread_points=stream.profile.max_spread_points,
-    )
-
-
-def _desk(job: Job, reading: Reading, resets: Any, units_named: int) -> Any:
-    limits, desk = job.limits, np.zeros(1, dtype=records.DESK)
-    row = desk[0]
-    autonomous = limits.mode is Mode.AUTONOMOUS
-    row["digits_scale"] = 10.0**job.account.digits
-    row["best"], row["netting"] = reading is Reading.BEST, not job.account.hedging
-    row["reset_from"] = _RESET_FROM[limits.daily_loss.reset_from]
-    row["loss_of_initial"] = limits.daily_loss.of == "initial"
-    row["drawdown_kind"] = _DRAWDOWN[limits.drawdown.kind]
-    row["drawdown_locked"] = limits.drawdown.lock_at_initial
-    row["daily_loss"], row["drawdown"] = limits.daily_loss.limit, limits.drawdown.limit
-    row["margin_limit"], row["exposure_cap"] = limits.margin_limit, limits.exposure_cap
-    row["stop_out"] = job.account.stop_out
-    row["pending_only"] = limits.thresholds.pending_only
-    row["open_or_scale"] = limits.thresholds.open_or_scale
-    row["sends_itself"], row["mode"] = autonomous, 2.0 if autonomous else 1.0
-    row["ai_enabled"], row["calendar_known"] = limits.ai_enabled, 0.0
-    row["applies"] = MASKS[Purpose.BACKTEST]
-    # nobody is there to approve what an autonomous desk would not send by itself
-    alone = {Bit.AUTONOMOUS_CONFIDENCE, Bit.COMMISSION_KNOWN} if autonomous else set()
-    row["blocking"] = sum(1 << check.bit for check in TABLE if check.hard or check.bit in alone)
-    row["pending_better"], row["pending_expiry"] = PENDING_BETTER_ATR, PENDING_EXPIRY_BARS
-    row["weights"] = plain_weights(limits.weights)
-    row["balance"] = int(job.account.balance.scaleb(job.account.digits).to_integral_value())
-    row["initial"] = row["reference"] = row["peak"] = row["equity"] = float(job.account.balance)
-    row["low"] = row["min_level"] = math.inf
-    before = min(int(stream.bars.time[stream.first - 1]) for stream in job.streams)
-    row["next_reset"] = int(np.searchsorted(resets, before, side="right"))
-    row["units"] = units_named
-    if units_named > records.MOST_UNITS:
-        raise Invalid(
-            "too_many_units",
-            f"the symbols are exposed to {units_named} currencies and units; {records.MOST_UNITS} at most",
-        )
-    return desk
-
-
-def _resets(job: Job) -> Any:
-    """UTC epochs of the midnights at which the day's loss begins anew, ascending."""
-    zone = job.limits.daily_loss.reset_tz
-    found = []
-    for stream in job.streams:
-        time = stream.bars.time
-        local = stream.bars.server_time if zone is None else time + utc_offsets(zone, time)
-        days = np.arange(int(local[0]) // DAY_SECONDS + 1, int(local[-1]) // DAY_SECONDS + 1) * DAY_SECONDS
-        at = np.searchsorted(local, days)
-        found.append(days - (local[at] - time[at]))
-    return np.unique(np.concatenate(found))

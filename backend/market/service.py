@@ -176,6 +176,9 @@ class MarketService:
             raise failed[0]
         return found
 
+    def asks(self, symbol: str, bars: Bars) -> None:
+        """None: MetaTrader's history holds bids and a spread."""
+
     def gaps(self, symbol: str, timeframe: Timeframe) -> list[Gap]:
         """Missing bars inside the hours at which the symbol usually trades."""
         return self._store.gaps(symbol, timeframe)

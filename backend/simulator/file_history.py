@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.core.bars import Bars, empty_bars
+from backend.core.bars import Bars, Floats, empty_bars
 from backend.core.clock import from_epoch
 from backend.core.errors import Invalid, NotFound, Unavailable
 from backend.core.instruments import Instrument
@@ -101,6 +101,21 @@ class FileHistory:
         """Missing bars inside the hours at which the symbol usually trades."""
         return find_gaps(self._bars(symbol, timeframe), self._clock)
 
+    def asks(self, symbol: str, bars: Bars) -> tuple[Floats, Floats, Floats, Floats] | None:
+        """Ask open, high, low and close of bars that `history` gave; None where the files have only bids."""
+        files = self._of(symbol)
+        if bars.timeframe is Timeframe.M1 and files.has_minutes():
+            series = files.minutes
+        elif bars.timeframe is Timeframe.H1:
+            series = files.all_hours
+        else:
+            return None
+        if not len(bars) or not series.bars.spread.any():
+            return None  # what a series of bids has as asks is a typical spread
+        at = np.searchsorted(series.bars.time, bars.server_time)
+        opened, high, low, close = (side[at] for side in series.asks)
+        return opened, high, low, close
+
     def instrument(self, symbol: str) -> Instrument:
         """The simulated broker's specification, or a guess from the name; ticks worth US dollars.
 
@@ -141,7 +156,7 @@ class FileHistory:
     def _read(self, symbol: str, timeframe: Timeframe) -> Bars:
         files = self._of(symbol)
         if timeframe.seconds >= HOUR:
-            source, length = files.every_hour, HOUR
+            source, length = files.all_hours.bars, HOUR
         elif files.has_minutes():
             source, length = files.minutes.bars, 60
         else:

@@ -180,13 +180,13 @@ class SymbolFiles:
         return _merged(earlier, made)
 
     @cached_property
-    def every_hour(self) -> Columns:
+    def all_hours(self) -> Series:
         """All of H1 as history: the hour files as they are, and hours of minutes where they have none."""
         coarse = self._coarse
         if not self.has_minutes() or not len(self.minutes):
-            return coarse.bars
+            return coarse
         made = _hours_of(self.minutes)
-        return _merged(coarse, _picked(made, ~np.isin(made.bars.time, coarse.bars.time))).bars
+        return _merged(coarse, _picked(made, ~np.isin(made.bars.time, coarse.bars.time)))
 
     @cached_property
     def _coarse(self) -> Series:

@@ -55,6 +55,9 @@ class FakeMarket:
     def instrument(self, symbol: str) -> Instrument:
         return instrument(symbol)
 
+    def asks(self, symbol: str, bars: Bars) -> None:
+        return None
+
     def gaps(self, symbol: str, timeframe: Timeframe) -> list[Gap]:
         return self.missing
 
