@@ -59,7 +59,8 @@ Row = tuple[int, int, int, int, int]
 
 
 def strategy(**rules: Any) -> Strategy:
-    """A strategy that reads the volume; `rules` go into its ``strategy`` block, ``short`` makes it both."""
+    """A strategy that reads the volume; `rules` go into its ``strategy`` block; ``short`` makes it both, by
+    the usual volume or the one given."""
     short = rules.pop("short", False)
     data: dict[str, Any] = {
         "id": "TABLE",
@@ -78,7 +79,10 @@ def strategy(**rules: Any) -> Strategy:
         },
     }
     if short:
-        data["short"] = {"entry": [f"volume == {SHORT}"], "exit": [f"volume == {EXIT_SHORT}"]}
+        data["short"] = {
+            "entry": [f"volume == {SHORT if short is True else short}"],
+            "exit": [f"volume == {EXIT_SHORT}"],
+        }
     return parse_strategy(data)
 
 

@@ -6,13 +6,16 @@ away, the target 400. 10,000 USD at 1 % over 200 USD a lot are 0.50 lots.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from backend.backtest.columns import Trade
 from backend.backtest.model import Job, Reading, Result
 from backend.backtest.running import run_backtest
-from tests.fakes.backtests import LONG, QUIET, SHORT, Row
+from backend.risk.limits import RiskLimits
+from tests.fakes.backtests import LONG, QUIET, SHORT, WIDE_OPEN, Row
 from tests.reference import engine
 
 D = Decimal
@@ -63,3 +66,26 @@ def money(trade: Trade) -> tuple[Decimal, ...]:
 def at(*hours: str) -> list[datetime]:
     """Server times of bars."""
     return [datetime.fromisoformat(hour).replace(tzinfo=UTC) for hour in hours]
+
+
+def limits(**changes: Any) -> RiskLimits:
+    """Limits that allow everything, but for these."""
+    return WIDE_OPEN.model_copy(update=changes)
+
+
+def together(*jobs: Job, **account: Any) -> Job:
+    """The strategies of several jobs on the account of the first; each is named after its place."""
+    streams = []
+    for place, job in enumerate(jobs):
+        (stream,) = job.streams
+        streams.append(
+            replace(stream, strategy=stream.strategy.model_copy(update={"id": f"TABLE{place}"}))
+            if place
+            else stream
+        )
+    return replace(jobs[0], streams=tuple(streams), account=replace(jobs[0].account, **account))
+
+
+def on_account(job: Job, **account: Any) -> Job:
+    """The job on an account with other settings."""
+    return replace(job, account=replace(job.account, **account))

@@ -60,9 +60,28 @@ def interpreted(file: str = "", old: str = "", new: str = "") -> Engine:
     return run
 
 
+class _Record:
+    """A record of numbers whose fields are attributes, as they are in compiled code."""
+
+    def __init__(self, row: Any) -> None:
+        for name in row.dtype.names:
+            value = row[name]
+            # a float of numpy divides by zero as the machine code does
+            setattr(self, name, int(value) if isinstance(value, np.integer) else value)
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name)
+
+
+class _Records(list[_Record]):
+    """Records, or one field of all."""
+
+    def __getitem__(self, at: Any) -> Any:
+        return np.array([row[at] for row in self]) if isinstance(at, str) else super().__getitem__(at)
+
+
 def _by_attribute(made: Tables) -> Tables:
-    """The tables with records whose fields are attributes, as they are in compiled code."""
-    return replace(made, lanes=made.lanes.view(np.recarray), desk=made.desk.view(np.recarray))
+    return replace(made, **{name: _Records(map(_Record, getattr(made, name))) for name in ("lanes", "desk")})
 
 
 def _fresh_modules(file: str, old: str, new: str) -> dict[str, ModuleType]:
