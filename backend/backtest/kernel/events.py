@@ -97,11 +97,10 @@ def _position_inside(lanes: Any, desk: Any, trades: Any, s: int) -> None:
         return
     best, stopped = desk.best != 0, worst <= lane.stop
     partly = lane.partial_at != 0 and highest >= lane.partial_at
+    if stopped and (highest >= lane.target or partly):
+        lane.ambiguous = 1
     if partly and (not stopped or best):
         close_part(lanes, desk, trades, s)
-    ambiguous = stopped and (highest >= lane.target or partly)
-    if ambiguous:
-        lane.ambiguous = 1
     reason, level, gap, slip = exit_in_bar(
         worst, highest, lane.stop, lane.target, lane.slip, lane.stop_reason, best
     )

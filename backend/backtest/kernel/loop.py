@@ -219,7 +219,7 @@ def _close_instant(lanes: Any, desk: Any) -> tuple[float, float]:
     """Equity at an instant at which bars closed and its lowest since the one before, with what they mean."""
     desk.equity = equity_with(lanes, desk, -1, 0)
     desk.low = min(desk.low, desk.equity)
-    if desk.low < desk.min_level * desk.margin:
+    if desk.margin > 0 and desk.low < desk.min_level * desk.margin:
         desk.min_level = desk.low / desk.margin
     desk.in_position += desk.touched
     watch_limits(lanes, desk)

@@ -17,7 +17,7 @@ ROOT: Final = Path(__file__).resolve().parents[3]
 Engine = Callable[..., Result]
 
 # in the order of their imports: each takes the fresh ones above it
-_MODULES: Final = (
+_MODULES: Final[tuple[str, ...]] = (
     "backend.risk.gate",
     "backend.risk.sizing",
     "backend.backtest.prices",
@@ -47,7 +47,7 @@ def interpreted(file: str = "", old: str = "", new: str = "") -> Engine:
         ValueError: If the file is none of the engine's, or does not hold `old` exactly once.
     """
     fresh = _fresh_modules(file, old, new)
-    running = fresh["backend.backtest.running"]
+    running: Any = fresh["backend.backtest.running"]
     made_by = running.tables
     running.compiled = lambda function: function
     running.tables = lambda job, reading: _by_attribute(made_by(job, reading))
@@ -81,7 +81,7 @@ class _Records(list[_Record]):
 
 
 def _by_attribute(made: Tables) -> Tables:
-    return replace(made, **{name: _Records(map(_Record, getattr(made, name))) for name in ("lanes", "desk")})
+    return replace(made, lanes=_Records(map(_Record, made.lanes)), desk=_Records(map(_Record, made.desk)))
 
 
 def _fresh_modules(file: str, old: str, new: str) -> dict[str, ModuleType]:

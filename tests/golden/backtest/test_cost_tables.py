@@ -7,7 +7,7 @@ import pytest
 
 from backend.backtest.columns import Reason
 from tests.fakes.backtests import QUIET, Row, table
-from tests.golden.backtest.hand import CALM, D, SIGNAL, START, at, money, only, run
+from tests.golden.backtest.hand import CALM, SIGNAL, START, D, at, money, only, run
 
 SWAP: dict[str, Any] = {"swap_long": D(-7), "swap_short": D(2)}
 TARGET: Row = (10100, 10510, 10050, 10400, QUIET)

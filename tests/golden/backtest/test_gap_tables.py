@@ -5,7 +5,7 @@ import pytest
 from backend.backtest.columns import Reason
 from backend.backtest.model import Reading
 from tests.fakes.backtests import EXIT_LONG, LONG, QUIET, SHORT, WIDE_OPEN, Row, table
-from tests.golden.backtest.hand import BOTH, CALM, D, SELL_SIGNAL, SIGNAL, START, limits, only, run
+from tests.golden.backtest.hand import BOTH, CALM, SELL_SIGNAL, SIGNAL, START, D, limits, only, run
 
 LIMIT = {"order": {"type": "limit", "offset_atr": 0.25, "expiry_bars": 2}}
 STOP = {"order": {"type": "stop", "offset_atr": 0.25, "expiry_bars": 2}}

@@ -9,10 +9,10 @@ from tests.fakes.backtests import LONG, MONDAY, QUIET, Row, table
 from tests.golden.backtest.hand import (
     BOTH,
     CALM,
-    D,
     SELL_SIGNAL,
     SIGNAL,
     START,
+    D,
     at,
     limits,
     on_account,

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from backend.backtest.columns import Reason
+from backend.core.timeframes import Timeframe
 from tests.fakes.backtests import EXIT_LONG, INVALID_LONG, MONDAY, QUIET, WIDE_OPEN, Row, table
-from tests.golden.backtest.hand import CALM, SIGNAL, START, D, at, only, run
+from tests.golden.backtest.hand import CALM, SELL_SIGNAL, SIGNAL, START, D, at, only, run
 
 # --- leaving by rule
 
@@ -148,3 +149,72 @@ def test_volume_steps_are_counted_in_integers() -> None:
 
 def test_one_position_at_a_time() -> None:
     assert run(table([START, SIGNAL, SIGNAL, CALM])).refusals == {"duplicate": 1}
+
+
+# --- moving the stop, once more
+
+
+def test_breakeven_pays_the_costs_of_the_round_turn() -> None:
+    # in at 10111; 2 × 3.50 a lot are 7 points, the stop's slippage 1: stop to 10119, out at 10118
+    rows = [
+        START,
+        SIGNAL,
+        (10100, 10320, 10100, 10312, QUIET),  # 201 points are 1 R from the fill to 9910
+        (10310, 10320, 10119, 10200, QUIET),
+    ]
+    job = table(rows, rules={"management": {"breakeven_after_r": 1.0}}, commission="3.5", slippage="1")
+    trade = only(run(job))
+    assert (trade.exit_price, trade.exit_reason) == (D("1.10118"), Reason.BREAKEVEN)
+    assert (trade.commission, trade.net) == (D("3.50"), D("0.00"))  # 7 points × 0.50 pay it
+
+
+def test_breakeven_one_point_short_of_its_r_does_not_move() -> None:
+    rules = {"management": {"breakeven_after_r": 1.0}}
+    rows = [START, SIGNAL, (10100, 10320, 10090, 10309, QUIET), (10310, 10320, 10105, 10200, QUIET)]
+    assert only(run(table(rows, rules=rules))).exit_reason is Reason.END
+
+
+def test_the_trail_does_not_work_inside_the_bar_that_moves_it() -> None:
+    # the close at 10300 lifts the stop to 10050, above this bar's low
+    rows = [START, SIGNAL, (10100, 10300, 10050, 10300, QUIET), (10300, 10310, 10210, 10220, QUIET)]
+    assert only(run(table(rows, rules={"management": {"trail_atr": 1.0}}))).exit_reason is Reason.END
+
+
+def test_the_trail_of_a_short_follows_the_ask() -> None:
+    # close bid 9900 is ask 9910, true range 200: stop to 10110 at the ask
+    rows = [
+        START,
+        SELL_SIGNAL,
+        (10100, 10100, 9900, 9900, QUIET),
+        (9900, 10100, 9890, 9950, QUIET),
+    ]
+    trade = only(run(table(rows, rules={"short": True, "management": {"trail_atr": 1.0}})))
+    assert (trade.exit_price, trade.exit_reason, trade.net) == (D("1.10110"), Reason.TRAIL, D("-5.00"))
+
+
+def test_a_gap_through_a_moved_stop_is_a_gap() -> None:
+    # stop at 10110 after breakeven; open 10050: 60 points × 0.50
+    rows = [START, SIGNAL, (10100, 10320, 10090, 10310, QUIET), (10050, 10060, 10040, 10050, QUIET)]
+    trade = only(run(table(rows, rules={"management": {"breakeven_after_r": 1.0}})))
+    assert (trade.exit_price, trade.exit_reason) == (D("1.10050"), Reason.GAP_STOP)
+    assert (trade.gap_cost, trade.net) == (D("30.00"), D("-30.00"))
+
+
+def test_r_is_measured_to_the_first_stop_also_if_it_moved() -> None:
+    # out at 10210, 100 points × 0.50, over the 100 USD from the fill to 9910
+    rows = [START, SIGNAL, (10100, 10410, 10100, 10410, QUIET), (10400, 10410, 10100, 10200, QUIET)]
+    trade = only(run(table(rows, rules={"management": {"trail_atr": 0.645}})))
+    # true range 310 × 0.645 = 199.95, rounded up to 200 points: stop to 10210
+    assert (trade.exit_price, trade.initial_risk, trade.r) == (D("1.10210"), D("100.00"), 0.5)
+
+
+def test_on_days_the_weekend_close_is_at_fridays_close() -> None:
+    times = [datetime(2026, 3, day, tzinfo=UTC) for day in (10, 11, 12, 13, 16)]
+    rows = [START, SIGNAL, CALM, (10100, 10150, 10050, 10130, QUIET), CALM]
+    job = table(
+        rows, times=times, timeframe=Timeframe.D1, rules={"management": {"close_before_weekend": True}}
+    )
+    trade = only(run(job))
+    assert (trade.exit_price, trade.exit_reason) == (D("1.10130"), Reason.WEEKEND)
+    # midnight between Friday and Saturday on the server is 21:00 UTC
+    assert trade.exit_time == int(datetime(2026, 3, 13, 21, tzinfo=UTC).timestamp())

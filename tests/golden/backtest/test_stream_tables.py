@@ -1,0 +1,258 @@
+"""Several strategies and symbols on one account, and what halts it, worked by hand."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from backend.backtest.columns import Reason
+from backend.backtest.model import Job, Result
+from backend.backtest.running import run_backtest
+from backend.risk.limits import DailyLoss, Drawdown
+from tests.fakes.backtests import EXIT_LONG, MONDAY, QUIET, Row, table
+from tests.golden.backtest.hand import (
+    BOTH,
+    CALM,
+    SELL_SIGNAL,
+    SIGNAL,
+    START,
+    D,
+    at,
+    chosen,
+    limits,
+    on_account,
+    only,
+    run,
+    together,
+)
+
+GAP: Row = (9800, 9850, 9700, 9800, QUIET)
+LATE = MONDAY.replace(hour=18)
+LONGS = [START, SIGNAL, CALM, CALM]
+SHORTS = [START, SELL_SIGNAL, CALM, CALM]
+
+
+@pytest.fixture(autouse=True)
+def chosen_engine() -> Iterator[None]:
+    """The plain engine knows one stream and no halt."""
+    with chosen(run_backtest):
+        yield
+
+
+def pair(first: list[Row], second: list[Row], symbol: str = "GBPUSD", **more: Any) -> Job:
+    """The first on EURUSD, the second on another symbol or the same one."""
+    return together(table(first, **more), table(second, symbol=symbol, **more))
+
+
+def held(result: Result) -> list[tuple[str, str]]:
+    return [(trade.symbol, str(trade.volume)) for trade in result.trades]
+
+
+# --- two on one symbol
+
+
+def opposite(**account: Any) -> Job:
+    return on_account(pair(LONGS, SHORTS, "EURUSD", rules=BOTH), **account)
+
+
+def test_a_hedged_pair_takes_the_margin_of_its_larger_side_once() -> None:
+    # long 0.50 at 10110: 550.55. The spread of 5.00 is then lost: 99.95 ÷ 200 = 0.49 short at 10100: 539.49.
+    # unhedged 0.01 of the long, 11.011; hedged 0.49 at (550.55 + 539.49) ÷ 0.99 a lot: 539.5149
+    # the worst: the long at 10050, −30.00, the short at the open, −4.90
+    result = run(opposite())
+    assert sorted(held(result)) == [("EURUSD", "0.49"), ("EURUSD", "0.50")]
+    assert result.min_margin_level == pytest.approx((10_000 - 30.0 - 4.9) / (11.011 + 539.51487), abs=1e-5)
+
+
+def test_a_netting_account_gives_a_symbol_to_one_strategy() -> None:
+    result = run(opposite(hedging=False))
+    assert (len(result.trades), result.refusals) == (1, {"symbol_occupied": 1})
+    assert result.trades[0].side.direction == "long"
+
+
+def test_a_netting_account_refuses_a_signal_while_the_symbol_is_taken_and_takes_the_next() -> None:
+    leave: Row = (10100, 10200, 10000, 10100, EXIT_LONG)
+    first = [START, SIGNAL, CALM, leave, CALM, CALM, CALM]
+    second = [START, CALM, SELL_SIGNAL, CALM, SELL_SIGNAL, CALM, CALM]
+    result = run(on_account(pair(first, second, "EURUSD", rules=BOTH), hedging=False))
+    assert [trade.side.direction for trade in result.trades] == ["long", "short"]
+    assert result.refusals == {"symbol_occupied": 1}
+
+
+def test_positions_of_a_symbol_are_counted() -> None:
+    result = run(pair(LONGS, SHORTS, "EURUSD", rules=BOTH, limits=limits(max_positions_per_symbol=1)))
+    assert (len(result.trades), result.refusals) == (1, {"positions_symbol": 1})
+
+
+# --- two symbols
+
+
+def test_positions_of_the_account_are_counted() -> None:
+    result = run(pair(LONGS, LONGS, limits=limits(max_positions=1)))
+    assert (held(result), result.refusals) == ([("EURUSD", "0.50")], {"positions_total": 1})
+
+
+def test_the_trades_of_all_streams_make_the_day() -> None:
+    result = run(pair(LONGS, LONGS, limits=limits(max_trades_per_day=1)))
+    assert (len(result.trades), result.refusals) == (1, {"trades_day": 1})
+
+
+def test_a_strategys_trades_of_all_its_symbols_make_its_day() -> None:
+    job = pair(LONGS, LONGS, rules={"max_trades_per_day": 1})
+    first, second = job.streams
+    same = second.strategy.model_copy(update={"id": first.strategy.id})
+    result = run(replace(job, streams=(first, replace(second, strategy=same))))
+    assert (len(result.trades), result.refusals) == (1, {"trades_strategy": 1})
+    assert len(run(job).trades) == 2  # two strategies have a day each
+
+
+def test_the_risk_of_all_open_trades_is_one() -> None:
+    # 95 to the stop of the first from its bid, 98 of the second (0.49 lots): 1.93 % of 9,995
+    assert run(pair(LONGS, LONGS, limits=limits(open_risk_limit=0.0194))).refusals == {}
+    assert run(pair(LONGS, LONGS, limits=limits(open_risk_limit=0.0193))).refusals == {"open_risk": 1}
+
+
+def test_the_exposure_of_two_strategies_to_a_currency_is_one() -> None:
+    # 5.5 times the equity each
+    job = pair(LONGS, LONGS, "EURUSD", limits=limits(exposure_cap=10.0))
+    assert run(job).refusals == {"exposure": 1}
+    assert run(pair(LONGS, LONGS, limits=limits(exposure_cap=10.0))).refusals == {}
+
+
+def test_a_trade_against_the_others_exposure_makes_it_smaller() -> None:
+    assert run(pair(LONGS, SHORTS, "EURUSD", rules=BOTH, limits=limits(exposure_cap=6.0))).refusals == {}
+
+
+def test_a_trade_is_sized_on_what_the_others_have_left() -> None:
+    # the first stands at 9960: −75.00; 99.25 ÷ 200 = 0.49, and 0.50 on an untouched account
+    first = [START, SIGNAL, (10100, 10150, 9950, 9960, QUIET), (9960, 9970, 9950, 9960, QUIET), CALM]
+    second = [START, CALM, SIGNAL, CALM, CALM]
+    assert dict(held(run(pair(first, second))))["GBPUSD"] == "0.49"
+
+
+def test_equity_is_told_at_each_instant_at_which_a_bar_closes() -> None:
+    first = table([START, SIGNAL, CALM, CALM, CALM])
+    second = table(
+        [START, CALM, CALM], symbol="GBPUSD", times=at("2026-03-02T00", "2026-03-02T01", "2026-03-02T04")
+    )
+    result = run(together(first, second))
+    # server 02, 03, 04 and 05 are UTC 00 to 03
+    opened = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp())
+    assert [int(moment) - opened for moment in result.time] == [0, 3600, 7200, 10800]
+    assert list(result.equity) == [10_000.0, 9_995.0, 9_995.0, 9_995.0]
+
+
+# --- stop-out: at 1:1 and 0.1 % each 0.05 lots; their margins are 11,011 and 9.00 of 11,020 may be lost
+
+
+def thin(first: list[Row], second: list[Row]) -> Job:
+    job = pair(first, second, rules={"max_risk_pct": 0.001}, balance="11020")
+    return on_account(job, leverage=1, stop_out=1.0)
+
+
+STILL: Row = (10100, 10110, 10090, 10100, QUIET)
+
+
+def test_a_stop_out_counts_the_loss_of_all_positions() -> None:
+    # GBPUSD has lost its spread, 0.50; 8.50 of EURUSD are 170 points: 9940
+    falls: Row = (10100, 10110, 9930, 9950, QUIET)
+    result = run(thin([START, SIGNAL, STILL, falls, STILL], [START, SIGNAL, STILL, STILL, STILL]))
+    assert [(t.symbol, t.exit_reason, str(t.net)) for t in result.trades] == [
+        ("EURUSD", Reason.STOP_OUT, "-8.50"),
+        ("GBPUSD", Reason.END, "-0.50"),
+    ]
+
+
+def test_a_stop_out_takes_the_largest_loss_first() -> None:
+    # GBPUSD stands at 9960, −7.50; EURUSD falls to 10080, −1.50: together 9.00
+    falls: Row = (10100, 10110, 10080, 10100, QUIET)
+    lower: list[Row] = [(10100, 10110, 9960, 9960, QUIET), (9960, 9970, 9960, 9960, QUIET), STILL]
+    result = run(thin([START, SIGNAL, STILL, falls, STILL], [START, SIGNAL, *lower]))
+    assert [(t.symbol, t.exit_reason, str(t.net)) for t in result.trades] == [
+        ("GBPUSD", Reason.STOP_OUT, "-7.50"),
+        ("EURUSD", Reason.END, "-0.50"),
+    ]
+
+
+# --- halts
+
+
+def test_a_days_loss_halts_until_the_next_day() -> None:
+    # 110 points beyond the stop: 155 of 10,000 are 1.55 %
+    rows = [START, SIGNAL, CALM, GAP, SIGNAL, CALM, CALM, SIGNAL, CALM]
+    result = run(table(rows, start=LATE, limits=limits(daily_loss=DailyLoss(limit=0.015))))
+    assert (len(result.trades), result.refusals) == (2, {"halted": 1})
+    assert result.trades[1].entry_time > result.trades[0].exit_time + 3 * 3600
+
+
+def test_a_floating_loss_halts_too() -> None:
+    # 3.00 a lot: 1.50 at the entry, −99.50 at 9911, though it closes higher; 101 are 1.01 %
+    leave: Row = (10100, 10150, 10050, 10100, EXIT_LONG)
+    halting = limits(daily_loss=DailyLoss(limit=0.0101))
+    for low, refused in ((9911, "halted"), (9912, "daily_loss")):  # a second trade would lose too much anyway
+        rows = [START, SIGNAL, (10100, 10150, low, 10100, QUIET), leave, SIGNAL, CALM]
+        assert run(table(rows, commission="3", limits=halting)).refusals == {refused: 1}
+
+
+def test_a_drawdown_halts_for_good() -> None:
+    rows = [START, SIGNAL, CALM, GAP, SIGNAL, CALM, CALM, SIGNAL, CALM]
+    down = Drawdown(limit=0.015, kind="static")
+    result = run(table(rows, start=LATE, limits=limits(drawdown=down)))
+    assert (len(result.trades), result.refusals) == (1, {"halted": 2})
+
+
+@pytest.mark.parametrize(
+    ("kind", "refused"), [("static", {}), ("trailing", {"halted": 1}), ("trailing_end_of_day", {})]
+)
+def test_a_trailing_drawdown_is_measured_from_the_peak(kind: Any, refused: dict[str, int]) -> None:
+    # 10,200 after the first; 1 % of it are 0.51 lots: −102 from the peak, 98 above the beginning
+    win: Row = (10100, 10510, 10050, 10100, QUIET)
+    lose: Row = (10100, 10150, 9910, 10000, QUIET)
+    rows = [START, SIGNAL, win, SIGNAL, lose, SIGNAL, CALM]
+    down = Drawdown(limit=0.0099, kind=kind)
+    assert run(table(rows, limits=limits(drawdown=down))).refusals == refused
+
+
+def test_the_end_of_a_day_moves_the_peak_of_a_drawdown() -> None:
+    # the same, with a midnight after the win
+    win: Row = (10100, 10510, 10050, 10100, QUIET)
+    lose: Row = (10100, 10150, 9910, 10000, QUIET)
+    rows = [START, SIGNAL, win, SIGNAL, lose, SIGNAL, CALM]
+    down = Drawdown(limit=0.0099, kind="trailing_end_of_day")
+    result = run(table(rows, start=MONDAY.replace(hour=21), limits=limits(drawdown=down)))
+    assert result.refusals == {"halted": 1}
+
+
+def test_a_halt_cancels_resting_orders() -> None:
+    # EURUSD loses 205, which is 2.05 %; the order of GBPUSD at 10060 is gone before it is reached
+    high: Row = (10120, 10150, 10100, 10120, QUIET)
+    low: Row = (10100, 10150, 10000, 10100, QUIET)
+    gap: Row = (9700, 9750, 9600, 9700, QUIET)
+    caps = limits(daily_loss=DailyLoss(limit=0.02))
+    order = {"order": {"type": "limit", "offset_atr": 0.25}}
+    losing = table([START, SIGNAL, CALM, CALM, gap, CALM], limits=caps)
+    resting = table([START, CALM, SIGNAL, high, high, low], symbol="GBPUSD", rules=order, limits=caps)
+    result = run(together(losing, resting))
+    assert (held(result), result.refusals) == ([("EURUSD", "0.50")], {"order_cancelled": 1})
+
+
+# --- an account without cents
+
+
+def test_a_yen_account_books_whole_yen() -> None:
+    # 10,000 JPY ÷ 20,000 a lot; 400 × 100 × 0.50 = 20,000; 333.3 × 0.50 = 166.65 → 167, twice
+    job = table(
+        [START, SIGNAL, (10100, 10510, 10050, 10400, QUIET)],
+        symbol="USDJPY",
+        base=140.0,
+        point=0.001,
+        currency="JPY",
+        balance="1000000",
+        commission="333.3",
+    )
+    result = run(on_account(job, digits=0))
+    trade = only(result)
+    assert (trade.volume, trade.commission, trade.net) == (D("0.50"), D(334), D(19_666))
+    assert result.balance == D(1_019_666)
