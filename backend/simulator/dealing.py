@@ -26,9 +26,7 @@ class Dealer:
         self._prices = prices
         self._valuation = valuation
 
-    def execute(
-        self, order: Order, lots: Decimal, price: Decimal, at_ms: int, *, ambiguous: bool = False
-    ) -> Deal:
+    def execute(self, order: Order, lots: Decimal, price: Decimal, at_ms: int) -> Deal:
         """Deal `lots` of an order at a price. An order of which nothing is left is done."""
         position = self._acted_on(order)
         order.left -= lots
@@ -38,7 +36,6 @@ class Dealer:
             deal = self._increase(position, order, lots, price, at_ms)
         else:
             deal = self._reduce(position, order, lots, price, at_ms)
-        deal.ambiguous = ambiguous
         order.position = deal.position
         if not order.left:
             self._book.end_order(order, mt5.ORDER_STATE_FILLED, at_ms)
@@ -62,7 +59,7 @@ class Dealer:
             comment=comment if level is None else f"[{word} {level:.{digits}f}]",
             reason=reason,
         )
-        return self.execute(order, position.lots, price, at_ms, ambiguous=position.ambiguous)
+        return self.execute(order, position.lots, price, at_ms)
 
     def close_by(self, order: Order, first: Position, second: Position, at_ms: int) -> Deal:
         """Close two opposite positions against each other, each at the other's price.
@@ -138,6 +135,7 @@ class Dealer:
         rest = lots - closing
         entry = mt5.DEAL_ENTRY_INOUT if rest else mt5.DEAL_ENTRY_OUT
         deal = self._deal(order, lots, price, at_ms, entry, position, earned, swap)
+        deal.ambiguous = position.ambiguous
         if rest:
             position.ticket, position.side, position.lots, position.price = (
                 order.ticket,

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from backend.core.errors import Invalid
-from backend.mt5.structures import OrderCheckResult, OrderSendResult, TradeRequest
+from backend.mt5.structures import (
+    AccountInfo,
+    OrderCheckResult,
+    OrderSendResult,
+    TradeOrder,
+    TradePosition,
+    TradeRequest,
+)
+from backend.simulator import showing
 from backend.simulator.account import SimulatedAccount
 from backend.simulator.book import Book
 from backend.simulator.broker import Broker
@@ -99,6 +107,18 @@ class DrivenAccount:
     def check(self, request: TradeRequest) -> OrderCheckResult:
         """order_check at the present prices."""
         return self._broker.check(request, self.book.seen_ms)
+
+    def account_info(self) -> AccountInfo:
+        """account_info at the present prices."""
+        return showing.account_info(self._broker)
+
+    def positions(self) -> tuple[TradePosition, ...]:
+        """positions_get at the present prices."""
+        return tuple(showing.position(one, self._broker.valuation) for one in self.book.positions.values())
+
+    def orders(self) -> tuple[TradeOrder, ...]:
+        """orders_get at the present prices."""
+        return tuple(showing.order(one, self._prices) for one in self.book.orders.values())
 
     @property
     def equity(self) -> Decimal:

@@ -24,7 +24,7 @@ class Account:
         self._job = job
         self._stream = job.streams[0]
         self._money = money
-        self._days = _reset_days(job)
+        self._days = reset_days(job)
         self.balance = job.account.balance
         self.reference = job.account.balance
         self.peak = job.account.balance
@@ -87,7 +87,7 @@ class Account:
         )
 
 
-def _reset_days(job: Job) -> Ints:
+def reset_days(job: Job) -> Ints:
     """Number of the day of each bar, cut at the midnight that resets the daily loss."""
     zone = job.limits.daily_loss.reset_tz
     if zone is None:

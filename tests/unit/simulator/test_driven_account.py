@@ -294,3 +294,16 @@ def test_a_symbol_without_a_bar_in_the_step_is_closed() -> None:
     run.account.step({"USDJPY": DrivenBar(time=run.time + 60, bid=still, ask=still)})
     assert run.account.check(request).retcode == 0
     assert run.account.check(request._replace(symbol=EURUSD)).retcode == 10_018
+
+
+def test_a_position_that_a_bar_left_unclear_stays_so_whoever_closes_it() -> None:
+    run = Run()
+    run.bar(0, 0, 0, 0)
+    run.send(BUY_LIMIT, -10, sl=-30, tp=10)
+    run.bar(0, 10, -12, 0)  # the ask falls to the order; the target's price may have come before it
+    (position,) = run.account.positions()
+    closing = EMPTY_REQUEST._replace(
+        action=1, symbol=EURUSD, volume=1.0, type=SELL, type_filling=1, position=position.ticket
+    )
+    assert run.account.send(closing).retcode == 10_009
+    assert run.closed() == [(0, "asked", True)]

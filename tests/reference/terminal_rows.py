@@ -1,0 +1,171 @@
+"""The terminal's deals read back as trades, and the terminal that a job is run on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import numpy as np
+
+from backend.backtest.columns import Reason, Trade
+from backend.backtest.model import Job, Stream
+from backend.core.timeframes import close_of
+from backend.mt5 import constants as mt5
+from backend.simulator.account import SimulatedAccount
+from backend.simulator.book import Book, Deal
+from backend.simulator.driven import DrivenAccount, DrivenBar
+from backend.simulator.symbols import SymbolSpec
+from backend.simulator.ways import Candle
+from backend.trading.sides import Side
+from tests.reference.prices import prices
+from tests.reference.sending import Asked
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """A closed trade as deals tell it; `of` takes the same out of a backtest's."""
+
+    side: Side
+    volume: Decimal
+    signal_time: int
+    entry_time: int
+    entry_price: Decimal
+    initial_stop: Decimal
+    initial_target: Decimal
+    exit_time: int
+    exit_price: Decimal
+    exit_reason: Reason
+    ambiguous: bool
+    commission: Decimal
+    swap: Decimal
+    net: Decimal
+
+    @classmethod
+    def of(cls, trade: Trade) -> "Row":
+        return cls(**{name: getattr(trade, name) for name in cls.__slots__})
+
+
+@dataclass(kw_only=True, slots=True)
+class Notes:
+    """What deals do not tell: by number of the position's order, of the position, of the deal.
+
+    Attributes:
+        sent: What each order was sent for.
+        moved: What a touch of a position's stop is called, where the stop was moved.
+        stops: Where it stands now, by position.
+        at_open: Deals that the first price of a bar brought.
+        at_close: Deals that were asked for at a bar's close.
+    """
+
+    sent: dict[int, Asked] = field(default_factory=dict)
+    moved: dict[int, Reason] = field(default_factory=dict)
+    stops: dict[int, Decimal] = field(default_factory=dict)
+    at_open: set[int] = field(default_factory=set)
+    at_close: set[int] = field(default_factory=set)
+
+
+class Path:
+    """The job's bars as the broker's, and their places in time."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.bars, self._instrument = stream.bars, stream.instrument
+        self._prices = prices(stream.bars, stream.instrument, stream.costs)
+        self._places = {int(server): place for place, server in enumerate(stream.bars.server_time)}
+
+    def bar(self, index: int) -> DrivenBar:
+        """A bar of both sides."""
+        rows, spread = self._prices, int(self._prices.spread[index])
+        ticks = np.array([rows.open[index], rows.high[index], rows.low[index], rows.close[index]])
+        bid, ask = (
+            _candle([self._instrument.price(int(price)) for price in ticks + above]) for above in (0, spread)
+        )
+        return DrivenBar(time=int(self.bars.server_time[index]), bid=bid, ask=ask)
+
+    def place(self, server: int) -> int:
+        """Index of the bar that opened at a server epoch."""
+        return self._places[server]
+
+    def opened(self, index: int) -> int:
+        """UTC epoch of a bar's open."""
+        return int(self.bars.time[index])
+
+    def closed(self, index: int) -> int:
+        """UTC epoch of a bar's close."""
+        server = int(self.bars.server_time[index])
+        return self.opened(index) + int(close_of(self.bars.timeframe, server)) - server
+
+
+def _candle(prices: list[Decimal]) -> Candle:
+    opened, high, low, close = prices
+    return Candle(open=opened, high=high, low=low, close=close)
+
+
+def rows(book: Book, path: Path, notes: Notes) -> list[Row]:
+    """Every closed trade in the order of the exits."""
+    entries = {deal.position: deal for deal in book.deals if deal.entry == mt5.DEAL_ENTRY_IN}
+    return [_row(deal, entries, path, notes) for deal in book.deals if deal.entry == mt5.DEAL_ENTRY_OUT]
+
+
+def _row(out: Deal, entries: Mapping[int, Deal], path: Path, notes: Notes) -> Row:
+    into, sent = entries[out.position], notes.sent[out.position]
+    index = path.place(out.time_ms // 1000)
+    return Row(
+        side=sent.levels.side,
+        volume=out.lots,
+        signal_time=int(sent.closed.timestamp()),
+        entry_time=path.opened(path.place(into.time_ms // 1000)),
+        entry_price=into.price,
+        initial_stop=Decimal(repr(sent.order.sl)),
+        initial_target=Decimal(repr(sent.order.tp)),
+        exit_time=path.closed(index) if out.ticket in notes.at_close else path.opened(index),
+        exit_price=out.price,
+        exit_reason=_reason(out, notes),
+        ambiguous=out.ambiguous,
+        commission=-into.commission - out.commission,
+        swap=out.swap,
+        net=out.profit + out.swap + into.commission + out.commission,
+    )
+
+
+def _reason(out: Deal, notes: Notes) -> Reason:
+    if out.reason == mt5.DEAL_REASON_TP:
+        return Reason.TARGET
+    if out.reason == mt5.DEAL_REASON_SO:
+        return Reason.STOP_OUT
+    if out.reason != mt5.DEAL_REASON_SL:
+        return Reason(out.comment)
+    return Reason.GAP_STOP if out.ticket in notes.at_open else notes.moved.get(out.position, Reason.STOP)
+
+
+def terminal(job: Job) -> DrivenAccount:
+    """The simulated broker on the job's terms, with its one symbol."""
+    (stream,) = job.streams
+    terms = SimulatedAccount(
+        currency=job.account.currency,
+        digits=job.account.digits,
+        balance=job.account.balance,
+        leverage=job.account.leverage,
+        hedging=job.account.hedging,
+        stop_out=Decimal(str(job.account.stop_out)) * 100,
+        commission=stream.costs.commission_per_lot,
+        slippage=int(stream.costs.slippage_points),
+    )
+    given = stream.instrument
+    spec = SymbolSpec(
+        name=given.symbol,
+        description=given.symbol,
+        digits=given.digits,
+        contract=float(given.contract_size),
+        base=given.currency_base,
+        profit=given.currency_profit,
+        margin=given.currency_margin,
+        calc_mode=given.calc_mode,
+        volume_min=float(given.volume_min),
+        volume_max=float(given.volume_max),
+        stops_level=given.stops_level,
+        spread=0,
+        swap_mode=given.swap_mode,
+        swap_long=float(given.swap_long),
+        swap_short=float(given.swap_short),
+        triple_day=given.swap_triple_day,
+    )
+    return DrivenAccount([spec], terms, start=int(stream.bars.server_time[stream.first - 1]) - 1)
