@@ -21,6 +21,7 @@ from backend.storage.files import FileStorage
 from backend.supervisor import broker_child, guards
 from backend.supervisor.broker_child import choose_broker
 from backend.supervisor.child import Child, own_start, started_at
+from backend.supervisor.compiling import compiled_meanwhile
 from backend.supervisor.workers import WorkerWatch
 
 START_PATIENCE = 60.0
@@ -80,8 +81,9 @@ class Desk:
                     f"First prices, decisions and checks follow within seconds. Ctrl-C ends the desk.",
                     soft_wrap=True,
                 )
-            while not self._stop.wait(WATCH_EVERY):
-                self._watch()
+            with compiled_meanwhile(self._environment, self._log("compiling")):
+                while not self._stop.wait(WATCH_EVERY):
+                    self._watch()
         finally:
             self._end_all()
         return 0
