@@ -1,5 +1,6 @@
 """From a job to the arrays and records that the kernel takes."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -72,9 +73,7 @@ def tables(job: Job, reading: Reading) -> Tables:
     Raises:
         Invalid: Bad bars, an unknown spread, too few bars, `first` outside the bars.
     """
-    for stream in job.streams:
-        _check(stream)
-    facts = tuple(_facts(stream) for stream in job.streams)
+    facts = _checked_facts(job)
     paths = [path_of(stream) for stream in job.streams]
     resets = resets_of(job)
     lanes, units_named = lanes_of(job, paths)
@@ -95,6 +94,17 @@ def tables(job: Job, reading: Reading) -> Tables:
             time=np.empty(length if several else 0, dtype=np.int64),
         ),
     )
+
+
+def _checked_facts(job: Job) -> tuple[ConditionArrays, ...]:
+    """Each stream's conditions; its bars are checked meanwhile, and what is wrong with them is said first."""
+    with ThreadPoolExecutor(1) as beside:
+        checks = [beside.submit(_check, stream) for stream in job.streams]
+        try:
+            return tuple(_facts(stream) for stream in job.streams)
+        finally:
+            for check in checks:
+                check.result()
 
 
 def _check(stream: Stream) -> None:
