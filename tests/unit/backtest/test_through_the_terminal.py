@@ -54,9 +54,11 @@ def random_job(seed: int, count: int = 120) -> Job:
             "max_drift_atr": one(0.25, 1.0) if order["type"] == "stop" else one(1000.0, 1000.0, 0.25),
             "margin_limit": one(0.9, 0.9, 0.05),
             "exposure_cap": one(1000.0, 1000.0, 2.0),
-            "daily_loss": DailyLoss(limit=one(1.0, 1.0, 0.03), reset_from=one("balance", "equity", "higher")),
+            "daily_loss": DailyLoss(
+                limit=one(1.0, 1.0, 1.0, 0.01), reset_from=one("balance", "equity", "higher")
+            ),
             "drawdown": Drawdown(
-                limit=one(1.0, 1.0, 0.06), kind=one("static", "trailing", "trailing_end_of_day")
+                limit=one(1.0, 1.0, 1.0, 0.02), kind=one("static", "trailing", "trailing_end_of_day")
             ),
             "no_entries_before_weekend_minutes": one(0.0, 0.0, 600.0),
         }
@@ -100,7 +102,7 @@ def test_trade_by_trade_on_gapped_bars(seed: int) -> None:
 
 def test_the_walks_hold_what_is_to_be_compared() -> None:
     """Every way out, both sides, swap, unclear bars, orders that ended unfilled, halts."""
-    results = [run_backtest(random_job(seed)) for seed in range(120)]
+    results = [run_backtest(random_job(seed)) for seed in range(250)]
     trades = [trade for result in results for trade in result.trades]
     assert set(Reason) - {trade.exit_reason for trade in trades} <= {Reason.PARTIAL, Reason.STOP_OUT}
     assert {trade.side.sign for trade in trades} == {1, -1}
