@@ -23,6 +23,7 @@ LONGEST_BACKOFF = 30.0
 HEALTHY_AFTER = 60.0
 RETIRE_PATIENCE = 15.0
 KEPT_LINES = 12
+SAME_START = 1.0  # seconds by which two readings of one process's start may differ
 LOG_BYTES = 5_000_000
 LOG_COPIES = 3
 
@@ -31,10 +32,23 @@ class Child:
     """A command that should always be running.
 
     Its output goes to a rotated log file; the last lines are kept for the person who watches.
+
+    Args:
+        name: What people and other parts call it.
+        command: What to run.
+        environment: All of its environment.
+        log: Where its output goes.
+        hears: Its standard input is open for as long as this process lives; otherwise it is empty.
     """
 
     def __init__(
-        self, name: str, command: Sequence[str], *, environment: Mapping[str, str], log: Path
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        log: Path,
+        hears: bool = False,
     ) -> None:
         self.name = name
         self.log = log
@@ -42,6 +56,7 @@ class Child:
         self.last_lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._command = list(command)
         self._environment = dict(environment)
+        self._stdin = subprocess.PIPE if hears else subprocess.DEVNULL
         self._process: subprocess.Popen[Any] | None = None
         self._reader: threading.Thread | None = None
         self._started_at = 0.0
@@ -59,7 +74,7 @@ class Child:
         self._process = subprocess.Popen(
             self._command,
             env=self._environment,
-            stdin=subprocess.DEVNULL,
+            stdin=self._stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -85,6 +100,7 @@ class Child:
             return None
         if self._reader is not None:
             self._reader.join(timeout=1.0)
+        self._close_stdin()
         self._process = None
         self._kill_at = float("inf")
         self._not_before = time.monotonic() + self._backoff
@@ -144,6 +160,11 @@ class Child:
         """Let the log be written to its end."""
         if self._reader is not None:
             self._reader.join(timeout=1.0)
+        self._close_stdin()
+
+    def _close_stdin(self) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
 
     def _keep_output(self) -> None:
         process = self._process
@@ -190,6 +211,12 @@ def started_at(pid: int) -> float | None:
         return float(psutil.Process(pid).create_time())
     except psutil.NoSuchProcess:
         return None
+
+
+def is_that_process(child: Mapping[str, Any]) -> bool:
+    """Whether a child that a supervisor wrote down still runs, and is not a later one of its id."""
+    began = started_at(int(child["pid"]))
+    return began is not None and abs(began - float(child["process_started"])) < SAME_START
 
 
 def own_start() -> tuple[int, float]:

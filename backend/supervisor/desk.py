@@ -1,5 +1,6 @@
 """Starts, watches and ends every process of one machine."""
 
+import os
 import sys
 import threading
 import time
@@ -22,6 +23,8 @@ from backend.supervisor import broker_child, guards
 from backend.supervisor.broker_child import choose_broker
 from backend.supervisor.child import Child, own_start, started_at
 from backend.supervisor.compiling import compiled_meanwhile
+from backend.supervisor.reaper import NAME as REAPER
+from backend.supervisor.reaper import reaper_command
 from backend.supervisor.workers import WorkerWatch
 
 START_PATIENCE = 60.0
@@ -45,10 +48,11 @@ def run_desk(settings: Settings, console: Console) -> int:
     guards.prepare_folders(settings)
     with guards.only_desk(settings), guards.stop_signals() as stop:
         # Before the port is tried: what a killed desk left running may hold it.
-        if ended := guards.end_survivors(FileStorage(settings.run_dir)):
+        ended = guards.end_survivors(FileStorage(settings.run_dir))
+        if ended is not None:
+            left = f"what it left running was ended: {', '.join(ended)}" if ended else "nothing of it runs"
             console.print(
-                f"The desk before this one was killed; what it left running was ended: {', '.join(ended)}. "
-                f"Its jobs go on where they were.",
+                f"The desk before this one was killed; {left}. Its jobs go on where they were.",
                 soft_wrap=True,
             )
         guards.refuse_taken_port(settings.host, settings.port)
@@ -89,6 +93,8 @@ class Desk:
         return 0
 
     def _start_all(self) -> None:
+        desk_file = self._run_files.path(guards.DESK_FILE)
+        self._start(REAPER, reaper_command(desk_file, os.getpid(), broker_child.NAME), hears=True)
         self._broker = self._start_broker()
         self._start("connector", [sys.executable, "-m", "backend.connector"])
         self._wait_for_file(guards.CONNECTOR_FILE, "connector")
@@ -106,18 +112,19 @@ class Desk:
             "3",
         ]
         self._start("api", [*api, "--host", self._settings.host, "--port", str(self._settings.port)])
-        self._remember()
 
     def _start_broker(self) -> BrokerAddress:
         address, child = choose_broker(self._settings)
         if child is not None:
             self._children.append(child)
+            self._remember()
         return address
 
-    def _start(self, name: str, command: list[str]) -> None:
-        child = Child(name, command, environment=self._environment, log=self._log(name))
+    def _start(self, name: str, command: list[str], *, hears: bool = False) -> None:
+        child = Child(name, command, environment=self._environment, log=self._log(name), hears=hears)
         child.start()
         self._children.append(child)
+        self._remember()  # from now on it ends with this process
 
     def _log(self, name: str) -> Path:
         return self._settings.logs_dir / f"{name}.log"
@@ -230,14 +237,14 @@ class Desk:
             return  # nothing was started: the reason is the one thing to say
         self._console.print("Ending the desk ...")
         asked = time.monotonic()
-        broker = [child for child in self._children if child.name == broker_child.NAME]
-        others = [child for child in self._children if child.name != broker_child.NAME]
+        last = [child for child in self._children if child.name in {broker_child.NAME, REAPER}]
+        others = [child for child in self._children if child not in last]
         for child in reversed(others):
             child.ask_to_end()
         for child in others:
             if not child.wait(asked + POLITE_SECONDS):
                 child.kill()
-        for child in broker:
+        for child in reversed(last):  # until all have ended the reaper would end them
             child.ask_to_end()
             if not child.wait(asked + FIRM_SECONDS):
                 child.kill()

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from backend.config import Settings
 from backend.core.errors import Conflict, NotFound, Unavailable
 from backend.storage.files import FileStorage
-from backend.supervisor.child import kill_tree, started_at, wait_until_gone
+from backend.supervisor.child import is_that_process, kill_tree, wait_until_gone
 
 DESK_FILE = "desk.json"
 CONNECTOR_FILE = "connector.json"
@@ -134,19 +134,19 @@ def refuse_missing_replay(settings: Settings) -> None:
         )
 
 
-def end_survivors(run_files: FileStorage) -> list[str]:
+def end_survivors(run_files: FileStorage) -> list[str] | None:
     """End what a killed supervisor of this folder left running, and forget its addresses.
 
     Returns:
-        What was ended: part and process.
+        What was ended: part and process; None where the desk before ended in order.
     """
+    left: dict[str, Any] | None = run_files.read_json_or(DESK_FILE, None)
     ended = []
-    for child in run_files.read_json_or(DESK_FILE, {}).get("children", []):
-        began = started_at(int(child["pid"]))
-        if began is not None and abs(began - float(child["process_started"])) < 1.0:
+    for child in (left or {}).get("children", []):
+        if is_that_process(child):
             kill_tree(int(child["pid"]))
             wait_until_gone(int(child["pid"]))  # what it listened on is free only then
             ended.append(f"{child['name']} ({child['pid']})")
     for name in RUN_FILES:
         run_files.delete(name)
-    return ended
+    return ended if left is not None else None

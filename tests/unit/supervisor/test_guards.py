@@ -75,11 +75,12 @@ def test_what_a_killed_desk_left_is_ended_and_strangers_are_not(tmp_path: Path) 
             },
         )
         files.write_json("connector.json", {"url": "http://127.0.0.1:1"})
-        guards.end_survivors(files)
+        assert guards.end_survivors(files) == [f"api ({ours.pid})"]
         assert ours.wait(5) != 0
         assert stranger.poll() is None
         stranger.kill()
     assert files.names("*.json") == []
+    assert guards.end_survivors(files) is None, "that desk is told of once"
 
 
 def test_an_address_of_another_machine_is_not_called_taken() -> None:
