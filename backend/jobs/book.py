@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from backend.core.clock import Clock, parse_iso
-from backend.core.errors import Invalid, NotFound
+from backend.core.errors import Invalid, NotFound, Unavailable
+from backend.jobs.leases import Leases, exclusive
 from backend.jobs.rows import written
 from backend.jobs.schedules import LoadedSchedules, Schedule, load_schedules
 from backend.jobs.spec import Catalogue
 from backend.storage.files import FileStorage
 
 STATE = "task_runs/schedules.json"
+LOCK = "schedules"
 LOCK_WAIT = 5.0
 
 
@@ -86,11 +88,17 @@ class ScheduleBook:
     """The schedules as configured, with what is remembered of each."""
 
     def __init__(
-        self, storage: FileStorage, clock: Clock, config_dir: Path, catalogue: Catalogue | None
+        self,
+        storage: FileStorage,
+        clock: Clock,
+        config_dir: Path,
+        catalogue: Catalogue | None,
+        locks: Leases,
     ) -> None:
         self._storage = storage
         self._clock = clock
         self._config_dir = config_dir
+        self._locks = locks
         self._catalogue = catalogue
         self.broken: Invalid | None = None
         try:
@@ -117,13 +125,22 @@ class ScheduleBook:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Pages]:
-        """The memory to be changed: nobody else changes it meanwhile, and it is written at the end."""
-        with self._storage.lock(STATE, LOCK_WAIT):
+        """The memory to be changed: nobody else changes it meanwhile, and it is written at the end.
+
+        The keys of the ticks alone would not do: of a pause and a plan at once one would be lost.
+
+        Raises:
+            Unavailable: ``locked`` where another changes it for long, or while this process stood
+                still; ``broker_unavailable``.
+        """
+        with exclusive(self._locks, LOCK, LOCK_WAIT) as still:
             pages = self.pages()
             before = pages.as_json()
             yield pages
             after = pages.as_json()
             if after != before:
+                if not still():
+                    raise Unavailable("locked", f"{STATE} was taken over by another: nothing was changed")
                 self._storage.write_json(STATE, after)
 
     def changed_at(self) -> int:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from backend.core.clock import day, parse_iso
 from backend.core.errors import DeskError, Unavailable
 from backend.jobs.index import Entry
+from backend.jobs.leases import exclusive
 from backend.jobs.ledger import FOLDER, segment_day
 from backend.jobs.rows import Kind, deaths, written
 from backend.jobs.runner import MOST_DEATHS, park
@@ -21,7 +22,7 @@ LOOK_EVERY = timedelta(seconds=5)
 ORPHANED_AFTER = timedelta(seconds=3)
 MOST_PUBLISHED = 5
 KEPT = timedelta(days=90)
-LOCK = "task_runs/housekeeping"
+LOCK = "housekeeping"
 
 log = logging.getLogger(__name__)
 
@@ -55,10 +56,10 @@ class Housekeeper:
         if self._runtime.stopping.is_set():
             return done  # what this process lets go of is for the next one
         try:
-            with self._runtime.storage.lock(LOCK, 0.0):
+            with exclusive(self._runtime.locks, LOCK, 0.0):
                 self._sweep(done)
         except Unavailable:
-            return done  # another process is at it, or the disk is away: the next pass comes soon
+            return done  # another process is at it, or disk or broker are away: the next pass comes soon
         return done
 
     def prune(self) -> list[str]:

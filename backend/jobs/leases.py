@@ -1,4 +1,4 @@
-"""Who runs a job: one holder at a time, told apart from a dead one.
+"""Who runs a job, or changes what several may change: one holder at a time, told apart from a dead one.
 
 Where the broker is a Redis the leases are there too (`leases_redis`): several machines share it, and
 locks of files on network drives are not trusted. A desk in memory is one process and keeps them as
@@ -10,7 +10,10 @@ import json
 import os
 import socket
 import threading
+import time
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -19,6 +22,7 @@ from typing import Protocol, Self
 import psutil
 
 from backend.core.clock import Clock, parse_iso
+from backend.core.errors import Unavailable
 from backend.jobs.broker import process_lives
 from backend.jobs.rows import written
 from backend.storage.atomic import create_file, while_in_use
@@ -197,6 +201,34 @@ class FileLeases:
 
     def _path(self, job_id: str) -> Path:
         return self._folder / f"{safe_name(job_id)}.lease"
+
+
+@contextmanager
+def exclusive(locks: Leases, name: str, wait: float) -> Iterator[Callable[[], bool]]:
+    """Be the only one, of all processes of the desk on all its hosts, for as long as the block runs.
+
+    Args:
+        locks: Leases for this purpose, which somebody renews. A thread does not take one twice.
+        name: What is locked.
+        wait: Seconds to wait for the one who has it.
+
+    Yields:
+        Tells whether it is still so: a process that stood still for long may have been replaced.
+
+    Raises:
+        Unavailable: ``locked`` after `wait` seconds, or as `Leases.take`.
+    """
+    deadline = time.monotonic() + wait
+    pause = 0.002
+    while not locks.take(name, "lock"):
+        if time.monotonic() >= deadline:
+            raise Unavailable("locked", f"{name} is held by another; waited {wait:g} s for it", name=name)
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.05)
+    try:
+        yield lambda: locks.held(name)
+    finally:
+        locks.release(name)
 
 
 @lru_cache(maxsize=1)

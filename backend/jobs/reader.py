@@ -42,6 +42,7 @@ class JobParts:
         storage: The desk's ``data`` folder.
         ledger: Where jobs are written down.
         leases: Who runs what.
+        locks: Who changes what several processes may change.
         publisher: The way to the broker.
         catalogue: The known tasks.
         book: The schedules.
@@ -50,6 +51,7 @@ class JobParts:
     storage: FileStorage
     ledger: Ledger
     leases: Leases
+    locks: Leases
     publisher: Publisher
     catalogue: Catalogue
     book: ScheduleBook

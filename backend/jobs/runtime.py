@@ -25,6 +25,8 @@ from backend.jobs.spec import CATALOGUE, Catalogue
 from backend.storage.files import FileStorage
 
 LEASES = "task_runs/leases"
+LOCKS = "task_runs/locks"
+LOCK_LASTS = 30.0  # seconds for which others wait for a host that lost its power while it held a lock
 KEY_PREFIX = "mt5ui:"  # of every key of the desk in its Redis
 RENEW_EVERY = 5.0
 TOLD_EVERY = 20.0  # seconds between two rows that tell of a renewal
@@ -42,6 +44,7 @@ class Runtime:
         clock: Desk and wall time.
         ledger: Where jobs are written down.
         leases: Who runs what.
+        locks: Who changes what several processes may change.
         book: The schedules.
         publisher: The way to the broker.
         jobs: The service over them.
@@ -53,6 +56,7 @@ class Runtime:
     clock: Clock
     ledger: Ledger
     leases: Leases
+    locks: Leases
     book: ScheduleBook
     publisher: Publisher
     jobs: Jobs
@@ -76,7 +80,7 @@ def build_runtime(
         clock: Desk and wall time.
         publisher: The way to the broker.
         role: Names this process's segments of the ledger: api, beat, worker ...
-        broker_url: Where the publisher publishes: a Redis keeps the leases too.
+        broker_url: Where the publisher publishes: a Redis keeps leases and locks too.
         catalogue: The known tasks.
         small: Remember little: for processes that only run or plan jobs.
     """
@@ -84,14 +88,24 @@ def build_runtime(
     limits = {"days": WORKER_DAYS, "limit": WORKER_LIMIT} if small else {}
     ledger = Ledger(storage, clock, writer=role, **limits)
     leases: Leases
+    locks: Leases
     if broker_url.startswith(MEMORY_URL):
         leases = FileLeases(storage.path(LEASES), clock)
+        locks = FileLeases(storage.path(LOCKS), clock)
     else:
         # Who asks the API for a job hears within two seconds that the broker is away; a worker has time.
-        leases = RedisLeases(broker_url, KEY_PREFIX, clock, patience=5.0 if small else 0.3)
-    book = ScheduleBook(storage, clock, settings.config_dir, catalogue)
+        patience = 5.0 if small else 0.3
+        leases = RedisLeases(broker_url, KEY_PREFIX, clock, patience=patience)
+        locks = RedisLeases(broker_url, f"{KEY_PREFIX}lock:", clock, patience=patience, lasts=LOCK_LASTS)
+    book = ScheduleBook(storage, clock, settings.config_dir, catalogue, locks)
     parts = JobParts(
-        storage=storage, ledger=ledger, leases=leases, publisher=publisher, catalogue=catalogue, book=book
+        storage=storage,
+        ledger=ledger,
+        leases=leases,
+        locks=locks,
+        publisher=publisher,
+        catalogue=catalogue,
+        book=book,
     )
     runtime = Runtime(
         settings=settings,
@@ -99,6 +113,7 @@ def build_runtime(
         clock=clock,
         ledger=ledger,
         leases=leases,
+        locks=locks,
         book=book,
         publisher=publisher,
         jobs=Jobs(parts),
@@ -170,6 +185,7 @@ class Runtimes:
             made.stopping.set()
             made.ledger.close()
             made.leases.close()
+            made.locks.close()
 
     def _forget(self) -> None:
         self._guard = threading.RLock()
@@ -181,6 +197,7 @@ def _renew(runtime: Runtime) -> None:
     while not runtime.stopping.is_set():
         time.sleep(RENEW_EVERY)
         try:
+            runtime.locks.renew()
             renewed = runtime.leases.renew()
             if time.monotonic() - told < TOLD_EVERY:
                 continue

@@ -9,6 +9,7 @@ from typing import Any
 from backend.core.clock import iso
 from backend.core.errors import Conflict, DeskError, Invalid, Unavailable, from_dict
 from backend.jobs.index import Entry
+from backend.jobs.leases import exclusive
 from backend.jobs.publisher import Message
 from backend.jobs.reader import JobsReader
 from backend.jobs.rows import Kind, new_id, written
@@ -20,7 +21,6 @@ from backend.jobs.views import (
 )
 
 MAX_KEY = 200
-KEY_LOCK = "task_runs/keys"
 KEY_WAIT = 2.0
 
 
@@ -260,7 +260,7 @@ class Jobs(JobsReader):
         """(job, whether it is new) of an idempotency key; the row of a new one is written."""
         if not 0 < len(key) <= MAX_KEY:
             raise Invalid("bad_key", f"an idempotency key has 1 to {MAX_KEY} characters", allowed=MAX_KEY)
-        with self._parts.storage.lock(f"{KEY_LOCK}/{sha256(key.encode()).hexdigest()[:1]}", KEY_WAIT):
+        with exclusive(self._parts.locks, f"key-{sha256(key.encode()).hexdigest()}", KEY_WAIT):
             made = self._ledger.keyed(key)
             if made is not None:
                 if made.task != facts["task"]:

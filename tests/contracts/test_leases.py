@@ -12,7 +12,7 @@ import pytest
 from backend.config import load_settings
 from backend.core.errors import Unavailable
 from backend.jobs.broker import connect
-from backend.jobs.leases import REMOTE_SILENCE, FileLeases, Holder, Leases, machine
+from backend.jobs.leases import REMOTE_SILENCE, FileLeases, Holder, Leases, exclusive, machine
 from backend.jobs.leases_redis import RedisLeases
 from backend.jobs.private_redis import find_server, start_private_redis, stop_private_redis
 from tests.fakes.jobs import SetClock
@@ -171,7 +171,65 @@ class TestLeases:
         assert leases.holder("../../escaped") is None
 
 
+class TestExclusive:
+    def test_of_many_threads_of_several_processes_one_is_inside(self, desk: Desk) -> None:
+        processes = [desk.another() for _ in range(3)]
+        inside: list[int] = []
+        most: list[int] = []
+
+        def change(locks: Leases, number: int) -> None:
+            with exclusive(locks, "book", 30.0) as still:
+                inside.append(number)
+                most.append(len(inside))
+                time.sleep(0.005)
+                assert still()
+                inside.remove(number)
+
+        threads = [
+            threading.Thread(target=change, args=(processes[number % 3], number)) for number in range(12)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert most == [1] * 12, "each came in, and found itself alone"
+        assert desk.another().holder("book") is None
+
+    def test_who_waits_too_long_is_told_what_is_held_and_another_name_is_free(self, desk: Desk) -> None:
+        ours, theirs = desk.another(), desk.another()
+        with exclusive(ours, "book", 0.0):
+            with pytest.raises(Unavailable, match="book is held") as refusal, exclusive(theirs, "book", 0.05):
+                pytest.fail("two are inside")
+            assert refusal.value.code == "locked"
+            with exclusive(theirs, "keys", 0.0) as still:
+                assert still()
+        with exclusive(theirs, "book", 0.0) as still:
+            assert still()
+
+    def test_it_is_free_after_an_error_inside(self, desk: Desk) -> None:
+        locks = desk.another()
+        with pytest.raises(ZeroDivisionError), exclusive(locks, "book", 0.0):
+            raise ZeroDivisionError
+        with exclusive(desk.another(), "book", 0.0) as still:
+            assert still()
+
+    def test_a_process_that_died_inside_keeps_nobody_out(self, desk: Desk, clock: SetClock) -> None:
+        locks = desk.another()
+        desk.put("book", holder(host=machine(), pid=GONE, clock=clock))
+        with exclusive(locks, "book", 0.0) as still:
+            assert still()
+
+
 class TestRedis:
+    def test_who_stood_still_inside_knows_that_another_came_in(self, redis_url: str, clock: SetClock) -> None:
+        slow, quick = (RedisLeases(redis_url, "x:", clock, lasts=LASTS) for _ in range(2))
+        with exclusive(slow, "book", 0.0) as still:
+            assert still()
+            with exclusive(quick, "book", 10.0) as other:
+                assert (still(), other()) == (False, True)
+        slow.close()
+        quick.close()
+
     def test_a_holder_that_could_not_renew_lets_go_by_its_own_clock(
         self, redis_url: str, clock: SetClock
     ) -> None:

@@ -70,6 +70,7 @@ class JobsDesk:
             self._runtime.stopping.set()
             self._runtime.ledger.close()
             self._runtime.leases.close()
+            self._runtime.locks.close()
         for log in self._logs:
             log.close()
 
@@ -211,4 +212,4 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-__all__ = ["DeskError", "JobsDesk", "free_port"]
+__all__ = ["ROOT", "DeskError", "JobsDesk", "free_port"]
