@@ -63,12 +63,12 @@ class Services:
     @cached_property
     def clock(self) -> Clock:
         """Desk time: wall time, or in a replay that of the connector."""
-        return SystemClock() if self._settings.replay is None else self._connector_clock
+        return SystemClock() if self._settings.replay is None else self.connector_clock
 
     @property
     def clock_control(self) -> "ConnectorClock | None":
         """What moves the clock of a replay; None on a live desk."""
-        return None if self._settings.replay is None else self._connector_clock
+        return None if self._settings.replay is None else self.connector_clock
 
     @cached_property
     def server_clock(self) -> "ServerClock":
@@ -95,19 +95,21 @@ class Services:
         from backend.adapters.connector_client import ConnectorApi
         from backend.mt5.client import MT5Client
 
-        return MT5Client(ConnectorApi(self._connector_link), self.symbols, self.server_clock)
+        return MT5Client(ConnectorApi(self.connector_link), self.symbols, self.server_clock)
 
     @cached_property
-    def _connector_link(self) -> "ConnectorLink":
+    def connector_link(self) -> "ConnectorLink":
+        """The way to the connector; closing it ends its connections."""
         from backend.adapters.connector_client import ConnectorLink
 
         return ConnectorLink(self._find_connector)
 
     @cached_property
-    def _connector_clock(self) -> "ConnectorClock":
+    def connector_clock(self) -> "ConnectorClock":
+        """The clock of the connector's host, and of a replay."""
         from backend.adapters.connector_client import ConnectorClock
 
-        return ConnectorClock(self._connector_link)
+        return ConnectorClock(self.connector_link)
 
     def _find_connector(self) -> "ConnectorAddress":
         from backend.adapters.connector_client import ConnectorAddress

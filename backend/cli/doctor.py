@@ -1,9 +1,10 @@
 """`mt5ui doctor`: looks at what a desk needs, with or without a desk running."""
 
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from backend.cli import doctor_desk, doctor_files, doctor_machine
+from backend.cli import doctor_desk, doctor_files, doctor_hosts, doctor_machine
 from backend.cli.desk_client import DeskClient
 from backend.cli.findings import Finding, fail, good, looked, warn
 from backend.cli.output import console, table
@@ -22,6 +23,13 @@ def examine() -> list[Finding]:
         mend = f"Correct {error.details.get('variable')} in .env or in the environment"
         return [*findings, fail("settings", error.message, mend)]
     findings.append(good("settings", f"the desk's folder is {settings.home}"))
+    elsewhere = doctor_hosts.desk_elsewhere(settings)
+    if elsewhere is not None:
+        return [
+            *findings,
+            *_of_this_host(settings, lambda _task: ""),
+            *looked("desk", lambda: doctor_hosts.joining(settings, elsewhere)),
+        ]
     with DeskClient(settings) as desk:
         page: dict[str, Any] | None = None
         reason: DeskError | None = None
@@ -29,11 +37,8 @@ def examine() -> list[Finding]:
             page = desk.get("/api/status")
         except DeskError as error:
             reason = error
-        findings += looked("folders", lambda: doctor_machine.folders(settings))
-        findings += looked("disk", lambda: doctor_machine.disk(settings))
-        findings += looked("configuration", lambda: doctor_files.configuration(settings))
         last_error = (lambda _task: "") if page is None else partial(doctor_desk.last_error, desk)
-        findings += looked("feeds", lambda: doctor_files.last_results(settings, last_error))
+        findings += _of_this_host(settings, last_error)
         running = None if page is None else desk.url
         findings += looked("port", lambda: doctor_machine.port(settings, running=running))
         if page is None:
@@ -58,6 +63,13 @@ def show_findings(findings: list[Finding]) -> None:
             out.print(Text(f"\n{one.name}: {one.mend}", style=_STYLE[one.level]))
     if all(one.level == "ok" for one in findings):
         out.print("\nEverything is well.", style="green")
+
+
+def _of_this_host(settings: Settings, last_error: Callable[[str], str]) -> Iterator[Finding]:
+    yield from looked("folders", lambda: doctor_machine.folders(settings))
+    yield from looked("disk", lambda: doctor_machine.disk(settings))
+    yield from looked("configuration", lambda: doctor_files.configuration(settings))
+    yield from looked("feeds", lambda: doctor_files.last_results(settings, last_error))
 
 
 def _nothing_runs(settings: Settings, reason: DeskError | None) -> list[Finding]:

@@ -51,13 +51,13 @@ def clocks(desk: DeskClient) -> Iterator[Finding]:
     clocks = desk.get("/api/clocks")
     api = parse_iso(clocks["api"])
     # The API read its clock at some instant of the request, which begins with `before`.
-    drift = min(age_seconds(before, api), 0.0) or max(0.0, age_seconds(SystemClock().wall(), api))
-    yield _drift("clock of the API", drift, "this command's")
+    ahead = min(age_seconds(before, api), 0.0) or max(0.0, age_seconds(SystemClock().wall(), api))
+    yield drift("clock of the API", ahead, "this command's")
     if clocks["broker"] is not None:
-        yield _drift("clock of the broker", age_seconds(api, parse_iso(clocks["broker"])), "the API's")
-    for worker, ahead in clocks["workers"].items():
-        if ahead > MOST_DRIFT:
-            yield _drift(f"clock of {worker}", ahead, "the API's")
+        yield drift("clock of the broker", age_seconds(api, parse_iso(clocks["broker"])), "the API's")
+    for worker, seconds in clocks["workers"].items():
+        if seconds > MOST_DRIFT:
+            yield drift(f"clock of {worker}", seconds, "the API's")
     terminal = clocks["terminal"]
     if terminal is None:
         yield warn("clock of the terminal", clocks["terminal_reason"], _MENDS["terminal"])
@@ -78,7 +78,8 @@ def _workers(workers: list[dict[str, Any]]) -> Iterator[Finding]:
             yield fail(f"worker {worker['name']}", said, "Look at logs/worker-*.log, or start it again")
 
 
-def _drift(name: str, seconds: float, against: str) -> Finding:
+def drift(name: str, seconds: float, against: str) -> Finding:
+    """A clock that lies `seconds` ahead of another one; more than 2 s is too much."""
     said = f"{abs(seconds):.2f} s {'ahead of' if seconds > 0 else 'behind'} {against}"
     if abs(seconds) > MOST_DRIFT:
         return fail(name, said, "Set that machine's clock by NTP")

@@ -139,9 +139,9 @@ class DeskScheduler(Scheduler):
 def claim_with(runtime: Runtime) -> Callable[[str], bool]:
     """Asks the broker for a tick's key, so that beats on several machines make one job of a tick.
 
-    On one machine the lock of the schedules' file suffices: there the key is taken again by the
-    machine that has it. A broker that does not answer is not asked further: nothing can be
-    published then, and the ledger keeps two of the same apart.
+    The lock of the schedules lets one of them plan at a time, but a network drive may show it what the
+    other planned only later. The key is taken again by the machine that has it. A broker that does not
+    answer is not asked further: nothing can be published then, and the ledger keeps two of the same apart.
     """
     address = resolve(runtime.settings)
     if address.kind is BrokerKind.MEMORY:

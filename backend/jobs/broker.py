@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psutil
 
 from backend.config import BrokerChoice, Settings
+from backend.core.clock import from_epoch
 from backend.core.errors import Invalid, Unavailable
 
 MINIMUM_VERSION = (6, 2)
@@ -197,6 +199,20 @@ def check(address: BrokerAddress) -> str:
             policy=policy,
         )
     return version
+
+
+def time_of(address: BrokerAddress) -> datetime:
+    """The time of a Redis by its own clock; `Unavailable` ``broker_unavailable``."""
+    import redis
+
+    client = connect(address.url)
+    try:
+        seconds, micros = client.time()
+    except redis.RedisError as error:
+        raise Unavailable("broker_unavailable", f"the broker does not answer: {error}") from error
+    finally:
+        client.close()
+    return from_epoch(seconds + micros / 1e6)
 
 
 def connect(url: str, *, timeout: float = CONNECT_TIMEOUT) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 from celery import Celery, signals
 
+from backend.jobs import witness
 from backend.jobs.agent import CANARY, Agent, answer
 from backend.jobs.applog import log_to_file
 from backend.jobs.broker import MEMORY_URL
@@ -85,7 +86,7 @@ def refuse_alone(app: Celery) -> None:
 
 
 def install(app: Celery, runtimes: Runtimes) -> Lifecycle:
-    """Bind the app to its workers' lives, and give it the task that answers test messages."""
+    """Bind the app to its workers' lives, and let them answer test messages and other hosts."""
     lifecycle = Lifecycle(app, runtimes)
     signals.worker_init.connect(lifecycle.before_worker, weak=False)
     signals.worker_ready.connect(lifecycle.worker_is_ready, weak=False)
@@ -97,5 +98,6 @@ def install(app: Celery, runtimes: Runtimes) -> Lifecycle:
         answer(str(self.request.hostname), queue, written(runtimes.get().clock.wall()))
 
     make: Any = app.task
+    witness.install(runtimes)
     make(canary, name=CANARY, bind=True, ignore_result=True, acks_late=False, send_events=False)
     return lifecycle

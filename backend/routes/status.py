@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from backend.core.clock import age_seconds, from_epoch
+from backend.core.clock import age_seconds
 from backend.core.errors import DeskError
 from backend.core.version import VERSION
 from backend.economic_calendar.config import FILE as CALENDAR_FILE
@@ -164,16 +164,10 @@ def _broker_time(services: Desk) -> tuple[datetime | None, str | None]:
     address = brokers.resolve(services.settings)
     if address.kind is BrokerKind.MEMORY:
         return None, "the broker lives in the API process and has its clock"
-    import redis
-
-    client = brokers.connect(address.url)
     try:
-        seconds, micros = client.time()
-    except redis.RedisError as error:
-        return None, f"the broker does not answer: {error}"
-    finally:
-        client.close()
-    return from_epoch(seconds + micros / 1e6), None
+        return brokers.time_of(address), None
+    except DeskError as error:
+        return None, error.message
 
 
 def _terminal_clock(services: Desk) -> tuple[dict[str, Any] | None, str | None]:

@@ -17,6 +17,7 @@ from backend.core.clock import SystemClock, iso
 from backend.core.errors import Unavailable
 from backend.jobs.broker import BrokerAddress, BrokerKind
 from backend.jobs.commands import WORKERS, beat_command, worker_command
+from backend.jobs.leases import HOST, machine
 from backend.storage import locks
 from backend.storage.files import FileStorage
 from backend.supervisor import broker_child, guards
@@ -222,6 +223,9 @@ class Desk:
                 "pid": pid,
                 "process_started": since,
                 "started_at": iso(self._clock.wall()),
+                "host": HOST,
+                "machine": machine(),
+                "home": str(self._settings.home),
                 "api": self._api,
                 "broker": self._broker.describe() if self._broker else None,
                 "children": [

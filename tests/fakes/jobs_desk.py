@@ -139,6 +139,14 @@ class JobsDesk:
             else:
                 return port
 
+    def start_connector(self) -> dict[str, Any]:
+        """The connector over the simulated terminal; gives its address and token."""
+        child = self._start([sys.executable, "-m", "backend.connector"], "connector")
+        file = self.home / "data/run/connector.json"
+        self.until(lambda: file.exists() or child.poll() is not None)
+        record: dict[str, Any] = json.loads(file.read_text())
+        return record
+
     def start_load(self, *arguments: str) -> subprocess.Popen[str]:
         """A process of the benchmarks' load, spoken to over its pipes."""
         return self._start(

@@ -2,8 +2,10 @@
 
 import contextlib
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from backend.core.clock import SystemClock
 from backend.jobs import leases, leases_redis
 from backend.storage import locks
 
@@ -15,6 +17,16 @@ def another_host(name: str) -> None:
         module.machine = lambda: name  # type: ignore[attr-defined]
     leases.create_file = lambda *_, **__: True  # type: ignore[attr-defined]
     locks._between_processes = _nothing
+
+
+class ClockOff(SystemClock):
+    """The clock of a machine that is wrong by some seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._off = timedelta(seconds=seconds)
+
+    def wall(self) -> datetime:
+        return super().wall() + self._off
 
 
 @contextlib.contextmanager

@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from backend.celery_app import app, desk_task
+from backend.celery_app import app, desk_task, runtimes
 from backend.core.errors import Invalid, Unavailable
 from backend.jobs import agent
 from backend.jobs.context import check
 from backend.jobs.spec import RetryPolicy
-from tests.fakes.other_host import another_host
+from tests.fakes.other_host import ClockOff, another_host
 
 app.conf.include = ("tests.fakes.probe_tasks",)
 if "PROBE_VISIBILITY" in os.environ:
@@ -20,6 +20,8 @@ if "PROBE_CANARY" in os.environ:
     agent.CANARY_EVERY = float(os.environ["PROBE_CANARY"])
 if "PROBE_WINDOWS" in os.environ:
     app.IS_WINDOWS = True
+if "PROBE_CLOCK" in os.environ:
+    runtimes.clock_source = lambda: ClockOff(float(os.environ["PROBE_CLOCK"]))
 if "PROBE_HOST" in os.environ:
     another_host(os.environ["PROBE_HOST"])
 
