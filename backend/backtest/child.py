@@ -1,19 +1,18 @@
 """The computation of a backtest, as it runs in its own process."""
 
-import os
 import pickle
 import platform
 import sys
-import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import orjson
 
 from backend.backtest.compiling import prepare
+from backend.backtest.lifetime import end_with
 from backend.backtest.model import Job, Reading
 from backend.backtest.provenance import Options, Provenance, provenance
 from backend.backtest.report import build_report
@@ -111,7 +110,7 @@ def main() -> int:
     source, out = sys.stdin.buffer, sys.stdout.buffer
     size = int.from_bytes(source.read(HEAD_BYTES), "big")
     order: Order = pickle.loads(source.read(size))  # noqa: S301 - written by our own parent
-    threading.Thread(target=_end_with, args=(source,), daemon=True).start()
+    end_with(source)
 
     def tell(message: dict[str, Any]) -> None:
         out.write(orjson.dumps(message) + b"\n")
@@ -125,8 +124,3 @@ def main() -> int:
     except DeskError as error:
         tell({"error": error.as_dict()})
     return 0
-
-
-def _end_with(source: BinaryIO) -> None:
-    source.read()
-    os._exit(1)

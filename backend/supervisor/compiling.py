@@ -24,9 +24,9 @@ def compiled_meanwhile(environment: Mapping[str, str], log: Path) -> Iterator[No
     """
     with log.open("ab") as output:
         child = subprocess.Popen(
-            [sys.executable, "-m", "backend.backtest.warming"],
+            [sys.executable, "-m", "backend.backtest.warming", "--attached"],
             env=dict(environment),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
         )
@@ -35,6 +35,8 @@ def compiled_meanwhile(environment: Mapping[str, str], log: Path) -> Iterator[No
             _after_all_others(psutil.Process(child.pid))
         yield
     finally:
+        if child.stdin is not None:
+            child.stdin.close()
         child.terminate()
         try:
             child.wait(_PATIENCE)
