@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-import numpy as np
-
 from backend.backtest.columns import Reason, Trade
 from backend.backtest.model import Job, Stream
 from backend.core.timeframes import close_of
@@ -67,17 +65,18 @@ class Path:
     """The job's bars as the broker's, and their places in time."""
 
     def __init__(self, stream: Stream) -> None:
-        self.bars, self._instrument = stream.bars, stream.instrument
+        self.bars, self._instrument, self._asks = stream.bars, stream.instrument, stream.asks
         self._prices = prices(stream.bars, stream.instrument, stream.costs)
         self._places = {int(server): place for place, server in enumerate(stream.bars.server_time)}
 
     def bar(self, index: int) -> DrivenBar:
-        """A bar of both sides."""
-        rows, spread = self._prices, int(self._prices.spread[index])
-        ticks = np.array([rows.open[index], rows.high[index], rows.low[index], rows.close[index]])
-        bid, ask = (
-            _candle([self._instrument.price(int(price)) for price in ticks + above]) for above in (0, spread)
-        )
+        """A bar of both sides; the asks are the bids and the spread where no others are given."""
+        rows = self._prices
+        bids = [int(column[index]) for column in (rows.open, rows.high, rows.low, rows.close)]
+        asks = [bid + int(rows.spread[index]) for bid in bids]
+        if self._asks is not None:
+            asks = [self._instrument.ticks(float(column[index])) for column in self._asks]
+        bid, ask = (_candle([self._instrument.price(price) for price in side]) for side in (bids, asks))
         return DrivenBar(time=int(self.bars.server_time[index]), bid=bid, ask=ask)
 
     def place(self, server: int) -> int:
