@@ -83,8 +83,10 @@ def open_of(timeframe: Timeframe, server_epochs: npt.ArrayLike) -> Any:
     return times - times % timeframe.seconds
 
 
-def close_of(timeframe: Timeframe, server_opens: npt.ArrayLike) -> Any:
+def close_of(timeframe: Timeframe, server_opens: int | npt.ArrayLike) -> Any:
     """Server epoch at which the bar opened at each server epoch ends (exclusive); shape is kept."""
+    if isinstance(server_opens, int) and timeframe is not Timeframe.MN1:
+        return server_opens + timeframe.seconds
     opens = np.asarray(server_opens, dtype=np.int64)
     if timeframe is Timeframe.MN1:
         months = opens.astype("datetime64[s]").astype("datetime64[M]")

@@ -138,7 +138,6 @@ class ConditionArrays:
         bars: The bars.
         sides: Per direction traded (LONG, SHORT).
         conflict: Both directions signal on the same bar, shape (n,).
-        in_session: The bar closes in one of the strategy's sessions, or it lists none.
         atr: The strategy's ATR in price, NaN while undefined.
         target: Price that the strategy's target expression gives; None without one.
     """
@@ -146,12 +145,20 @@ class ConditionArrays:
     bars: Bars
     sides: Mapping[Direction, SideArrays]
     conflict: Bools
-    in_session: Bools
     atr: Floats
     target: Floats | None
     _indicators: Mapping[str, Node] = field(repr=False)
     _interpreter: Interpreter = field(repr=False)
+    _sessions: tuple[str, ...] = ()
     _offset: int = 0
+
+    @property
+    def in_session(self) -> Bools:
+        """Where the bar closes in one of the strategy's sessions, or it lists none, shape (n,)."""
+        base = self._interpreter.base
+        gates = [base.in_session(name) for name in self._sessions]
+        whole = _any(base.size, gates) if gates else np.ones(base.size, dtype=np.bool_)
+        return whole[self._offset : self._offset + len(self.bars)]
 
     def at(self, index: int) -> "ConditionArrays":
         """The same for one bar alone, every array of shape (1,): what a decision of that bar reads."""
@@ -160,19 +167,22 @@ class ConditionArrays:
             bars=self.bars[one],
             sides=MappingProxyType({direction: side.part(one) for direction, side in self.sides.items()}),
             conflict=self.conflict[one],
-            in_session=self.in_session[one],
             atr=self.atr[one],
             target=None if self.target is None else self.target[one],
             _indicators=self._indicators,
             _interpreter=self._interpreter,
+            _sessions=self._sessions,
             _offset=self._offset + index,
         )
 
     def explain(self, index: int = -1) -> dict[str, Any]:
         """Each condition's truth and operands at one bar, as JSON values; undefined is None."""
         index = self._offset + range(len(self.bars))[index]
+        values: dict[int, float | None] = {}  # of the operands, many of which stand in several conditions
         return {
-            str(direction): [_explain(condition, self._interpreter, index) for condition in side.conditions]
+            str(direction): [
+                _explain(condition, self._interpreter, index, values) for condition in side.conditions
+            ]
             for direction, side in self.sides.items()
         }
 
@@ -243,18 +253,15 @@ class CompiledStrategy:
         self._require(interpreter)
         sides = {d: _side(d, conditions, interpreter) for d, conditions in self.conditions.items()}
         signals = [side.signal for side in sides.values()]
-        nothing = np.zeros(len(bars), dtype=np.bool_)
-        names = self.strategy.sessions if sessions is None else sessions
-        gates = [interpreter.base.in_session(name) for name in names]
         return ConditionArrays(
             bars=bars,
             sides=MappingProxyType(sides),
-            conflict=signals[0] & signals[1] if len(signals) > 1 else nothing,
-            in_session=_any(len(bars), gates) if gates else ~nothing,
+            conflict=signals[0] & signals[1] if len(signals) > 1 else np.zeros(len(bars), dtype=np.bool_),
             atr=interpreter.number(self.atr),
             target=None if self.target is None else interpreter.number(self.target.tree),
             _indicators=self.indicators,
             _interpreter=interpreter,
+            _sessions=self.strategy.sessions if sessions is None else sessions,
         )
 
     def _require(self, interpreter: Interpreter) -> None:
@@ -428,16 +435,22 @@ def _indicators(node: Node) -> Iterator[Node]:
         yield from _indicators(node.operand)
 
 
-def _explain(condition: Condition, interpreter: Interpreter, index: int) -> dict[str, Any]:
+def _explain(
+    condition: Condition, interpreter: Interpreter, index: int, values: dict[int, float | None]
+) -> dict[str, Any]:
     truth = interpreter.truth(condition.tree)
-    operands = {text: _value(interpreter, node, index) for text, node in condition.shown}
-    defined = truth.defined.item(index)
+    operands = {}
+    for text, node in condition.shown:
+        if id(node) not in values:
+            values[id(node)] = _value(interpreter, node, index)
+        operands[text] = values[id(node)]
+    holds = truth.true.item(index)  # what is true is defined
     return {
         "role": str(condition.role),
         "condition": condition.text,
         "meaning": condition.meaning,
         "formula": condition.expression.text,
-        "holds": truth.true.item(index) if defined else None,
+        "holds": holds if holds or truth.defined.item(index) else None,
         "operands": operands,
     }
 

@@ -20,6 +20,7 @@ from backend.evaluation.levels import spread_ticks
 from backend.evaluation.plan import Market, Plan, fits, place, plan
 from backend.evaluation.statistics import ProfileStatistics
 from backend.strategies.model import Direction, Profile, Strategy
+from backend.strategies.sessions import is_open
 from backend.trading.account import AccountState
 from backend.trading.conversion import Rates, conversion
 from backend.trading.desk import Circumstances, DeskState, Purpose
@@ -107,7 +108,7 @@ class Deciding:
         conflict = bool(arrays.conflict[-1])
         direction = signals[0] if signals else self._strategy.directions[0]
         signal = "conflict" if conflict else str(direction) if signals else None
-        around = self._around(in_session=bool(arrays.in_session[-1]), conflict=conflict)
+        around = self._around(conflict=conflict)
         atr = float(arrays.atr[-1])
         market = Market(
             close=float(arrays.bars.close[-1]),
@@ -190,9 +191,10 @@ class Deciding:
         median, _ = self._known.statistics.spread(self._bar.server_open)
         return 0.0 if median is None else median
 
-    def _around(self, *, in_session: bool, conflict: bool) -> Circumstances:
+    def _around(self, *, conflict: bool) -> Circumstances:
         known, instrument = self._known, self._known.instrument
         minutes = self._profile.embargo_minutes(self._strategy)
+        sessions = self._profile.entry_sessions(self._strategy)
         news = embargo(
             known.calendar,
             (instrument.currency_base, instrument.currency_profit),
@@ -201,8 +203,8 @@ class Deciding:
             minutes_after=minutes,
         )
         return Circumstances(
-            in_session=in_session,
-            sessions=self._profile.entry_sessions(self._strategy),
+            in_session=not sessions or any(is_open(name, self._bar.closed) for name in sessions),
+            sessions=sessions,
             market_open=known.market_open,
             closed_since=known.closed_since,
             embargo=news.reason if news.blocked else "",

@@ -91,7 +91,7 @@ def plan(
     """
     instrument, side = placed.instrument, placed.side
     order, offset = _order(strategy, instrument, side, atr, half=half)
-    moved = replace(placed, offset=offset)
+    moved = replace(placed, offset=offset) if offset else placed
     size = rules.size(
         instrument=instrument,
         side=side,

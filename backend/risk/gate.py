@@ -28,6 +28,8 @@ class Measured(Protocol):
 
 
 class _Index(IntEnum):
+    __hash__ = int.__hash__  # an Enum's own is written in Python and hashes the name
+
     @staticmethod
     def _generate_next_value_(name: str, start: int, count: int, last_values: list[int]) -> int:  # noqa: ARG004
         return count

@@ -44,6 +44,7 @@ _BOUNDS: Mapping[Bit, Limit] = {
 
 
 _KEYS = tuple((check.key, int(check.bit)) for check in TABLE)
+_CHECKS = tuple((1 << check.bit, check) for check in TABLE)
 
 
 class DeskRules:
@@ -173,8 +174,8 @@ class DeskRules:
             words = self._words(proposal, unit, desk, circumstances)
             refusals = [
                 _refusal(check, measured[check.bit], _bound(check, bounds, proposal), words)
-                for check in TABLE
-                if bits >> check.bit & 1
+                for mask, check in _CHECKS
+                if bits & mask
             ]
         return Verdict(
             purpose=purpose,

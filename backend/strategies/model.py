@@ -98,6 +98,9 @@ class Strategy(Part):
     created_by: str | None = None
     """Set when it is first saved over the API."""
 
+    def __hash__(self) -> int:
+        return hash(self.id)  # what is compiled is looked up by strategy, and a hash of all fields is dear
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if not self.traded_symbols:

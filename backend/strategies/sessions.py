@@ -41,6 +41,16 @@ def in_session(name: str, moments: Ints) -> Bools:
     return (seconds >= session.start * _HOUR) & (seconds < session.end * _HOUR)
 
 
+def is_open(name: str, moment: datetime) -> bool:
+    """Whether an aware moment lies in the session of that name: `in_session` of one."""
+    session = SESSIONS[name]
+    epoch = int(moment.timestamp())
+    year = moment.astimezone(UTC).year
+    starts, offsets = _rules(session.zone, year, year)
+    seconds = (epoch + int(offsets[bisect_right(starts, epoch) - 1])) % _DAY
+    return session.start * _HOUR <= seconds < session.end * _HOUR
+
+
 def utc_offsets(zone: str, moments: Ints) -> Ints:
     """Seconds that the zone's clock is ahead of UTC at each UTC epoch; shape is kept."""
     if moments.size == 0:

@@ -5,7 +5,7 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from backend.strategies.sessions import in_session
+from backend.strategies.sessions import in_session, is_open
 
 CASES = {
     # British summer time began on 29 March 2026
@@ -51,6 +51,12 @@ CASES = {
 
 def epochs(moments: list[str]) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     return np.array([int(datetime.fromisoformat(moment).timestamp()) for moment in moments], dtype=np.int64)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_moment_is_told_without_an_array(name: str) -> None:
+    told = {moment: is_open(name, datetime.fromisoformat(moment)) for moment in CASES[name]}
+    assert told == CASES[name]
 
 
 @pytest.mark.parametrize("name", CASES)
