@@ -17,6 +17,8 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
+import psutil
+
 from tests.benchmarks.enqueue_load import CLIENTS
 from tests.fakes.jobs_desk import JobsDesk
 
@@ -51,7 +53,8 @@ def check_ledger(desk: JobsDesk, ids: list[str]) -> None:
 
 
 def main() -> int:
-    """Print rates and ratios with the machine's name; 1 if a goal is missed."""
+    """Print rates and ratios with the machine's name and load; 1 if a goal is missed."""
+    before = psutil.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder, JobsDesk(Path(folder), "redis") as desk:
         port = desk.start_api()
         posts = desk.start_load("post", str(port), PATH)
@@ -75,6 +78,7 @@ def main() -> int:
     }
     p99 = statistics.median(p99s)
     print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print(f"load of the machine: {before:.1f} before, {psutil.getloadavg()[0]:.1f} after, its own included")
     print(f"medians of {ROUNDS} rounds of {CALLS:,} calls that take turns; all {len(ids):,} rows are there")
     for kind, name in (("plain", "a plain app"), ("desk", "the desk's app")):
         rate = statistics.median(rates[kind])
