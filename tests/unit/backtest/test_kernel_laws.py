@@ -98,7 +98,7 @@ def test_more_cost_is_never_more_profit_on_the_same_trades(seed: int, kind: str)
     rules = {"short": True, "on_opposite": "ignore"}
     plain: dict[str, Any] = {"rules": rules, "specification": FIXED}
     amounts = ("0", "1.5", "7") if kind == "commission" else ("0",)
-    results = [run_backtest(job_of(seed, **plain, **{kind: amount})) for amount in amounts]
+    results = [run_backtest(job_of(seed, **(plain | {kind: amount}))) for amount in amounts]
     for cheap, dear in pairwise(results):
         assert [t.entry_time for t in cheap.trades] == [t.entry_time for t in dear.trades]
         assert all(a.net >= b.net for a, b in zip(cheap.trades, dear.trades, strict=True))
