@@ -12,12 +12,14 @@ from backend.core.bars import Bars, Floats, Ints
 from backend.core.errors import Invalid
 from backend.core.instruments import Instrument
 from backend.core.timeframes import Timeframe
+from backend.economic_calendar.model import CalendarView
 from backend.risk.limits import RiskLimits
 from backend.strategies.model import Profile, Strategy
 from backend.trading.conversion import Conversion
 
 ENGINE_VERSION = "2"
 HOURS_OF_WEEK = 168
+NO_CALENDAR = CalendarView.unknown("there is no calendar of the past")
 
 
 class Reading(StrEnum):
@@ -157,11 +159,13 @@ class Job:
         streams: Strategies and symbols that trade one account, at least one.
         account: Account.
         limits: The desk's limits, weights and thresholds; each idea that they allow counts as approved.
+        calendar: Economic events of the whole time, as they were known.
     """
 
     streams: tuple[Stream, ...]
     account: AccountSettings = AccountSettings()
     limits: RiskLimits = field(default_factory=RiskLimits)
+    calendar: CalendarView = NO_CALENDAR
 
     def __post_init__(self) -> None:
         names = [(stream.strategy.id, stream.bars.symbol) for stream in self.streams]

@@ -97,6 +97,7 @@ def provenance(job: Job, options: Options | None = None) -> Provenance:
     ]
     whole = {
         "account": job.account.as_dict(),
+        "calendar": job.calendar.as_dict(),
         "limits": job.limits.model_dump(mode="json"),
         "streams": [_configuration(stream) for stream in job.streams],
         "options": (options or Options()).as_dict(),

@@ -109,7 +109,7 @@ def _result(job: Job, made: Tables) -> Result:
         balance=Decimal(int(account["balance"])).scaleb(-job.account.digits),
         signals=int(account["signals"]),
         refusals=dict(sorted(refusals.items())),
-        notes=tuple(note for stream in job.streams for note in _notes(stream)),
+        notes=tuple(note for stream in job.streams for note in _notes(stream, job)),
         max_margin=float(account["max_margin"]),
         max_leverage=float(account["max_leverage"]),
         min_margin_level=float(account["min_level"]) if np.isfinite(account["min_level"]) else None,
@@ -141,11 +141,11 @@ def _days(job: Job, made: Tables) -> Ints:
     return (before + bars.server_time[at] - bars.time[at]) // DAY_SECONDS
 
 
-def _notes(stream: Stream) -> Iterator[str]:
+def _notes(stream: Stream, job: Job) -> Iterator[str]:
     """What this run leaves out, said before anybody asks."""
     yield from stream.costs.warnings
     management = stream.strategy.strategy.management
-    if stream.profile.embargo_minutes(stream.strategy):
+    if stream.profile.embargo_minutes(stream.strategy) and not job.calendar.known:
         yield "The news embargo is not applied: there is no calendar of the past."
     yield "Each idea that the desk's limits allow counts as approved."
     moves = management.trail_atr is not None or management.breakeven_after_r is not None

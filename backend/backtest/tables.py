@@ -15,6 +15,7 @@ from backend.backtest.paths import Path, closes, path_of
 from backend.core.bars import check_prices
 from backend.core.errors import Invalid
 from backend.core.timeframes import DAY_SECONDS
+from backend.economic_calendar.embargo import windows
 from backend.evaluation.conditions import ConditionArrays, compile_strategy
 from backend.evaluation.statistics import hour_of_week
 from backend.strategies.model import Direction
@@ -241,7 +242,7 @@ def _signals(job: Job, facts: tuple[ConditionArrays, ...]) -> Signals:
     targets = [one.target for one in facts]
     given = any(target is not None for target in targets)
     return Signals(
-        flags=_joined([_flags(one) for one in facts]),
+        flags=_joined([_flags(one, stream, job) for one, stream in zip(facts, job.streams, strict=True)]),
         atr=_joined([one.atr for one in facts]),
         target=_joined(
             [np.full(len(one.bars), np.nan) if one.target is None else one.target for one in facts]
@@ -264,7 +265,7 @@ def _listed(facts: ConditionArrays, direction: Direction, role: str) -> bool:
     return side is not None and any(str(condition.role) == role for condition in side.conditions)
 
 
-def _flags(facts: ConditionArrays) -> Any:
+def _flags(facts: ConditionArrays, stream: Stream, job: Job) -> Any:
     bits = {
         Direction.LONG: (records.LONG, records.LONG_EXIT, records.LONG_INVALID),
         Direction.SHORT: (records.SHORT, records.SHORT_EXIT, records.SHORT_INVALID),
@@ -273,4 +274,23 @@ def _flags(facts: ConditionArrays) -> Any:
     for direction, side in facts.sides.items():
         for bit, truth in zip(bits[direction], (side.signal, side.exit, side.invalidation), strict=True):
             flags |= truth.view(np.uint8) * np.uint8(bit)
+    _mark_embargoes(flags, stream, job)
     return flags
+
+
+def _mark_embargoes(flags: Any, stream: Stream, job: Job) -> None:
+    """Mark the bars that close inside a pause around news."""
+    minutes = stream.profile.embargo_minutes(stream.strategy)
+    symbol = stream.instrument
+    pauses = windows(
+        job.calendar.events,
+        (symbol.currency_base, symbol.currency_profit),
+        minutes_before=minutes,
+        minutes_after=minutes,
+    )
+    if not pauses:
+        return
+    ends = closes(stream.bars)
+    for pause in pauses:
+        first, last = np.searchsorted(ends, (pause.start.timestamp(), pause.end.timestamp()))
+        flags[first:last] |= np.uint8(records.EMBARGO)

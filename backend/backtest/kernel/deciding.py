@@ -104,6 +104,7 @@ def decide(lanes: Any, desk: Any, s: int) -> None:
     lane.q_stop, lane.q_target, lane.q_atr, lane.q_score = stop, target, lane.atr, score
     lane.q_session = _as_number(lane.flags & IN_SESSION != 0)
     lane.q_embargo = _as_number(lane.flags & EMBARGO != 0)
+    lane.q_calendar = _as_number(lane.calendar_from <= lane.close_time <= lane.calendar_to)
     lane.q_weekend = seconds_to_weekend(server_close)
     _fill_state(lanes, desk, s, side, steps, risk, margin, exposed, equity)
     _fill_pace(lanes, desk, s, server_close // DAY_SECONDS)
@@ -379,7 +380,7 @@ def _fill_state(
     state[State.IN_SESSION] = lane.q_session
     state[State.MARKET_OPEN] = 1.0
     state[State.EMBARGO] = lane.q_embargo
-    state[State.CALENDAR_KNOWN] = desk.calendar_known
+    state[State.CALENDAR_KNOWN] = lane.q_calendar
     state[State.ORDERS_MINUTE] = 0.0
     state[State.SECONDS_TO_WEEKEND] = lane.q_weekend
 

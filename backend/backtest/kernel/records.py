@@ -152,6 +152,8 @@ LANE: Final = np.dtype(
         ("close_weekend", "i1"),
         ("manage_seconds", "i8"),
         ("seconds", "i8"),  # of the strategy's bars
+        ("calendar_from", "i8"),  # UTC epochs of closes whose news are known, both ends included
+        ("calendar_to", "i8"),
         # ----- the path bar at hand, and the strategy bar it belongs to
         ("time", "i8"),
         ("close_time", "i8"),
@@ -228,6 +230,7 @@ LANE: Final = np.dtype(
         ("q_score", "f8"),
         ("q_session", "f8"),
         ("q_embargo", "f8"),
+        ("q_calendar", "f8"),
         ("q_weekend", "f8"),
         ("next_bar", "i8"),  # path bar that opens next
         ("is_open", "i8"),  # whether the bar at hand has not closed yet
@@ -269,7 +272,6 @@ DESK: Final = np.dtype(
         ("pending_only", "f8"),
         ("open_or_scale", "f8"),
         ("sends_itself", "f8"),
-        ("calendar_known", "f8"),
         ("mode", "f8"),
         ("ai_enabled", "f8"),
         ("applies", "i8"),

@@ -4,7 +4,7 @@ As in the fill tables: ATR(1) of the signal bar is 200 points, so the stop stand
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,9 +15,19 @@ from backend.backtest import running
 from backend.backtest.columns import Reason, Trade
 from backend.backtest.model import Asks, Job, Reading
 from backend.core.timeframes import Timeframe
+from backend.economic_calendar.model import CalendarView, Event, Impact
 from tests.fakes.backtests import LONG, MONDAY, QUIET, SHORT, Row, rows_to_bars, table
 
 D = Decimal
+
+
+@pytest.fixture(autouse=True, params=["compiled"])
+def chosen_engine(request: pytest.FixtureRequest) -> str:
+    """Compiled only: the plain engine has none of this."""
+    name: str = request.param
+    return name
+
+
 START: Row = (10100, 10150, 10050, 10100, QUIET)
 SIGNAL: Row = (10100, 10200, 10000, 10100, LONG)
 SELL: Row = (10100, 10200, 10000, 10100, SHORT)
@@ -170,3 +180,57 @@ def test_equity_holds_every_position_at_its_own_price() -> None:
     alone = [running.run_backtest(job).equity - 10_000 for job in (eur, gold)]
     both = running.run_backtest(two(eur, gold)).equity - 10_000
     np.testing.assert_allclose(both, alone[0] + alone[1], atol=1e-6)
+
+
+# --- news
+
+
+def release(at: datetime) -> Event:
+    return Event(
+        key="payrolls",
+        title="Non-Farm Employment Change",
+        currency="USD",
+        impact=Impact.HIGH,
+        at=at,
+    )
+
+
+def with_calendar(job: Job, at: datetime | None, **limits: Any) -> Job:
+    """The job with one release in a calendar that speaks of March 2026."""
+    view = CalendarView(
+        known=True,
+        covered_from=datetime(2026, 3, 1, tzinfo=UTC),
+        covered_to=datetime(2026, 4, 1, tzinfo=UTC),
+        events=() if at is None else (release(at),),
+    )
+    return replace(job, calendar=view, limits=job.limits.model_copy(update=limits))
+
+
+@pytest.mark.parametrize(
+    ("minutes_from_close", "refused"),
+    [(-31, False), (-30, False), (-29, True), (0, True), (30, True), (31, False)],
+)
+def test_no_entry_within_the_minutes_around_a_release(minutes_from_close: int, refused: bool) -> None:
+    job = table([START, SIGNAL, CALM], rules={"news_embargo_minutes": 30})
+    close = datetime.fromtimestamp(int(job.streams[0].bars.time[2]), UTC)  # the signal bar's
+    result = running.run_backtest(with_calendar(job, close + timedelta(minutes=minutes_from_close)))
+    # a pause is [release − 30 min, release + 30 min)
+    assert (result.refusals == {"news_embargo": 1}, len(result.trades)) == (refused, 0 if refused else 1)
+
+
+def test_an_order_that_rests_is_cancelled_when_a_pause_begins() -> None:
+    rules = {"news_embargo_minutes": 30, "order": {"type": "limit", "offset_atr": 1.0, "expiry_bars": 9}}
+    far: Row = (10400, 10450, 10390, 10400, QUIET)
+    job = table([START, SIGNAL, far, far, (10100, 10150, 9900, 10100, QUIET)], rules=rules)
+    at = datetime.fromtimestamp(int(job.streams[0].bars.time[3]), UTC)  # the first far bar closes here
+    assert running.run_backtest(with_calendar(job, at)).refusals == {"order_cancelled": 1}
+    assert len(running.run_backtest(with_calendar(job, None)).trades) == 1
+
+
+def test_where_nothing_is_known_of_the_news_the_limits_decide() -> None:
+    job = table([START, SIGNAL, CALM], rules={"news_embargo_minutes": 30})
+    block = {"embargo_when_calendar_unknown": "block"}
+    blind = replace(job, limits=job.limits.model_copy(update=block))
+    assert running.run_backtest(blind).refusals == {"calendar_known": 1}
+    assert len(running.run_backtest(job).trades) == 1
+    assert len(running.run_backtest(with_calendar(job, None, **block)).trades) == 1
