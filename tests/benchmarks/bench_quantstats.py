@@ -5,22 +5,20 @@
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
-import venv
 from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 
 from backend.backtest.metrics import compute_metrics
+from tests.benchmarks.peer_environments import install, python_of
 from tests.fakes.trades import MONDAY, result_of
 
-ROOT = Path(__file__).resolve().parents[2]
-PEER = ROOT / ".peers" / "quantstats"
 VERSION = "0.0.86"
+REQUIREMENTS = (f"quantstats=={VERSION}",)
 DAYS = 1500
 START = 10_000.0
 DAY = 86_400
@@ -58,33 +56,8 @@ OTHERWISE = {
 }
 
 
-def python() -> Path:
-    return PEER / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
-def install() -> None:
-    """Make the peer's environment, once."""
-    marker = PEER / f"quantstats-{VERSION}"
-    if marker.exists():
-        return
-    venv.create(PEER, with_pip=True, clear=True)
-    subprocess.run(
-        [
-            str(python()),
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            f"quantstats=={VERSION}",
-        ],
-        check=True,
-    )
-    marker.touch()
-
-
 def main() -> int:
-    install()
+    install("quantstats", REQUIREMENTS, seconds=600)
     random = np.random.default_rng(11)
     returns = random.standard_t(4, DAYS) * 0.006 + 0.0003
     equity = START * np.cumprod(1 + returns)
@@ -104,7 +77,11 @@ def main() -> int:
         file = Path(folder) / "given.json"
         file.write_text(json.dumps(given), encoding="utf-8")
         told = subprocess.run(
-            [str(python()), "-c", THEIRS, str(file)], check=True, capture_output=True, text=True, timeout=300
+            [str(python_of("quantstats")), "-c", THEIRS, str(file)],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=300,
         )
     theirs = json.loads(told.stdout)
     wrong = []
