@@ -47,7 +47,7 @@ from tests.reference.engine import run_backtest as run_plain
 ROUNDS = 5
 IN_A_ROUND = 3
 """How often the fast ones are run in each round."""
-INSTALL_SECONDS, MEASURE_UNTIL, OVERTIME = 360.0, 580.0, 100.0
+INSTALL_SECONDS, MEASURE_UNTIL, OVERTIME = 360.0, 580.0, 140.0
 READY_ROUNDS = 5
 COMPARED_BARS = 20_000
 
