@@ -129,7 +129,7 @@ def test_resting_orders_on_gold(market_data: Path, part: slice, order: dict[str,
 
 @pytest.mark.parametrize("symbol", ["EURUSD", "XAUUSD"])
 @pytest.mark.parametrize(
-    "count", [1_500, pytest.param(16_000, marks=pytest.mark.full)], ids=["days", "fortnight"]
+    "count", [2_500, pytest.param(16_000, marks=pytest.mark.full)], ids=["days", "fortnight"]
 )
 def test_resting_orders_on_the_minutes_of_may_2014(market_data: Path, symbol: str, count: int) -> None:
     made = job(market_data / "lean", strategy(symbol, M1, LIMIT), slice(count))

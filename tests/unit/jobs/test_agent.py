@@ -36,7 +36,9 @@ def agent(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> Agent:
         amqp=SimpleNamespace(queues=queues), conf=SimpleNamespace(broker_transport_options={})
     )
     controller = SimpleNamespace(hostname=NAME, app=app, pool=SimpleNamespace(limit=2), concurrency=2)
-    return Agent(runtime, controller, forgetful=False)
+    made = Agent(runtime, controller, forgetful=False)
+    made._heavy = 1 << 50  # the process of the tests may hold what it likes
+    return made
 
 
 def sing(agent: Agent, clock: SetClock, *, times: int, answered: tuple[str, ...] = ()) -> WorkerView:
