@@ -10,7 +10,6 @@ from backend.backtest.kernel import records
 from backend.backtest.model import Job, Reading, Stream
 from backend.backtest.paths import Path
 from backend.backtest.prices import last_of_week_second, trades_weekends
-from backend.core.bars import Bars
 from backend.core.errors import Invalid
 from backend.core.instruments import Instrument
 from backend.core.timeframes import DAY_SECONDS, Timeframe
@@ -18,7 +17,6 @@ from backend.economic_calendar.model import CalendarView
 from backend.evaluation.confidence import plain_weights
 from backend.evaluation.levels import PENDING_BETTER_ATR, ratio
 from backend.evaluation.plan import PENDING_EXPIRY_BARS
-from backend.evaluation.statistics import ATR_BINS
 from backend.risk.checks import MASKS, TABLE
 from backend.risk.gate import Bit
 from backend.risk.numbers import allows, limits_of
@@ -52,30 +50,25 @@ def lanes_of(job: Job, paths: list[Path]) -> tuple[Any, int]:
     """The lanes before the first bar, and how many currencies and symbols they are exposed to."""
     lanes = np.zeros(len(job.streams), dtype=records.LANE)
     names: list[str] = []
-    begin = bar_begin = spread_begin = 0
+    begin = bar_begin = 0
     symbols = sorted({stream.instrument.symbol for stream in job.streams})
     strategies = sorted({stream.strategy.id for stream in job.streams})
     for lane, stream, path in zip(lanes, job.streams, paths, strict=True):
         names += [unit for unit in units(stream.instrument) if unit not in names]
-        fine = spread_source(stream)
         lane["begin"], lane["end"] = begin, begin + len(path)
         lane["first"] = lane["next_bar"] = begin + path.first
-        lane["bar_begin"] = lane["atr_in"] = lane["atr_out"] = bar_begin
+        lane["bar_begin"] = bar_begin
         lane["bar_end"] = bar_begin + len(stream.bars)
-        lane["spread_begin"] = lane["spread_in"] = lane["spread_out"] = spread_begin
-        lane["spread_end"] = spread_begin + len(fine)
-        lane["spread_seconds"] = fine.timeframe.seconds
         lane["symbol"] = symbols.index(stream.instrument.symbol)
         lane["strategy"] = strategies.index(stream.strategy.id)
-        lane["leave"] = lane["closed_bar"] = lane["entries_day"] = lane["midnight"] = -1
-        lane["atr_lowest"] = ATR_BINS
+        lane["leave"] = lane["closed_bar"] = lane["entries_day"] = -1
+        lane["strong_long"] = lane["strong_short"] = 1.0
         lane["learned"] = stream.costs.spread_points
         lane["limits"] = _limits(stream, job)
         _instrument_into(lane, stream, job, names)
         _rules_into(lane, stream, job)
         begin += len(path)
         bar_begin += len(stream.bars)
-        spread_begin += len(fine)
     return lanes, len(names)
 
 
@@ -251,9 +244,3 @@ def resets_of(job: Job) -> Any:
         at = np.searchsorted(local, days)
         found.append(days - (local[at] - time[at]))
     return np.unique(np.concatenate(found))
-
-
-def spread_source(stream: Stream) -> Bars:
-    """The bars that tell the usual spread."""
-    fine = stream.spread_bars
-    return stream.bars if fine is None or not len(fine) else fine

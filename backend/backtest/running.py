@@ -44,21 +44,22 @@ def run_backtest(job: Job, *, reading: Reading = Reading.WORST, progress: Progre
 def warm() -> None:
     """Compile what a run needs, or find that it is there."""
     made = empty_tables()
-    given = (made.feed, made.signals, made.lanes, made.desk, made.resets, made.trades, made.curve)
+    given = (made.feed, made.signals, made.usual, made.lanes, made.desk, made.resets, made.trades, made.curve)
     compiled(loop.advance_one)(*given, 0, 0)
     compiled(loop.advance_many)(*given, 0)
-    compiled(loop.first_decisions)(made.feed, made.signals, made.lanes[:0], made.desk)
+    compiled(loop.first_decisions)(made.feed, made.signals, made.usual, made.lanes[:0], made.desk)
 
 
 def _run_one(made: Tables, progress: Progress | None) -> None:
     advance = compiled(loop.advance_one)
     first, end = int(made.lanes[0]["first"]), int(made.lanes[0]["end"])
-    compiled(loop.first_decisions)(made.feed, made.signals, made.lanes, made.desk)
+    compiled(loop.first_decisions)(made.feed, made.signals, made.usual, made.lanes, made.desk)
     for start in range(first, end, _SLICE):
         stop = min(start + _SLICE, end)
         advance(
             made.feed,
             made.signals,
+            made.usual,
             made.lanes,
             made.desk,
             made.resets,
@@ -75,11 +76,19 @@ def _run_many(made: Tables, progress: Progress | None) -> None:
     advance = compiled(loop.advance_many)
     lanes = made.lanes
     total = int((lanes["end"] - lanes["first"]).sum())
-    compiled(loop.first_decisions)(made.feed, made.signals, lanes, made.desk)
+    compiled(loop.first_decisions)(made.feed, made.signals, made.usual, lanes, made.desk)
     more = True
     while more:
         more = advance(
-            made.feed, made.signals, lanes, made.desk, made.resets, made.trades, made.curve, _SLICE
+            made.feed,
+            made.signals,
+            made.usual,
+            lanes,
+            made.desk,
+            made.resets,
+            made.trades,
+            made.curve,
+            _SLICE,
         )
         if progress is not None:
             progress(int((lanes["next_bar"] - lanes["first"]).sum()), total)

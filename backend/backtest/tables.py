@@ -7,11 +7,14 @@ from typing import Any, Final
 import numpy as np
 
 from backend.backtest.columns import COLUMNS
+from backend.backtest.compiling import compiled
 from backend.backtest.kernel import records
-from backend.backtest.kernel.records import Curve, Feed, Signals
-from backend.backtest.lanes import desk_of, lanes_of, resets_of, spread_source
+from backend.backtest.kernel.checking import all_plausible
+from backend.backtest.kernel.records import Curve, Feed, Signals, Usual
+from backend.backtest.lanes import desk_of, lanes_of, resets_of
 from backend.backtest.model import Asks, Job, Reading, Stream
 from backend.backtest.paths import Path, closes, path_of
+from backend.backtest.usual import StreamUsual, joined_usual, read_only, usual_of
 from backend.core.bars import check_prices
 from backend.core.errors import Invalid
 from backend.core.timeframes import DAY_SECONDS
@@ -34,6 +37,7 @@ class Tables:
     Attributes:
         feed: Path bars.
         signals: What the strategies say.
+        usual: What was usual at each midnight.
         lanes: Strategies on symbols, `records.LANE`, shape (s,).
         desk: Limits, account and counts, `records.DESK`, shape (1,).
         resets: UTC epochs at which the day's loss begins anew, ascending.
@@ -43,6 +47,7 @@ class Tables:
 
     feed: Feed
     signals: Signals
+    usual: Usual
     lanes: Any
     desk: Any
     resets: Any
@@ -60,6 +65,7 @@ def empty_tables() -> Tables:
             **{name: ints if name in _INTEGERS else floats for name in Signals._fields if name != "flags"},
             flags=_constant(np.uint8),
         ),
+        usual=Usual(np.empty((0, 24)), np.empty((0, 24), np.int64), np.empty((0, 1), np.int32)),
         lanes=np.zeros(1, dtype=records.LANE),
         desk=np.zeros(1, dtype=records.DESK),
         resets=np.empty(0, dtype=np.int64),
@@ -74,7 +80,7 @@ def tables(job: Job, reading: Reading) -> Tables:
     Raises:
         Invalid: Bad bars, an unknown spread, too few bars, `first` outside the bars.
     """
-    facts = _checked_facts(job)
+    facts, usual = _facts_and_usual(job)
     paths = [path_of(stream) for stream in job.streams]
     resets = resets_of(job)
     lanes, units_named = lanes_of(job, paths)
@@ -85,6 +91,7 @@ def tables(job: Job, reading: Reading) -> Tables:
     return Tables(
         feed=_feed(job, paths),
         signals=signals,
+        usual=joined_usual(usual, lanes),
         lanes=lanes,
         desk=desk_of(job, reading, resets, units_named),
         resets=resets,
@@ -97,15 +104,23 @@ def tables(job: Job, reading: Reading) -> Tables:
     )
 
 
-def _checked_facts(job: Job) -> tuple[ConditionArrays, ...]:
-    """Each stream's conditions; its bars are checked meanwhile, and what is wrong with them is said first."""
+def _facts_and_usual(job: Job) -> tuple[tuple[ConditionArrays, ...], list[StreamUsual]]:
+    """Each stream's conditions; meanwhile its bars are checked and what is usual is counted.
+
+    What is wrong with bars is said first, whatever their conditions come to.
+    """
     with ThreadPoolExecutor(1) as beside:
-        checks = [beside.submit(_check, stream) for stream in job.streams]
+        counting = [beside.submit(_checked_usual, stream) for stream in job.streams]
         try:
-            return tuple(_facts(stream) for stream in job.streams)
+            facts = tuple(_facts(stream) for stream in job.streams)
         finally:
-            for check in checks:
-                check.result()
+            usual = [each.result() for each in counting]
+    return facts, usual
+
+
+def _checked_usual(stream: Stream) -> StreamUsual:
+    _check(stream)
+    return usual_of(stream)
 
 
 def _check(stream: Stream) -> None:
@@ -117,7 +132,10 @@ def _check(stream: Stream) -> None:
             available=len(stream.bars),
             needed=stream.first + 1,
         )
-    check_prices(stream.bars)
+    bars = stream.bars
+    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume, bars.spread)
+    if not compiled(all_plausible)(*map(read_only, columns)):
+        check_prices(bars)
     _check_spread(stream)
 
 
@@ -146,11 +164,8 @@ def _facts(stream: Stream) -> ConditionArrays:
 
 
 def _joined(parts: list[Any]) -> Any:
-    """The arrays one after the other, read-only, so that the kernel is compiled for one kind."""
-    whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    whole = np.ascontiguousarray(whole).view()
-    whole.flags.writeable = False
-    return whole
+    """The arrays one after the other."""
+    return read_only(parts[0] if len(parts) == 1 else np.concatenate(parts))
 
 
 def _constant(dtype: Any = np.float64) -> Any:
@@ -255,8 +270,6 @@ def _signals(job: Job, facts: tuple[ConditionArrays, ...]) -> Signals:
         weak_short=column(Direction.SHORT, "weak", 0.0),
         spread=_joined([stream.bars.spread for stream in job.streams]),
         server=_joined([stream.bars.server_time for stream in job.streams]),
-        usual_server=_joined([spread_source(stream).server_time for stream in job.streams]),
-        usual_spread=_joined([spread_source(stream).spread for stream in job.streams]),
     )
 
 

@@ -106,12 +106,20 @@ def join_bars(parts: Sequence[Bars]) -> Bars:
     )
 
 
+def plausible(opened: Any, high: Any, low: Any, close: Any, volume: Any, spread: Any) -> Any:
+    """Whether a bar, or each of many, can be: finite, above zero, open and close between low and high.
+
+    Of numbers or of arrays of shape (n,), so that the backtest's kernel compiles this very rule.
+    """
+    inside = (low <= opened) & (low <= close) & (high >= opened) & (high >= close)
+    return inside & (low > 0) & (high < np.inf) & (spread >= 0) & (volume >= 0)
+
+
 def plausible_prices(bars: Bars) -> npt.NDArray[np.bool_]:
-    """Which bars can be, shape (n,): finite, above zero, open and close between low and high."""
-    body_low = np.minimum(bars.open, bars.close)
-    body_high = np.maximum(bars.open, bars.close)
-    good = (bars.low > 0) & (bars.low <= body_low) & (bars.high >= body_high) & np.isfinite(bars.high)
-    good &= (bars.spread >= 0) & (bars.volume >= 0)
+    """Which bars can be, shape (n,)."""
+    good: npt.NDArray[np.bool_] = plausible(
+        bars.open, bars.high, bars.low, bars.close, bars.volume, bars.spread
+    )
     return good
 
 

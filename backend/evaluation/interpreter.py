@@ -236,18 +236,17 @@ class Interpreter:
 
     def _compare(self, node: Compare, frame: Frame) -> Truth:
         operands = [self._operand(part, frame) for part in node.operands]
-        truth = Truth(
-            np.ones(frame.size, dtype=np.bool_),
-            lambda: reduce(np.logical_and, map(_known, operands), np.ones(frame.size, dtype=np.bool_)),
-        )
         compared = [
             _COMPARE[operator](left, right)
             for operator, left, right in zip(node.operators, operands[:-1], operands[1:], strict=True)
         ]
         if "!=" in node.operators:
-            compared.append(truth.defined)  # every other comparison with an undefined number is false
-        truth.true = reduce(np.logical_and, compared) & truth.true if frame.size else truth.true
-        return truth
+            compared += map(_known, operands)  # every other comparison with an undefined number is false
+        size = frame.size  # a truth that held its frame would keep all arrays until the next collection
+        return Truth(
+            _over(reduce(np.logical_and, compared), size),
+            lambda: _over(reduce(np.logical_and, map(_known, operands)), size),
+        )
 
     def _operand(self, node: Node, frame: Frame) -> Floats | float:
         """Values of a number; a constant is itself."""
@@ -330,6 +329,11 @@ def _crosses(x: Floats | float, y: Floats | float, size: int, *, above: bool) ->
         return known & _shift_bools(known, 1)
 
     return Truth(beyond & _shift_bools(short_of, 1), defined)
+
+
+def _over(truth: Bools, size: int) -> Bools:
+    """The truth of each bar, also where only constants were asked."""
+    return truth if np.ndim(truth) else np.full(size, truth, dtype=np.bool_)
 
 
 def _known(values: Floats | float) -> Bools:

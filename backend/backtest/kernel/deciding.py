@@ -32,7 +32,6 @@ from backend.backtest.kernel.records import (
     WAIT_RR,
     WEEKEND,
 )
-from backend.backtest.kernel.usual import atr_rank, median_spread
 from backend.core.ticks import ticks_up
 from backend.core.timeframes import DAY_SECONDS
 from backend.evaluation.confidence import (
@@ -70,9 +69,8 @@ def decide(lanes: Any, desk: Any, s: int) -> None:
         desk.refusals[refusal] += 1
         return
     side = 1 if long else -1
-    median, samples = median_spread(lane, lane.bar_server)
     points = float(lane.bar_spread) if lane.bar_spread > 0 else math.nan
-    usable = (0.0 if math.isnan(median) else median) if math.isnan(points) else points
+    usable = (0.0 if math.isnan(lane.median) else lane.median) if math.isnan(points) else points
     spread = ticks_up(usable * lane.point, lane.tick)
     reference, stop, target = _levels(lane, side, spread)
     if stop == 0:
@@ -89,8 +87,8 @@ def decide(lanes: Any, desk: Any, s: int) -> None:
         strong = lane.strong_long if side > 0 else lane.strong_short
         weak = lane.weak_long if side > 0 else lane.weak_short
         match = match_points(strong, weak, _weights(desk))
-    wide = spread_share(points, median, samples)
-    rare = atr_share(atr_rank(lane), lane.atr_count)
+    wide = spread_share(points, lane.median, lane.samples)
+    rare = atr_share(lane.atr_rank, lane.atr_count)
     score = rounded(
         match + market_points(wide, rare, _weights(desk)) + _comfort(desk, equity, margin, exposed)
     )

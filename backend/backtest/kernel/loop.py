@@ -19,8 +19,9 @@ from backend.backtest.kernel.records import (
     Curve,
     Feed,
     Signals,
+    Usual,
 )
-from backend.backtest.kernel.usual import catch_up, hour_of_week
+from backend.backtest.kernel.usual import hour_of_week, look_up
 from backend.core.timeframes import DAY_SECONDS
 
 _NEVER = 1 << 62
@@ -29,7 +30,7 @@ _SIGNAL = LONG | SHORT
 _ANY_RULE = LONG | SHORT | LONG_EXIT | LONG_INVALID | SHORT_EXIT | SHORT_INVALID
 
 
-def first_decisions(feed: Feed, sig: Signals, lanes: Any, desks: Any) -> None:
+def first_decisions(feed: Feed, sig: Signals, usual: Usual, lanes: Any, desks: Any) -> None:
     """What the bar before the first traded one of each lane decides."""
     desk = desks[0]
     atr_bits = sig.atr.view(np.int64)
@@ -37,13 +38,14 @@ def first_decisions(feed: Feed, sig: Signals, lanes: Any, desks: Any) -> None:
         lane = lanes[s]
         _load(feed, sig, atr_bits, lane, lane.first - 1)
         if lane.ends != 0 and lane.flags & _SIGNAL != 0:
-            catch_up(sig, atr_bits, lane, lane.bar_server)
+            look_up(usual, lane)
             decide(lanes, desk, s)
 
 
 def advance_one(
     feed: Feed,
     sig: Signals,
+    usual: Usual,
     lanes: Any,
     desks: Any,
     resets: Any,
@@ -63,7 +65,7 @@ def advance_one(
     highs, lows, closes, spreads = feed.high, feed.low, feed.close, feed.spread
     equities, worsts = curve.equity, curve.worst
     last, per_tick, bar_shift = lane.end - 1, lane.per_tick, lane.bar_begin - lane.begin
-    plain = len(feed.owner) == 0 and len(feed.ask_open) == 0 and len(feed.gain) == 0
+    plain = is_plain(feed, sig)
     managed = (
         not math.isnan(lane.breakeven)
         or not math.isnan(lane.trail)
@@ -87,8 +89,8 @@ def advance_one(
                 worsts[instant] = desk.equity
                 instant += 1
                 if rules & _SIGNAL != 0:
-                    _load(feed, sig, atr_bits, lane, i)
-                    catch_up(sig, atr_bits, lane, lane.bar_server)
+                    _load_plain(feed, sig, atr_bits, lane, i)
+                    look_up(usual, lane)
                     decide(lanes, desk, 0)
                 continue
             if skips and lane.leave == NONE and server[i] // DAY_SECONDS == server[i - 1] // DAY_SECONDS:
@@ -103,15 +105,18 @@ def advance_one(
                     worsts[instant] = lowest
                     instant += 1
                     if rules & _ANY_RULE != 0:
-                        _load(feed, sig, atr_bits, lane, i)
+                        _load_plain(feed, sig, atr_bits, lane, i)
                         manage(lanes, desk, trades, 0)
                         if rules & _SIGNAL != 0:
-                            catch_up(sig, atr_bits, lane, lane.bar_server)
+                            look_up(usual, lane)
                             decide(lanes, desk, 0)
                     continue
         desk.low = math.inf
         desk.touched = 1 if lane.side != 0 else 0
-        _load(feed, sig, atr_bits, lane, i)
+        if plain:
+            _load_plain(feed, sig, atr_bits, lane, i)
+        else:
+            _load(feed, sig, atr_bits, lane, i)
         at_open(lanes, desk, trades, 0)
         inside(lanes, desk, trades, 0)
         if i == last:
@@ -122,7 +127,7 @@ def advance_one(
         if i < last:
             manage(lanes, desk, trades, 0)
             if lane.ends != 0 and lane.flags & _SIGNAL != 0:
-                catch_up(sig, atr_bits, lane, lane.bar_server)
+                look_up(usual, lane)
                 decide(lanes, desk, 0)
     desk.instants = instant
 
@@ -152,6 +157,7 @@ def _is_quiet(lane: Any, desk: Any, low: int, high: int, close: int) -> tuple[bo
 def advance_many(
     feed: Feed,
     sig: Signals,
+    usual: Usual,
     lanes: Any,
     desks: Any,
     resets: Any,
@@ -184,7 +190,7 @@ def advance_many(
                 if lane.next_bar < lane.end:
                     manage(lanes, desk, trades, s)
                     if lane.ends != 0 and lane.flags & _SIGNAL != 0:
-                        catch_up(sig, atr_bits, lane, lane.bar_server)
+                        look_up(usual, lane)
                         decide(lanes, desk, s)
             desk.low = math.inf
             desk.touched = 1 if desk.open_positions > 0 else 0
@@ -226,6 +232,30 @@ def _close_instant(lanes: Any, desk: Any) -> tuple[float, float]:
     if desk.drawdown_kind == _TRAILING:
         desk.peak = max(desk.peak, desk.equity)
     return desk.equity, desk.low
+
+
+def is_plain(feed: Feed, sig: Signals) -> bool:
+    """Whether each bar is its own step, with a spread, one rate, and nothing but what a few columns say."""
+    others = len(feed.owner) + len(feed.ask_open) + len(feed.gain) + len(feed.close_time) + len(sig.target)
+    scored = len(sig.strong_long) + len(sig.strong_short) + len(sig.weak_long) + len(sig.weak_short)
+    return others + scored == 0
+
+
+def _load_plain(feed: Feed, sig: Signals, atr_bits: Any, lane: Any, i: int) -> None:
+    """`_load` of a plain feed, without a branch: numba then counts no references to the columns."""
+    per, bar = lane.per_tick, i - lane.begin + lane.bar_begin
+    before = max(i - 1, lane.begin)
+    spread = _spread(feed.spread[i], lane, feed.server[i])
+    opened, high = _ticks(feed.open[i], per), _ticks(feed.high[i], per)
+    low, close = _ticks(feed.low[i], per), _ticks(feed.close[i], per)
+    lane.time, lane.close_time = feed.time[i], feed.time[i] + feed.seconds
+    lane.server, lane.server_before = feed.server[i], feed.server[before]
+    lane.bid_open, lane.bid_high, lane.bid_low, lane.bid_close = opened, high, low, close
+    lane.ask_open, lane.ask_high = opened + spread, high + spread
+    lane.ask_low, lane.ask_close = low + spread, close + spread
+    lane.spread, lane.bar, lane.ends = spread, bar, 1
+    lane.bar_server, lane.bar_spread, lane.flags = sig.server[bar], sig.spread[bar], sig.flags[bar]
+    lane.atr, lane.atr_bits = sig.atr[bar], atr_bits[bar]
 
 
 def _load(feed: Feed, sig: Signals, atr_bits: Any, lane: Any, i: int) -> None:

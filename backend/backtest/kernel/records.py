@@ -11,7 +11,6 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from backend.evaluation.confidence import PlainWeights
-from backend.evaluation.statistics import ATR_BINS, SPREAD_BINS
 from backend.risk.gate import Bit, Limit, State
 
 # --- flags of a strategy's bar
@@ -84,9 +83,9 @@ LANE: Final = np.dtype(
         ("first", "i8"),  # first path bar that may be traded
         ("bar_begin", "i8"),  # its strategy bars in the signal columns
         ("bar_end", "i8"),
-        ("spread_begin", "i8"),  # its bars for the usual spread
-        ("spread_end", "i8"),
-        ("spread_seconds", "i8"),
+        ("usual_begin", "i8"),  # its first row in the tables of what is usual
+        ("first_day", "i8"),  # server day of that row
+        ("atr_lowest", "i8"),  # bin of the first column of the ranks
         ("strategy", "i8"),
         ("symbol", "i8"),
         ("base_unit", "i8"),
@@ -238,17 +237,11 @@ LANE: Final = np.dtype(
         ("closed_bar", "i8"),  # −1 is never
         ("entries_day", "i8"),
         ("entries", "i8"),
-        # usual spread and ATR as of a midnight
-        ("midnight", "i8"),
-        ("spread_in", "i8"),
-        ("spread_out", "i8"),
-        ("atr_in", "i8"),
-        ("atr_out", "i8"),
+        # usual spread and ATR of the bar at hand
+        ("median", "f8"),
+        ("samples", "i8"),
+        ("atr_rank", "f8"),
         ("atr_count", "i8"),
-        ("atr_lowest", "i8"),
-        ("spread_counts", "i4", (HOURS, SPREAD_BINS)),
-        ("spread_totals", "i8", (HOURS,)),
-        ("atr_counts", "i4", (ATR_BINS,)),
     ],
     align=True,
 )
@@ -344,8 +337,14 @@ class Signals(NamedTuple):
     weak_short: Any
     spread: Any  # of the strategy's bar, in points; 0 is unknown
     server: Any  # server time of its open
-    usual_server: Any  # server time and spread of the bars that tell the usual spread
-    usual_spread: Any
+
+
+class Usual(NamedTuple):
+    """What was usual at each broker's midnight: a row a server day, all streams one after the other."""
+
+    medians: Any  # float64 (rows, 24): median spread in points of each hour of the day, NaN is unknown
+    samples: Any  # int64 (rows, 24): samples behind each
+    below: Any  # int32 (rows, bins + 1): ATR values of the year below each bin; the last column has all
 
 
 class Curve(NamedTuple):

@@ -1,9 +1,12 @@
-"""Usual spread and rank of the ATR as of the broker's midnight; as `backend.evaluation.statistics`."""
+"""Usual spread and rank of the ATR as of each broker's midnight; as `backend.evaluation.statistics`.
+
+A table has a row for each server day: what had closed by the midnight that begins it.
+"""
 
 import math
 from typing import Any
 
-from backend.backtest.kernel.records import HOURS, Signals
+from backend.backtest.kernel.records import HOURS, Usual
 from backend.core.timeframes import DAY_SECONDS
 from backend.evaluation.statistics import (
     ATR_DAYS,
@@ -16,6 +19,7 @@ from backend.evaluation.statistics import (
 
 _HOUR = 3600
 _MONDAY_SHIFT = 72  # the epoch was a Thursday
+_DAY_HOURS = 24
 _INFINITE = 0x7FF  # exponent of what is no finite number
 _EXPONENT = 52
 
@@ -25,68 +29,54 @@ def hour_of_week(server: int) -> int:
     return (server // _HOUR + _MONDAY_SHIFT) % HOURS
 
 
-def catch_up(sig: Signals, atr_bits: Any, lane: Any, server: int) -> None:
-    """Count what had closed by the midnight before a server epoch, and forget what is too old.
+def fill_spreads(
+    server: Any, spread: Any, seconds: int, first_day: int, counts: Any, medians: Any, samples: Any
+) -> None:
+    """Median spread of each hour of each day, NaN where none is known, and its samples.
 
     Args:
-        sig: The strategy's bars and those of the usual spread.
-        atr_bits: The ATR of each strategy bar as bits, shape (n,), int64.
-        lane: Keeps the counts.
-        server: Server epoch of the bar that is decided.
+        server: Server epochs at which bars open, shape (n,), ascending.
+        spread: Their spreads in points, shape (n,); 0 is unknown.
+        seconds: Their length.
+        first_day: Server day of the first row.
+        counts: Zeros to count in, shape (168, SPREAD_BINS + 1); the last column has the totals.
+        medians: Takes the medians, shape (days, 24).
+        samples: Takes their samples, shape (days, 24).
     """
-    midnight = server - server % DAY_SECONDS
-    if lane.midnight == midnight:
-        return
-    lane.midnight = midnight
-    server, spread = sig.usual_server, sig.usual_spread
-    closed, old = midnight - lane.spread_seconds + 1, midnight - SPREAD_DAYS * DAY_SECONDS
-    lane.spread_in = _count_spreads(server, spread, lane, lane.spread_in, lane.spread_end, closed, 1)
-    lane.spread_out = _count_spreads(server, spread, lane, lane.spread_out, lane.spread_in, old, -1)
-    closed, old = midnight - lane.seconds + 1, midnight - ATR_DAYS * DAY_SECONDS
-    lane.atr_in = _count_atr(sig.server, atr_bits, lane, lane.atr_in, lane.bar_end, closed, 1)
-    lane.atr_out = _count_atr(sig.server, atr_bits, lane, lane.atr_out, lane.atr_in, old, -1)
+    entered = left = 0
+    for row in range(len(medians)):
+        midnight = (first_day + row) * DAY_SECONDS
+        entered = _count_spreads(server, spread, counts, entered, midnight - seconds + 1, 1)
+        left = _count_spreads(server, spread, counts, left, midnight - SPREAD_DAYS * DAY_SECONDS, -1)
+        begins = hour_of_week(midnight)
+        for hour in range(_DAY_HOURS):
+            median, total = _median(counts[begins + hour])
+            medians[row, hour] = median
+            samples[row, hour] = total
 
 
-def _count_atr(server: Any, atr_bits: Any, lane: Any, at: int, end: int, until: int, each: int) -> int:
-    """Count the ATR values of bars that opened before a server epoch; gives the first bar left out."""
-    counts, lowest, count = lane.atr_counts, lane.atr_lowest, 0
-    while at < end and server[at] < until:
-        bits = atr_bits[at]
-        if bits >> _EXPONENT != _INFINITE:
-            place = atr_bin(bits)
-            counts[place] += each
-            count += each
-            lowest = min(lowest, place)
-        at += 1
-    lane.atr_count += count
-    lane.atr_lowest = lowest
-    return at
-
-
-def _count_spreads(server: Any, spread: Any, lane: Any, at: int, end: int, until: int, each: int) -> int:
+def _count_spreads(server: Any, spread: Any, counts: Any, at: int, until: int, each: int) -> int:
     """Count the known spreads of bars that opened before a server epoch; gives the first bar left out."""
-    counts, totals, hour, hour_ends = lane.spread_counts, lane.spread_totals, 0, 0
-    while at < end and server[at] < until:
+    hour, hour_ends = 0, 0
+    while at < len(server) and server[at] < until:
         if server[at] >= hour_ends:
             hour = hour_of_week(server[at])
             hour_ends = (server[at] // _HOUR + 1) * _HOUR
         if spread[at] > 0:
             counts[hour, spread_bin(spread[at])] += each
-            totals[hour] += each
+            counts[hour, SPREAD_BINS] += each
         at += 1
     return at
 
 
-def median_spread(lane: Any, server: int) -> tuple[float, int]:
-    """Median spread in points of the hour of the week, NaN where none is known, and its samples."""
-    hour = hour_of_week(server)
-    total = lane.spread_totals[hour]
+def _median(counts: Any) -> tuple[float, int]:
+    total = counts[SPREAD_BINS]
     if total == 0:
         return math.nan, 0
     low_at, high_at = (total - 1) // 2, total // 2
     seen, low = 0, -1
     for place in range(SPREAD_BINS):
-        seen += lane.spread_counts[hour, place]
+        seen += counts[place]
         if low < 0 and seen > low_at:
             low = place
         if seen > high_at:
@@ -94,12 +84,58 @@ def median_spread(lane: Any, server: int) -> tuple[float, int]:
     return math.nan, 0
 
 
-def atr_rank(lane: Any) -> float:
-    """Rank of the bar's ATR among the year's, 0 to 1; NaN where nothing is known."""
-    if lane.atr_count == 0:
-        return math.nan
-    place = atr_bin(lane.atr_bits)
-    below = 0
-    for other in range(lane.atr_lowest, place):
-        below += lane.atr_counts[other]
-    return float((below + lane.atr_counts[place] / 2) / lane.atr_count)
+def span_of_atr(atr_bits: Any) -> tuple[int, int]:
+    """Lowest and highest bin of the finite ATR values; the lowest above the highest where there are none."""
+    lowest, highest = 1 << 30, -1
+    for at in range(len(atr_bits)):
+        if atr_bits[at] >> _EXPONENT != _INFINITE:
+            place = atr_bin(atr_bits[at])
+            lowest, highest = min(lowest, place), max(highest, place)
+    return lowest, highest
+
+
+def fill_ranks(server: Any, atr_bits: Any, seconds: int, first_day: int, lowest: int, below: Any) -> None:
+    """How many ATR values of the year before each day lie below each bin, all of them in the last column.
+
+    Args:
+        server: Server epochs at which bars open, shape (n,), ascending.
+        atr_bits: The ATR of each as bits, shape (n,), int64.
+        seconds: Their length.
+        first_day: Server day of the first row.
+        lowest: Bin of the first column.
+        below: Takes the counts, shape (days, bins + 1); its last row is worked in.
+    """
+    entered = left = 0
+    counts = below[-1]
+    counts[:] = 0
+    for row in range(len(below) - 1):
+        midnight = (first_day + row) * DAY_SECONDS
+        entered = _count_atr(server, atr_bits, counts, lowest, entered, midnight - seconds + 1, 1)
+        left = _count_atr(server, atr_bits, counts, lowest, left, midnight - ATR_DAYS * DAY_SECONDS, -1)
+        total = 0
+        for place in range(below.shape[1]):
+            below[row, place] = total
+            total += counts[place]
+
+
+def _count_atr(server: Any, atr_bits: Any, counts: Any, lowest: int, at: int, until: int, each: int) -> int:
+    """Count the ATR values of bars that opened before a server epoch; gives the first bar left out."""
+    while at < len(server) and server[at] < until:
+        bits = atr_bits[at]
+        if bits >> _EXPONENT != _INFINITE:
+            counts[atr_bin(bits) - lowest] += each
+        at += 1
+    return at
+
+
+def look_up(usual: Usual, lane: Any) -> None:
+    """Put what is usual for the bar at hand into its lane."""
+    row = lane.usual_begin + lane.bar_server // DAY_SECONDS - lane.first_day
+    hour = lane.bar_server % DAY_SECONDS // _HOUR
+    lane.median, lane.samples = usual.medians[row, hour], usual.samples[row, hour]
+    below = usual.below[row]
+    lane.atr_count = below[-1]
+    lane.atr_rank = math.nan
+    if lane.atr_count > 0 and math.isfinite(lane.atr):
+        place = atr_bin(lane.atr_bits) - lane.atr_lowest
+        lane.atr_rank = (below[place] + (below[place + 1] - below[place]) / 2) / lane.atr_count

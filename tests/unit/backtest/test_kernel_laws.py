@@ -159,8 +159,17 @@ def test_the_way_of_many_streams_is_the_way_of_one(seed: int, reading: Reading) 
     made = tables(job, reading)
     room = len(job.streams[0].bars)
     made = replace(made, curve=made.curve._replace(time=np.empty(room, dtype=np.int64)))
-    compiled(loop.first_decisions)(made.feed, made.signals, made.lanes, made.desk)
-    given_parts = (made.feed, made.signals, made.lanes, made.desk, made.resets, made.trades, made.curve)
+    compiled(loop.first_decisions)(made.feed, made.signals, made.usual, made.lanes, made.desk)
+    given_parts = (
+        made.feed,
+        made.signals,
+        made.usual,
+        made.lanes,
+        made.desk,
+        made.resets,
+        made.trades,
+        made.curve,
+    )
     while compiled(loop.advance_many)(*given_parts, 1000):
         pass
     account = made.desk[0]

@@ -63,7 +63,7 @@ def backtested(whole: Job, begin: int) -> Iterator[tuple[str, str | None, float 
         score = None
         if signal is not None:
             made = tables(replace(whole, streams=(replace(stream, first=index + 1),)), Reading.WORST)
-            compiled(loop.first_decisions)(made.feed, made.signals, made.lanes, made.desk)
+            compiled(loop.first_decisions)(made.feed, made.signals, made.usual, made.lanes, made.desk)
             score = float(made.lanes[0]["q_score"])
         yield iso(stream.bars.opened(index)), signal, score
 
