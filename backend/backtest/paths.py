@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from backend.backtest.model import Asks, Stream
-from backend.backtest.prices import hours_of_week
 from backend.core.bars import Bars, Floats, Ints
 from backend.core.timeframes import close_of
+from backend.evaluation.statistics import hour_of_week
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -69,7 +69,9 @@ def path_of(stream: Stream) -> Path:
     order = np.argsort(np.concatenate((bars.time[whole], fine.time[picked])), kind="stable")
     asks = None
     if stream.asks is not None:
-        finer = stream.fine_asks or _asks_of(stream, fine)
+        finer = stream.fine_asks or asks_by_spread(
+            stream, fine.server_time, fine.spread, Asks(fine.open, fine.high, fine.low, fine.close)
+        )
         asks = Asks(*(_mixed(a[whole], b[picked], order) for a, b in zip(stream.asks, finer, strict=True)))
     owners = _mixed(whole, owner[picked], order)
     return Path(
@@ -125,11 +127,11 @@ def _told(stream: Stream, fine: Bars, owner: Ints) -> Any:
     return told
 
 
-def _asks_of(stream: Stream, bars: Bars) -> Asks:
-    """Asks of finer bars that have none of their own: the bid and the spread."""
-    learned = np.array(stream.costs.spread_points, dtype=np.int64)[hours_of_week(bars)]
-    wide = np.maximum(bars.spread, learned) * float(stream.instrument.point)
-    return Asks(bars.open + wide, bars.high + wide, bars.low + wide, bars.close + wide)
+def asks_by_spread(stream: Stream, server: Ints, spread: Ints, bids: Asks) -> Asks:
+    """Asks where only bids are known: the bid and the larger of the bar's spread and the learned one."""
+    learned = np.array(stream.costs.spread_points, dtype=np.int64)[hour_of_week(server)]
+    wide = np.maximum(spread, learned) * float(stream.instrument.point)
+    return Asks(*(side + wide for side in bids))
 
 
 def _mixed(coarse: Any, fine: Any, order: Ints) -> Any:

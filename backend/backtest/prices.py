@@ -6,8 +6,9 @@ import numpy as np
 
 from backend.backtest.model import HOURS_OF_WEEK
 from backend.core.bars import Bars, Ints
+from backend.evaluation.statistics import hour_of_week
 
-_HOUR, _DAY = 3600, 86_400
+_DAY = 86_400
 _EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday; Monday is 0
 _SHARE = 0.75
 _SATURDAY, _WEDNESDAY = 5, 2
@@ -21,7 +22,8 @@ def weekdays(bars: Bars) -> Ints:
 
 def hours_of_week(bars: Bars) -> Ints:
     """Server hour of the week of each bar's open, Monday 00 is 0."""
-    return weekdays(bars) * 24 + bars.server_time % _DAY // _HOUR
+    hours: Ints = hour_of_week(bars.server_time)
+    return hours
 
 
 def learned_spreads(bars: Bars) -> tuple[int, ...]:

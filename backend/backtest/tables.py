@@ -13,7 +13,7 @@ from backend.backtest.kernel.checking import all_plausible
 from backend.backtest.kernel.records import Curve, Feed, Signals, Usual
 from backend.backtest.lanes import desk_of, lanes_of, resets_of
 from backend.backtest.model import Asks, Job, Reading, Stream
-from backend.backtest.paths import Path, closes, path_of
+from backend.backtest.paths import Path, asks_by_spread, closes, path_of
 from backend.backtest.usual import StreamUsual, joined_usual, read_only, usual_of
 from backend.core.bars import check_prices
 from backend.core.errors import Invalid
@@ -213,9 +213,8 @@ def _asks(stream: Stream, path: Path) -> Asks:
     """Asks of a path, made from its spread where it has none."""
     if path.asks is not None:
         return path.asks
-    learned = np.array(stream.costs.spread_points, dtype=np.int64)
-    wide = np.maximum(path.spread, learned[hour_of_week(path.server)]) * float(stream.instrument.point)
-    return Asks(path.open + wide, path.high + wide, path.low + wide, path.close + wide)
+    bids = Asks(path.open, path.high, path.low, path.close)
+    return asks_by_spread(stream, path.server, path.spread, bids)
 
 
 def _owners(job: Job, paths: list[Path]) -> list[Any]:
