@@ -47,6 +47,7 @@ def desk_task(
     deadline: float = 300.0,
     retry: RetryPolicy | None = None,
     bounds: Mapping[str, tuple[int, int]] = _NO_BOUNDS,
+    once: bool = False,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Make a task of a function: ledger, lease, deadline, cancel flag and retries come with it.
 
@@ -55,11 +56,20 @@ def desk_task(
         deadline: Seconds of run time; `backend.jobs.context.check` between steps holds it to that.
         retry: What happens after `Unavailable`; three tries by default.
         bounds: Smallest and largest value of its integers.
+        once: For what nobody can take back, such as sending an order: acknowledged before it runs, begun
+            at most once, never retried.
     """
 
     def decorate(work: Callable[..., Any]) -> Any:
         return register(
-            app, runtimes, work, queue=queue, deadline=deadline, retry=retry or RetryPolicy(), bounds=bounds
+            app,
+            runtimes,
+            work,
+            queue=queue,
+            deadline=deadline,
+            retry=retry or RetryPolicy(),
+            bounds=bounds,
+            once=once,
         )
 
     return decorate

@@ -10,7 +10,7 @@ from backend.jobs.index import Entry
 from backend.jobs.leases import exclusive
 from backend.jobs.ledger import FOLDER, segment_day
 from backend.jobs.rows import Kind, deaths, written
-from backend.jobs.runner import MOST_DEATHS, park
+from backend.jobs.runner import MOST_DEATHS, give_up, park
 from backend.jobs.runtime import Runtime
 from backend.jobs.spec import QUEUES
 from backend.jobs.views import JobState
@@ -147,8 +147,9 @@ class Housekeeper:
                 done.ended.append(entry.id)
             return True
         if reason == "worker died":
-            if deaths(entry.rows()) >= MOST_DEATHS:
-                self._park(entry, done)
+            once = jobs.begins_once(entry.task)
+            if once or deaths(entry.rows()) >= MOST_DEATHS:
+                self._put_aside(entry, done, once=once)
                 return True
             if self._handed_out_lately(entry):
                 return True
@@ -157,13 +158,18 @@ class Housekeeper:
             done.published.append(entry.id)
         return published
 
-    def _park(self, entry: Entry, done: Sweep) -> None:
+    def _put_aside(self, entry: Entry, done: Sweep, *, once: bool) -> None:
         leases = self._runtime.leases
         if not leases.take(entry.id, "housekeeping"):
             return
         try:
             fresh = self._runtime.ledger.get(entry.id)
-            if not fresh.state.terminal:
+            if fresh.state.terminal:
+                return
+            if once:
+                give_up(self._runtime, fresh)
+                done.ended.append(entry.id)
+            else:
                 park(self._runtime, fresh, deaths(fresh.rows()))
                 done.parked.append(entry.id)
         finally:

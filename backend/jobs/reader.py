@@ -81,6 +81,11 @@ class JobsReader:
         """Ids of the jobs whose messages the broker has; None where it does not say."""
         return self._parts.publisher.known(queues)
 
+    def begins_once(self, task: str) -> bool:
+        """Whether a run of it that broke off is never followed by another; see `TaskSpec.once`."""
+        spec = self._parts.catalogue.find(task)
+        return spec is not None and spec.once
+
     def queue_of(self, task: str) -> str:
         """The queue of a task; `NotFound` for one that does not exist."""
         return self._parts.catalogue.get(task).queue

@@ -86,7 +86,7 @@ def deliver(runtime: Runtime, spec: TaskSpec, work: Callable[..., Any], delivery
         raise Passed(JobState.STARTED, "it runs already")
     try:
         entry = ledger.find(job_id) or _adopt(runtime, spec, delivery)
-        done = _already(runtime, entry, delivery)
+        done = _already(runtime, spec, entry, delivery)
         if done is not None:
             return done
         return _run(runtime, spec, work, delivery, entry, number)
@@ -108,7 +108,7 @@ def _adopt(runtime: Runtime, spec: TaskSpec, delivery: Delivery) -> Entry:
     return runtime.ledger.get(delivery.job_id)
 
 
-def _already(runtime: Runtime, entry: Entry, delivery: Delivery) -> dict[str, Any] | None:
+def _already(runtime: Runtime, spec: TaskSpec, entry: Entry, delivery: Delivery) -> dict[str, Any] | None:
     """The result of a job that has succeeded; None for one to be run; `Passed` for every other."""
     ledger = runtime.ledger
     if entry.state is JobState.SUCCEEDED:
@@ -116,6 +116,9 @@ def _already(runtime: Runtime, entry: Entry, delivery: Delivery) -> dict[str, An
         return dict(result) if result is not None else {}
     if entry.state.terminal:
         raise Passed(entry.state, f"it has ended: {entry.state}")
+    if spec.once and entry.run:
+        give_up(runtime, entry)
+        raise Passed(JobState.FAILED, "it was begun before, and is not begun again")
     if entry.cancel_requested:
         ledger.append(Kind.CANCELLED, entry.id, run=entry.run, worker=delivery.worker)
         raise Passed(JobState.CANCELLED, "it was cancelled")
@@ -130,6 +133,14 @@ def _already(runtime: Runtime, entry: Entry, delivery: Delivery) -> dict[str, An
         park(runtime, entry, died)
         raise Passed(JobState.DEAD, f"its worker died with it {died} times")
     return None
+
+
+def give_up(runtime: Runtime, entry: Entry) -> None:
+    """End a job that was begun, may not be begun again, and whose worker died. The caller has its lease."""
+    message = f"{entry.task} was begun and its worker died; it is not begun again"
+    error = Unavailable("worker_died", message)
+    runtime.ledger.append(Kind.FAILED, entry.id, run=entry.run, error=error.as_dict())
+    log.error("%s (job %s)", message, entry.id)
 
 
 def park(runtime: Runtime, entry: Entry, died: int) -> None:
@@ -183,13 +194,15 @@ def _run(
         raise Passed(JobState.CANCELLED, "it was cancelled") from None
     except JobInterrupted:
         reason = "the worker ended" if runtime.stopping.is_set() else "its lease ended"
-        _end(runtime, Kind.RELEASED, context, reason=reason)
+        _release(runtime, spec, context, reason)
+        if spec.once:
+            raise Passed(JobState.FAILED, f"{reason}; it is not begun again") from None
         raise Passed(JobState.SENT, f"{reason}; it will be run again") from None
     except Exception as error:
         _failed(runtime, spec, delivery, context, error)
         raise
     except BaseException:
-        _end(runtime, Kind.RELEASED, context, reason="the worker ended")
+        _release(runtime, spec, context, "the worker ended")
         raise
     finally:
         _CURRENT.reset(token)
@@ -197,12 +210,21 @@ def _run(
     return result
 
 
+def _release(runtime: Runtime, spec: TaskSpec, context: JobContext, reason: str) -> None:
+    """A run was stopped before its end: the next one may begin, or never, where it may only begin once."""
+    if spec.once:
+        error = Unavailable("interrupted", f"{reason} while it ran; it is not begun again")
+        _end(runtime, Kind.FAILED, context, error=error.as_dict())
+    else:
+        _end(runtime, Kind.RELEASED, context, reason=reason)
+
+
 def _failed(
     runtime: Runtime, spec: TaskSpec, delivery: Delivery, context: JobContext, error: Exception
 ) -> None:
     described = describe(error)
     retried = isinstance(error, Unavailable) and not isinstance(error, DeadlineExceeded)
-    policy = spec.retry if retried and not delivery.eager else NO_RETRY
+    policy = spec.retry if retried and not delivery.eager and not spec.once else NO_RETRY
     delay = policy.delay(context.run)
     if delay is None:
         _end(runtime, Kind.FAILED, context, error=described)

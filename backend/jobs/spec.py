@@ -92,6 +92,9 @@ class TaskSpec:
         parameters: What it takes, by name.
         deadline: Seconds of run time after which its next step stops it.
         retry: Its policy.
+        once: Whether it acts where nobody can take it back: acknowledged before it runs and begun at
+            most once. A run that does not come to its end is a failed job, never a second run; what it
+            left half done is for the code that looks at the outside world again.
     """
 
     name: str
@@ -100,6 +103,7 @@ class TaskSpec:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     deadline: float = 300.0
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    once: bool = False
 
     def arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """All arguments with defaults filled in.

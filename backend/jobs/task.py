@@ -10,7 +10,7 @@ from celery import Celery, Task, states
 from backend.core.errors import DeskError
 from backend.jobs.runner import Delivery, Passed, deliver
 from backend.jobs.runtime import Runtimes
-from backend.jobs.spec import CATALOGUE, REQUIRED, Parameter, RetryPolicy, TaskSpec
+from backend.jobs.spec import CATALOGUE, NO_RETRY, REQUIRED, Parameter, RetryPolicy, TaskSpec
 from backend.jobs.views import JobState
 
 KILL_AFTER = 30.0  # seconds after the deadline at which prefork kills the process; nothing else can
@@ -77,6 +77,7 @@ def register(
     deadline: float,
     retry: RetryPolicy,
     bounds: Mapping[str, tuple[int, int]],
+    once: bool = False,
 ) -> Any:
     """Make a task of a function and put it in the catalogue.
 
@@ -88,6 +89,7 @@ def register(
         deadline: Seconds of run time after which its next step stops it.
         retry: What happens after `Unavailable`.
         bounds: Smallest and largest value of its integers.
+        once: See `TaskSpec`; then `retry` does not count.
     """
     name = f"{work.__module__}.{work.__name__}"
     spec = TaskSpec(
@@ -96,7 +98,8 @@ def register(
         summary=(inspect.getdoc(work) or name).partition("\n")[0],
         parameters=_parameters(work, bounds),
         deadline=deadline,
-        retry=retry,
+        retry=NO_RETRY if once else retry,
+        once=once,
     )
     CATALOGUE.add(spec)
     make: Any = app.task  # its stubs know neither our attributes nor fractions of seconds
@@ -108,6 +111,8 @@ def register(
         runtimes=runtimes,
         soft_time_limit=deadline,
         time_limit=deadline + KILL_AFTER,
+        acks_late=not once,
+        reject_on_worker_lost=not once,
         throws=(DeskError,),
     )
 

@@ -67,6 +67,23 @@ def test_a_worker_killed_in_mid_task_leaves_one_result(desk: JobsDesk) -> None:
     assert [line.split()[0] for line in lines(marks)] == ["begin", "begin", "end"]
 
 
+def test_what_begins_once_is_not_begun_again_when_its_worker_is_killed(desk: JobsDesk) -> None:
+    marks = desk.home / "marks"
+    worker = desk.start_worker()
+    job_id = desk.submit("send", path=str(marks), milliseconds=1500)
+    desk.until(lambda: len(lines(marks)) == 1)
+    desk.kill(worker)
+    desk.start_worker(name="w2")
+    job = desk.wait(job_id, 30)
+    assert (job.state, job.attempts) == (JobState.FAILED, 1)
+    assert job.error is not None
+    assert job.error.code == "worker_died"
+    after = desk.wait(desk.submit("send", path=str(marks), milliseconds=1))
+    assert after.state is JobState.SUCCEEDED
+    assert [line.split()[0] for line in lines(marks)] == ["begin", "begin", "end"]
+    assert after.attempts == 1
+
+
 def test_a_job_that_kills_its_worker_three_times_is_parked(desk: JobsDesk) -> None:
     marks = desk.home / "marks"
     child = desk.start_worker()

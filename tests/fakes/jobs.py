@@ -72,7 +72,7 @@ class FakePublisher(Publisher):
 
 
 def catalogue() -> Catalogue:
-    """Three tasks: one without arguments, one with a bounded number, one with a text."""
+    """Four tasks: without arguments, with a bounded number, with a text, and one that begins at most once."""
     made = Catalogue()
     made.add(TaskSpec(name="desk.tasks.plain", queue="maintenance", summary="Nothing."))
     days = Parameter(kind=int, default=30, minimum=1, maximum=3650)
@@ -85,6 +85,7 @@ def catalogue() -> Catalogue:
             retry=RetryPolicy(tries=3, first_delay=5.0),
         )
     )
+    made.add(TaskSpec(name="desk.tasks.send", queue="orders", summary="Send.", once=True))
     symbol = Parameter(kind=str, default=REQUIRED)
     made.add(
         TaskSpec(

@@ -70,6 +70,15 @@ def poison(path: str) -> dict[str, Any]:
     return {}
 
 
+@desk_task(queue="orders", once=True)
+def send(path: str, milliseconds: int) -> dict[str, Any]:
+    """Do what nobody can take back, slowly."""
+    _append(path, f"begin {os.getpid()}")
+    time.sleep(milliseconds / 1000)
+    _append(path, f"end {os.getpid()}")
+    return {"took": milliseconds}
+
+
 @desk_task(queue="maintenance", retry=RetryPolicy(tries=3, first_delay=0.2, longest_delay=1.0))
 def flaky(path: str, failures: int) -> dict[str, Any]:
     """Unavailable so many times, then well."""
