@@ -23,11 +23,19 @@ from backend.risk.numbers import allows, limits_of
 from backend.risk.rules import DeskRules
 from backend.strategies.model import OnOpposite, OrderType
 from backend.strategies.sessions import utc_offsets
-from backend.trading import swap as swaps
 from backend.trading.desk import Mode, Purpose
 from backend.trading.exposure import units
-from backend.trading.margin import margin
+from backend.trading.margin import hedged_share, margin
 from backend.trading.sides import Side
+from backend.trading.swap import (
+    DISABLED,
+    INTEREST_CURRENT,
+    INTEREST_OPEN,
+    MONEY_MODES,
+    POINTS,
+    MoneyUnit,
+    money_unit,
+)
 
 _KINDS: Final = {
     OrderType.MARKET: records.MARKET,
@@ -41,6 +49,11 @@ _OPPOSITE: Final = {
 }
 _RESET_FROM: Final = {"balance": 0, "equity": 1, "higher": 2}
 _DRAWDOWN: Final = {"static": 0, "trailing": 1, "trailing_end_of_day": 2}
+_MONEY_UNITS: Final = {
+    MoneyUnit.ACCOUNT: records.PER_LOT_ACCOUNT,
+    MoneyUnit.PROFIT: records.PER_LOT_PROFIT,
+    MoneyUnit.BASE: records.PER_LOT_BASE,
+}
 _FUTURES: Final = 1  # SYMBOL_CALC_MODE
 _NEVER: Final = 7 * DAY_SECONDS
 _EVER: Final = 1 << 62
@@ -90,7 +103,7 @@ def _instrument_into(row: Any, stream: Stream, job: Job, names: list[str]) -> No
     row["level_ticks"] = symbol.points_to_ticks(symbol.stops_level) if symbol.stops_level else 0
     row["allows_long"], row["allows_short"] = allows(symbol, Side.BUY), allows(symbol, Side.SELL)
     row["margin_unit"], row["margin_power"] = _margin(symbol, job)
-    row["hedged_share"] = 1.0
+    row["hedged_share"] = hedged_share(symbol)
     rate = stream.conversion
     row["by_close"], row["gain"], row["loss"] = rate.by_close, float(rate.gain), float(rate.loss)
     row["worth_by_close"] = rate.by_close and not futures
@@ -104,7 +117,7 @@ def _instrument_into(row: Any, stream: Stream, job: Job, names: list[str]) -> No
     row["size_slippage"] = (limits.expected_slippage_points if points is None else points) * float(
         symbol.point
     )
-    row["swap_kind"], row["swap_long"], row["swap_short"] = _swap(symbol)
+    row["swap_kind"], row["swap_long"], row["swap_short"] = _swap(symbol, job.account.currency)
     row["triple_day"], row["weekends"] = symbol.swap_triple_day, trades_weekends(stream.bars)
     row["week_end"] = _NEVER
     row["day_bars"] = stream.bars.timeframe.seconds >= Timeframe.D1.seconds
@@ -121,18 +134,18 @@ def _margin(symbol: Instrument, job: Job) -> tuple[float, int]:
     return float(one), round(math.log2(two / one)) if one > 0 else 0
 
 
-def _swap(symbol: Instrument) -> tuple[int, float, float]:
+def _swap(symbol: Instrument, account: str) -> tuple[int, float, float]:
     long, short, mode = symbol.swap_long, symbol.swap_short, symbol.swap_mode
-    if mode == swaps.DISABLED or not (long or short):
+    if mode == DISABLED or not (long or short):
         return records.NO_SWAP, 0.0, 0.0
-    if mode == swaps.POINTS:
+    if mode == POINTS:
         unit = symbol.point * symbol.contract_size
         return records.PER_LOT_PROFIT, float(long * unit), float(short * unit)
-    if mode in {swaps.CURRENCY_SYMBOL, swaps.CURRENCY_MARGIN, swaps.CURRENCY_DEPOSIT}:
-        return records.PER_LOT_ACCOUNT, float(long), float(short)
+    if mode in MONEY_MODES:
+        return _MONEY_UNITS[money_unit(symbol, account)], float(long), float(short)
     kinds = {
-        swaps.INTEREST_CURRENT: records.INTEREST_CURRENT,
-        swaps.INTEREST_OPEN: records.INTEREST_OPEN,
+        INTEREST_CURRENT: records.INTEREST_CURRENT,
+        INTEREST_OPEN: records.INTEREST_OPEN,
     }
     if mode in kinds:
         return kinds[mode], float(long), float(short)

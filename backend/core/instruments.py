@@ -36,6 +36,11 @@ class Instrument:
         swap_short: The same for shorts.
         swap_triple_day: Server weekday whose night counts three times, Sunday 0.
         trade_mode: MetaTrader's SYMBOL_TRADE_MODE number; 4 is full.
+        margin_initial: Margin currency that a lot takes where the broker fixes it; 0 means it follows from
+            contract and price.
+        margin_hedged: Units that take margin for each hedged lot (margin currency where `margin_initial`
+            is fixed); None for those of the contract.
+        margin_larger_leg: Opposite positions take the margin of the larger side alone.
     """
 
     symbol: str
@@ -61,6 +66,9 @@ class Instrument:
     swap_short: Decimal = Decimal(0)
     swap_triple_day: int = 3
     trade_mode: int = 4
+    margin_initial: Decimal = Decimal(0)
+    margin_hedged: Decimal | None = None
+    margin_larger_leg: bool = False
 
     def __post_init__(self) -> None:
         for name in ("point", "tick_size", "contract_size", "volume_min", "volume_step", "volume_max"):

@@ -95,11 +95,17 @@ def as_values(instrument: Instrument) -> dict[str, Any]:
 def from_values(values: dict[str, Any]) -> Instrument:
     """What `as_values` gave."""
     known: dict[str, Any] = {
-        field.name: Decimal(values[field.name]) if field.type is Decimal else values[field.name]
+        field.name: Decimal(values[field.name])
+        if _is_exact(field.type, values[field.name])
+        else values[field.name]
         for field in fields(Instrument)
         if field.name in values
     }
     return Instrument(**known)
+
+
+def _is_exact(kind: object, value: object) -> bool:
+    return kind is Decimal or (kind == Decimal | None and value is not None)
 
 
 def content_hash(instrument: Instrument) -> str:

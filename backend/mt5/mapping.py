@@ -65,6 +65,9 @@ def instrument_of(info: SymbolInfo, symbol: str) -> Instrument:
         swap_short=exact(info.swap_short),
         swap_triple_day=info.swap_rollover3days,
         trade_mode=info.trade_mode,
+        margin_initial=exact(info.margin_initial),
+        margin_hedged=exact(info.margin_hedged),
+        margin_larger_leg=info.margin_hedged_use_leg,
     )
 
 

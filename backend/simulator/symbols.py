@@ -141,6 +141,7 @@ class SymbolSpec:
             swap_short=exact(self.swap_short),
             swap_triple_day=self.triple_day,
             trade_mode=self.trade_mode,
+            margin_hedged=None if self.margin_hedged is None else exact(self.margin_hedged),
         )
 
     @property

@@ -6,7 +6,7 @@ from decimal import Decimal
 from backend.simulator.account import SimulatedAccount
 from backend.simulator.book import Book, Position
 from backend.simulator.prices import Prices
-from backend.trading.margin import margin, netted_margin
+from backend.trading.margin import hedged_share, margin, netted_margin
 from backend.trading.profit import profit, to_cents
 from backend.trading.sides import Side
 
@@ -92,10 +92,9 @@ class Valuation:
     def _margin_of(self, legs: Legs) -> Decimal:
         total = sum((order.margin for order in self._book.orders.values()), Decimal(0))
         for symbol, mine in legs.items():
-            spec = self._prices.specs[symbol]
-            units = spec.contract if spec.margin_hedged is None else spec.margin_hedged
-            share = Decimal(str(units)) / Decimal(str(spec.contract))
-            total += netted_margin(mine.get(Side.BUY, _NOTHING), mine.get(Side.SELL, _NOTHING), share)
+            share = hedged_share(self._prices.specs[symbol].instrument)
+            longs, shorts = mine.get(Side.BUY, _NOTHING), mine.get(Side.SELL, _NOTHING)
+            total += netted_margin(*longs, *shorts, share)
         return total
 
     def below_stop_out(self) -> bool:

@@ -71,19 +71,15 @@ class Calendar:
         quote = self._prices.quote(position.symbol)
         if not count or quote is None:
             return
-        instrument, rates = spec.instrument, self._prices.rates
-        by_base = spec.swap_mode == mt5.SYMBOL_SWAP_MODE_CURRENCY_SYMBOL
-        by_margin = spec.swap_mode == mt5.SYMBOL_SWAP_MODE_CURRENCY_MARGIN
         earned = swap(
-            instrument,
+            spec.instrument,
             position.side,
             position.lots,
             count,
             price=quote.closing(position.side),
             open_price=position.price,
             conversion=self._prices.conversion(position.symbol),
-            base_rate=rates.rate(spec.base, self._account.currency) if by_base else Decimal(1),
-            margin_rate=rates.rate(spec.margin, self._account.currency) if by_margin else Decimal(1),
+            account_currency=self._account.currency,
         )
         position.swap += to_cents(earned, self._account.digits)
 

@@ -1,6 +1,7 @@
 """Margin that a position takes, by MetaTrader's calculation modes."""
 
 from decimal import Decimal
+from typing import Final, TypeVar
 
 from backend.core.errors import Invalid
 from backend.core.instruments import Instrument
@@ -8,6 +9,9 @@ from backend.trading.conversion import Rates
 
 FOREX, FUTURES, CFD, CFD_INDEX, CFD_LEVERAGE, FOREX_NO_LEVERAGE = range(6)
 _EXCHANGE_STOCKS = 32
+LARGER_LEG: Final = Decimal(-1)
+
+Amount = TypeVar("Amount", Decimal, float)
 
 
 def margin(
@@ -22,8 +26,9 @@ def margin(
 
     FOREX: lots × contract ÷ leverage, in margin currency. FOREX without leverage: not divided.
     CFD and stocks: lots × contract × price. CFD with leverage: that ÷ leverage. CFD on an index:
-    CFD × tick value ÷ tick size. Margin currency becomes the account's at the symbol's own price
-    where that converts, else by `rates`.
+    CFD × tick value ÷ tick size. Where the broker fixes an initial margin, as for futures: lots × that,
+    ÷ leverage in the two modes with leverage. Margin currency becomes the account's at the symbol's own
+    price where that converts, else by `rates`.
 
     Args:
         instrument: The symbol.
@@ -41,7 +46,9 @@ def margin(
         raise Invalid("bad_leverage", f"leverage is {leverage}, it must be above zero")
     units = lots * instrument.contract_size
     mode = instrument.calc_mode
-    if mode == FOREX:
+    if instrument.margin_initial > 0:
+        amount = lots * instrument.margin_initial / (leverage if mode in {FOREX, CFD_LEVERAGE} else 1)
+    elif mode == FOREX:
         amount = units / leverage
     elif mode == FOREX_NO_LEVERAGE:
         amount = units
@@ -54,33 +61,48 @@ def margin(
     else:
         raise Invalid(
             "unknown_margin_mode",
-            f"{instrument.symbol}: margin of calculation mode {mode} is known to the terminal only",
+            f"{instrument.symbol}: the broker states no initial margin, and that of calculation mode {mode} "
+            "is known to the terminal only",
             symbol=instrument.symbol,
             calc_mode=mode,
         )
     return amount * _margin_rate(instrument, price, account_currency, rates)
 
 
+def hedged_share(instrument: Instrument) -> Decimal:
+    """Margin of a hedged lot as a fraction of a lot's; `LARGER_LEG` where the larger side alone counts."""
+    if instrument.margin_larger_leg:
+        return LARGER_LEG
+    if instrument.margin_hedged is None:
+        return Decimal(1)
+    return instrument.margin_hedged / (instrument.margin_initial or instrument.contract_size)
+
+
 def netted_margin(
-    longs: tuple[Decimal, Decimal], shorts: tuple[Decimal, Decimal], hedged_share: Decimal
-) -> Decimal:
+    long_lots: Amount, longs: Amount, short_lots: Amount, shorts: Amount, share: Amount
+) -> Amount:
     """Margin of all positions of one symbol together, not rounded.
 
     The volume that no opposite one covers takes the margin of its side, at the weighted price of that
-    side; the covered volume, counted once, takes `hedged_share` of it at the weighted price of both.
+    side; the covered volume, counted once, takes `share` of it at the weighted price of both. Plain
+    arithmetic, so that the backtest's kernel compiles it.
 
     Args:
-        longs: Lots of the longs, and the margin that they would take alone.
-        shorts: The same of the shorts.
-        hedged_share: Margin of a hedged lot as a fraction of a lot's: margin_hedged ÷ contract.
+        long_lots: Lots of the longs.
+        longs: Margin that they would take alone.
+        short_lots: Lots of the shorts.
+        shorts: Margin that they would take alone.
+        share: From `hedged_share`.
     """
-    (long_lots, long_margin), (short_lots, short_margin) = longs, shorts
-    covered = min(long_lots, short_lots)
-    if not covered:
-        return long_margin + short_margin
-    larger, of_larger = max((long_lots, long_margin), (short_lots, short_margin))
-    open_part = of_larger * (larger - covered) / larger
-    return open_part + hedged_share * covered * (long_margin + short_margin) / (long_lots + short_lots)
+    if long_lots == 0 or short_lots == 0:
+        return longs + shorts
+    if share < 0:
+        return max(longs, shorts)
+    if long_lots >= short_lots:
+        covered, open_part = short_lots, longs * (long_lots - short_lots) / long_lots
+    else:
+        covered, open_part = long_lots, shorts * (short_lots - long_lots) / short_lots
+    return open_part + share * covered * (longs + shorts) / (long_lots + short_lots)
 
 
 def _margin_rate(

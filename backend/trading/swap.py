@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from enum import Enum, auto
 
 from backend.core.errors import Invalid
 from backend.core.instruments import Instrument
@@ -10,8 +11,17 @@ from backend.trading.sides import Side
 
 DISABLED, POINTS, CURRENCY_SYMBOL, CURRENCY_MARGIN, CURRENCY_DEPOSIT = range(5)
 INTEREST_CURRENT, INTEREST_OPEN = 5, 6
+MONEY_MODES = frozenset({CURRENCY_SYMBOL, CURRENCY_MARGIN, CURRENCY_DEPOSIT})
 _SATURDAY, _SUNDAY = 5, 6  # date.weekday()
 _YEAR_DAYS = 360
+
+
+class MoneyUnit(Enum):
+    """What a swap that is stated in money per lot is stated in."""
+
+    ACCOUNT = auto()
+    PROFIT = auto()
+    BASE = auto()
 
 
 def nights(instrument: Instrument, ending_day: date, *, trades_weekends: bool = False) -> int:
@@ -30,6 +40,32 @@ def nights(instrument: Instrument, ending_day: date, *, trades_weekends: bool = 
     return 3 if (ending_day.weekday() + 1) % 7 == instrument.swap_triple_day else 1
 
 
+def money_unit(instrument: Instrument, account_currency: str) -> MoneyUnit:
+    """In what the modes of `MONEY_MODES` pay.
+
+    Raises:
+        Invalid: Code ``unknown_swap_currency`` for one that the symbol's own price does not convert.
+    """
+    paid_in = {
+        CURRENCY_SYMBOL: instrument.currency_base,
+        CURRENCY_MARGIN: instrument.currency_margin,
+        CURRENCY_DEPOSIT: account_currency,
+    }[instrument.swap_mode]
+    if paid_in == account_currency:
+        return MoneyUnit.ACCOUNT
+    if paid_in == instrument.currency_profit:
+        return MoneyUnit.PROFIT
+    if paid_in == instrument.currency_base:
+        return MoneyUnit.BASE
+    raise Invalid(
+        "unknown_swap_currency",
+        f"{instrument.symbol}: swap is paid in {paid_in}, which is neither its base nor its profit currency "
+        f"nor the account's, {account_currency}",
+        symbol=instrument.symbol,
+        currency=paid_in,
+    )
+
+
 def swap(
     instrument: Instrument,
     side: Side,
@@ -39,8 +75,7 @@ def swap(
     price: Decimal,
     open_price: Decimal,
     conversion: Conversion,
-    base_rate: Decimal = Decimal(1),
-    margin_rate: Decimal = Decimal(1),
+    account_currency: str,
 ) -> Decimal:
     """Swap for some nights in account currency, not rounded; negative costs, positive pays.
 
@@ -52,11 +87,11 @@ def swap(
         price: Price at the midnight.
         open_price: Price at which the position opened, for the mode that uses it.
         conversion: Profit currency to the account's.
-        base_rate: Account currency per unit of base currency, for the mode that uses it.
-        margin_rate: Account currency per unit of margin currency, for the mode that uses it.
+        account_currency: Currency of the account.
 
     Raises:
-        Invalid: For the modes that reopen positions, which the desk does not compute.
+        Invalid: For the modes that reopen positions, which the desk does not compute, and for a currency
+            that nothing converts.
     """
     figure = instrument.swap_long if side is Side.BUY else instrument.swap_short
     mode = instrument.swap_mode
@@ -65,12 +100,11 @@ def swap(
     if mode == POINTS:
         amount = lots * figure * instrument.point * instrument.contract_size * night_count
         return conversion.convert(amount, price)
-    if mode == CURRENCY_SYMBOL:
-        return lots * figure * night_count * base_rate
-    if mode == CURRENCY_MARGIN:
-        return lots * figure * night_count * margin_rate
-    if mode == CURRENCY_DEPOSIT:
-        return lots * figure * night_count
+    if mode in MONEY_MODES:
+        amount, unit = lots * figure * night_count, money_unit(instrument, account_currency)
+        if unit is MoneyUnit.ACCOUNT:
+            return amount
+        return conversion.convert(amount * price if unit is MoneyUnit.BASE else amount, price)
     if mode in {INTEREST_CURRENT, INTEREST_OPEN}:
         at = price if mode == INTEREST_CURRENT else open_price
         amount = lots * instrument.contract_size * at * figure / 100 / _YEAR_DAYS * night_count

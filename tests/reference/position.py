@@ -24,6 +24,7 @@ class Money:
 
     instrument: Instrument
     conversion: Conversion
+    currency: str
 
     def price(self, side: Side, ticks: int) -> Decimal:
         """The real price of mirrored ticks."""
@@ -116,6 +117,7 @@ class Position:
                     price=money.price(self.side, price),
                     open_price=money.price(self.side, self.entry.fill),
                     conversion=money.conversion,
+                    account_currency=money.currency,
                 )
             )
 

@@ -86,7 +86,9 @@ class State:
             job.bars, job.higher, sessions=job.profile.entry_sessions(job.strategy)
         )
         self.prices = prices(job.bars, job.instrument, job.costs)
-        self.money = Money(instrument=job.instrument, conversion=job.conversion)
+        self.money = Money(
+            instrument=job.instrument, conversion=job.conversion, currency=whole.account.currency
+        )
         self.weekends = trades_weekends(job.bars)
         self.week_end = last_of_week(job.bars)
         self.day_bars = job.bars.timeframe.seconds >= Timeframe.D1.seconds

@@ -3,8 +3,15 @@
 import math
 from typing import Any
 
-from backend.backtest.kernel.records import INTEREST_CURRENT, NO_SWAP, PER_LOT_ACCOUNT, PER_LOT_PROFIT
+from backend.backtest.kernel.records import (
+    INTEREST_CURRENT,
+    NO_SWAP,
+    PER_LOT_ACCOUNT,
+    PER_LOT_BASE,
+    PER_LOT_PROFIT,
+)
 from backend.trading.conversion import converted
+from backend.trading.margin import netted_margin
 
 _DAY = 86_400
 _EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday; Monday is 0
@@ -82,12 +89,8 @@ def _margin_of_symbol(lanes: Any, s: int) -> float:
         else:
             other_lots += lots
             other += beside.margin
-    if other_lots == 0.0:
-        return same
-    more_lots, more = (same_lots, same) if same_lots >= other_lots else (other_lots, other)
-    hedged = min(same_lots, other_lots)
-    average = (same + other) / (same_lots + other_lots)
-    return (more_lots - hedged) * more / more_lots + hedged * average * float(lane.hedged_share)
+    taken: float = netted_margin(same_lots, same, other_lots, other, float(lane.hedged_share))
+    return taken
 
 
 def open_risk(lanes: Any, desk: Any) -> float:
@@ -146,6 +149,8 @@ def accrue_swap(lane: Any, desk: Any) -> None:
             amount = lots * figure * nights
         elif lane.swap_kind == PER_LOT_PROFIT:
             amount = _from_profit(lane, lots * figure * nights, price)
+        elif lane.swap_kind == PER_LOT_BASE:
+            amount = _from_profit(lane, lots * figure * nights * price, price)
         else:
             at = price if lane.swap_kind == INTEREST_CURRENT else opened
             year = lots * lane.contract * at * figure / 100

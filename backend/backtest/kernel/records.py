@@ -39,6 +39,7 @@ PER_LOT_PROFIT: Final = 1
 PER_LOT_ACCOUNT: Final = 2
 INTEREST_CURRENT: Final = 3
 INTEREST_OPEN: Final = 4
+PER_LOT_BASE: Final = 5
 
 # --- refusals by the gate's bits
 HALTED: Final = int(Bit.HALTED)
@@ -108,7 +109,7 @@ LANE: Final = np.dtype(
         ("allows_short", "f8"),
         ("margin_unit", "f8"),  # margin of a lot = margin_unit × price ^ margin_power
         ("margin_power", "i8"),
-        ("hedged_share", "f8"),  # margin of a hedged pair of lots ÷ that of one lot
+        ("hedged_share", "f8"),  # see `backend.trading.margin.hedged_share`
         # conversion to account currency
         ("by_close", "i1"),
         ("gain", "f8"),

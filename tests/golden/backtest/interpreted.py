@@ -20,6 +20,8 @@ Engine = Callable[..., Result]
 _MODULES: Final[tuple[str, ...]] = (
     "backend.risk.gate",
     "backend.risk.sizing",
+    "backend.trading.margin",
+    "backend.trading.swap",
     "backend.backtest.prices",
     "backend.backtest.kernel.records",
     "backend.backtest.kernel.prices",
@@ -30,6 +32,7 @@ _MODULES: Final[tuple[str, ...]] = (
     "backend.backtest.kernel.deciding",
     "backend.backtest.kernel.events",
     "backend.backtest.kernel.loop",
+    "backend.backtest.lanes",
     "backend.backtest.tables",
     "backend.backtest.running",
 )

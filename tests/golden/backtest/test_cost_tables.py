@@ -64,6 +64,19 @@ def test_swap_in_money_is_not_converted() -> None:
     assert only(run(job)).swap == D("-5.18")
 
 
+def test_swap_in_base_currency_is_worth_the_price_at_midnight() -> None:
+    # 0.50 × −7 EUR × 1.10100
+    job = table([START, SIGNAL, CALM, CALM], times=TUESDAY_NIGHT, specification=SWAP | {"swap_mode": 2})
+    assert only(run(job)).swap == D("-3.85")
+
+
+def test_swap_in_margin_currency_that_is_the_accounts_is_not_converted() -> None:
+    # 0.50 × −7 USD, the margin currency here
+    terms = SWAP | {"swap_mode": 3, "currency_margin": "USD"}
+    job = table([START, SIGNAL, CALM, CALM], times=TUESDAY_NIGHT, specification=terms)
+    assert only(run(job)).swap == D("-3.50")
+
+
 def test_swap_in_percent_of_the_price_at_midnight() -> None:
     # 0.50 × 100,000 × 1.10100 × −7 % ÷ 360 = −10.7042
     job = table([START, SIGNAL, CALM, CALM], times=TUESDAY_NIGHT, specification=SWAP | {"swap_mode": 5})

@@ -57,6 +57,10 @@ def opposite(**account: Any) -> Job:
     return on_account(pair(LONGS, SHORTS, "EURUSD", rules=BOTH), **account)
 
 
+def opposite_with(**specification: Any) -> Job:
+    return pair(LONGS, SHORTS, "EURUSD", rules=BOTH, specification=specification)
+
+
 def test_a_hedged_pair_takes_the_margin_of_its_larger_side_once() -> None:
     # long 0.50 at 10110: 550.55. The spread of 5.00 is then lost: 99.95 ÷ 200 = 0.49 short at 10100: 539.49.
     # unhedged 0.01 of the long, 11.011; hedged 0.49 at (550.55 + 539.49) ÷ 0.99 a lot: 539.5149
@@ -64,6 +68,20 @@ def test_a_hedged_pair_takes_the_margin_of_its_larger_side_once() -> None:
     result = run(opposite())
     assert sorted(held(result)) == [("EURUSD", "0.49"), ("EURUSD", "0.50")]
     assert result.min_margin_level == pytest.approx((10_000 - 30.0 - 4.9) / (11.011 + 539.51487), abs=1e-5)
+
+
+def test_a_hedged_pair_takes_what_the_broker_says_a_hedged_lot_takes() -> None:
+    # as above, and half of the hedged 0.49: 539.5149 ÷ 2
+    result = run(opposite_with(margin_hedged=D(50_000)))
+    assert result.min_margin_level == pytest.approx(
+        (10_000 - 30.0 - 4.9) / (11.011 + 539.51487 / 2), abs=1e-5
+    )
+
+
+def test_a_hedged_pair_takes_its_larger_side_where_the_broker_counts_that() -> None:
+    # the long alone: 0.50 × 1,101.10
+    result = run(opposite_with(margin_larger_leg=True))
+    assert result.min_margin_level == pytest.approx((10_000 - 30.0 - 4.9) / 550.55, abs=1e-5)
 
 
 def test_a_netting_account_gives_a_symbol_to_one_strategy() -> None:

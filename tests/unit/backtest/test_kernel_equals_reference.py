@@ -122,7 +122,7 @@ def jobs(draw: st.DrawFn) -> tuple[Job, Reading]:
         limits=limits,
         profile={"commission_per_lot": 3.5, "slippage_points": 2.0},
         specification={
-            "swap_mode": draw(st.sampled_from([0, 1, 4, 5, 6])),
+            "swap_mode": draw(st.sampled_from([0, 1, 2, 3, 4, 5, 6])),
             "swap_long": Decimal("-7.3"),
             "swap_short": Decimal("2.1"),
             "stops_level": draw(st.sampled_from([0, 0, 0, 150])),

@@ -5,7 +5,7 @@ import pytest
 from backend.core.errors import Invalid, Unavailable
 from backend.core.instruments import Instrument
 from backend.trading.conversion import Rates, conversion
-from backend.trading.margin import margin, netted_margin
+from backend.trading.margin import hedged_share, margin, netted_margin
 from backend.trading.profit import loss_per_lot, profit, tick_value, to_cents
 from backend.trading.sides import Side
 from tests.fakes.instruments import instrument
@@ -137,5 +137,25 @@ def test_margin_of_opposite_positions(
     longs: tuple[str, str], shorts: tuple[str, str], share: str, taken: str
 ) -> None:
     both = [(D(lots), D(money)) for lots, money in (longs, shorts)]
-    assert to_cents(netted_margin(both[0], both[1], D(share))) == D(taken)
-    assert to_cents(netted_margin(both[1], both[0], D(share))) == D(taken)
+    assert to_cents(netted_margin(*both[0], *both[1], D(share))) == D(taken)
+    assert to_cents(netted_margin(*both[1], *both[0], D(share))) == D(taken)
+
+
+def test_how_much_a_hedged_lot_takes_is_the_brokers_to_say() -> None:
+    assert hedged_share(EURUSD) == 1  # nothing stated: as any lot
+    assert hedged_share(instrument(margin_hedged=D(50_000))) == D("0.5")
+    assert hedged_share(instrument(margin_hedged=D(0))) == 0
+    # a fixed initial margin makes both of them amounts of money
+    assert hedged_share(instrument(margin_initial=D(2000), margin_hedged=D(500))) == D("0.25")
+    larger = hedged_share(instrument(margin_larger_leg=True, margin_hedged=D(50_000)))
+    assert netted_margin(D(1), D(1200), D(2), D(900), larger) == D(1200)
+    assert netted_margin(D(1), D(1200), D(0), D(0), larger) == D(1200)
+
+
+def test_a_fixed_initial_margin_counts_instead_of_the_contract() -> None:
+    gold = {"currency_margin": "USD", "margin_initial": D(2500)}
+    assert margin(instrument("XAUUSD", calc_mode=1, **gold), D(2), D(4000), 100, "USD") == D(5000)
+    # the modes with leverage divide it
+    assert margin(instrument("XAUUSD", calc_mode=4, **gold), D(2), D(4000), 100, "USD") == D(50)
+    with pytest.raises(Invalid, match="no initial margin"):
+        margin(instrument("XAUUSD", calc_mode=1, currency_margin="USD"), D(1), D(4000), 100, "USD")

@@ -37,8 +37,14 @@ def test_week_has_seven_nights_and_the_triple_day_is_the_symbols_own() -> None:
 
 
 def cost(side: Side, mode: int = 1, count: int = 1, long: str = "-7", short: str = "2", **changes: Any) -> D:
-    symbol = instrument("EURUSD", swap_mode=mode, swap_long=D(long), swap_short=D(short))
-    prices: dict[str, Any] = {"price": D("1.1"), "open_price": D("1.0"), "conversion": USD} | changes
+    terms = {"swap_mode": mode, "swap_long": D(long), "swap_short": D(short)}
+    symbol = instrument("EURUSD", **terms, currency_margin=changes.pop("margin", "EUR"))
+    prices: dict[str, Any] = {
+        "price": D("1.1"),
+        "open_price": D("1.0"),
+        "conversion": USD,
+        "account_currency": "USD",
+    } | changes
     return swap(symbol, side, D(2), count, **prices)
 
 
@@ -51,8 +57,13 @@ def test_points() -> None:
 
 def test_currency_modes() -> None:
     assert cost(Side.BUY, mode=4) == D(-14)
-    assert cost(Side.BUY, mode=2, base_rate=D("1.1")) == D("-15.4")
-    assert cost(Side.BUY, mode=3, margin_rate=D("1.2")) == D("-16.8")
+    # 2 lots × 7 EUR at 1.1: base and margin currency of EURUSD
+    assert cost(Side.BUY, mode=2) == cost(Side.BUY, mode=3) == D("-15.4")
+    # a EUR account pays them as they are
+    assert cost(Side.BUY, mode=2, account_currency="EUR") == D(-14)
+    assert cost(Side.BUY, mode=3, margin="USD") == D(-14)
+    with pytest.raises(Invalid, match="swap is paid in CHF"):
+        cost(Side.BUY, mode=3, margin="CHF")
 
 
 def test_percent_modes_divide_by_360() -> None:
