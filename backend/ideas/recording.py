@@ -10,7 +10,7 @@ from typing import Any
 
 from backend.core.clock import day, parse_iso
 from backend.core.errors import Invalid
-from backend.ideas.repository import IdeaFiles
+from backend.ideas.book import IdeaBook
 from backend.ideas.rows import cursor_key, cursor_of, idea_of, summary_of
 from backend.journal.journal import Journal
 from backend.journal.record import Entry, Kind
@@ -21,6 +21,8 @@ FOLDER = "evaluations"
 CURSORS = f"{FOLDER}/cursors.json"
 INPUTS = "decisions/inputs"
 MOST_ROWS = 2000
+BY = "desk"
+"""Who proposes a strategy's ideas."""
 
 
 class Recorder:
@@ -29,10 +31,10 @@ class Recorder:
     Args:
         storage: Files below ``data/``.
         journal: The record of decisions.
-        ideas: Idea files.
+        ideas: The book of trade ideas.
     """
 
-    def __init__(self, storage: FileStorage, journal: Journal, ideas: IdeaFiles) -> None:
+    def __init__(self, storage: FileStorage, journal: Journal, ideas: IdeaBook) -> None:
         self._storage = storage
         self._journal = journal
         self._ideas = ideas
@@ -71,9 +73,8 @@ class Recorder:
             days[day(parse_iso(payload["decided_at"]))].append(payload)
         for date, rows in days.items():
             self._append_rows(date, rows)
-        for payload in made:
-            if payload["idea_id"] is not None:
-                self._ideas.create(idea_of(payload))
+        proposals = [idea_of(payload) for payload in made if payload["idea_id"] is not None]
+        self._ideas.create_many(proposals, actor=BY)
         for date, rows in days.items():
             self._summarise(date, rows)
         self._advance(made, source)

@@ -5,8 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from backend.evaluation.decision import Action, Decision
+from backend.ideas.lifecycle import Status
 
-PENDING = "pending_approval"
+STRATEGY = "strategy"
+"""Origin of an idea that a decision made."""
+MANUAL = "manual"
+"""Origin of a person's ticket."""
 LATEST = timedelta(minutes=15)
 _SHOWN_REASONS = 5
 
@@ -86,7 +90,8 @@ def idea_of(payload: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": payload["idea_id"],
         "decision_id": payload["id"],
-        "status": PENDING,
+        "status": str(Status.PENDING_APPROVAL),
+        "origin": STRATEGY,
         "created_at": payload["decided_at"],
         "expires_at": payload["expires_at"],
         "strategy_id": payload["strategy_id"],
@@ -115,7 +120,6 @@ def idea_of(payload: Mapping[str, Any]) -> dict[str, Any]:
         "confidence_parts": payload["confidence"],
         "reasons": list(payload["reasons"]),
         "notes": list(payload["notes"]),
-        "history": [{"status": PENDING, "at": payload["decided_at"], "by": "desk"}],
     }
 
 

@@ -13,9 +13,9 @@ from backend.core.errors import DeskError, NotFound, Unavailable
 from backend.core.problems import Problem
 from backend.economic_calendar.model import CalendarView
 from backend.ideas.account import account_state
+from backend.ideas.book import IdeaBook
 from backend.ideas.evaluating import RunInputs, Sources, SymbolOutcome, evaluate_symbol, problem_of
 from backend.ideas.recording import Recorder
-from backend.ideas.repository import IdeaFiles
 from backend.ideas.result import Result
 from backend.ideas.rows import cursor_key, summary_of
 from backend.ideas.settings import LimitsFile
@@ -90,8 +90,8 @@ class IdeaService:
         self._terminal = terminal
         self._calendar = calendar
         self._limits = LimitsFile(config_dir / "risk.json")
-        self._files = IdeaFiles(storage)
-        self._recorder = Recorder(storage, journal, self._files)
+        self._book = IdeaBook(storage, journal, clock)
+        self._recorder = Recorder(storage, journal, self._book)
         self._sources = Sources(
             market=market,
             server_clock=terminal.server_clock,
@@ -185,15 +185,15 @@ class IdeaService:
 
     def list(self) -> Sequence[dict[str, Any]]:
         """Every trade idea as its file holds it, the newest first."""
-        return self._files.all()
+        return self._book.all()
 
     def get(self, idea_id: str) -> dict[str, Any]:
         """One trade idea; `NotFound` if there is none of that id."""
-        return self._files.get(idea_id)
+        return self._book.get(idea_id)
 
     def problems(self) -> Sequence[Problem]:
         """Idea files that could not be read at the last look, and why."""
-        return self._files.problems
+        return self._book.problems
 
     # Inside
 

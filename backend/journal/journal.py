@@ -109,6 +109,14 @@ class Journal:
                 raise NotFound("unknown_record", f"the journal has no {kind} {key!r}", key=key)
             return self._at(place)
 
+    def find_many(self, kind: Kind, keys: Sequence[str]) -> dict[str, Record]:
+        """The records of that kind with these keys, by key; a key without a record is left out."""
+        with self._mutex:
+            if keys:
+                self._index.refresh()
+            places = {key: self._index.by_key.get((kind, key)) for key in keys}
+            return {key: self._at(place) for key, place in places.items() if place is not None}
+
     def newest(self, *, kind: Kind | None = None, before: int | None = None) -> Iterator[Record]:
         """Records from the newest to the oldest, those of `kind` and with `seq` < `before` only."""
         with self._mutex:

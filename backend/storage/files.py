@@ -6,6 +6,7 @@ the folder. Acknowledged means: survives the death of any process; with `fsync` 
 
 import contextlib
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from backend.storage.locks import hold, retire
 LOCK_SECONDS = 30.0  # how long a write waits for the writers before it
 
 _ABSENT = object()
+
+FileState = tuple[int, int, int]
+"""Inode, time of change in ns, size."""
 
 
 class FileStorage:
@@ -68,6 +72,26 @@ class FileStorage:
             if inside[path.parent] and (not path.is_symlink() or self._is_inside(path)):
                 found.append(name)
         return sorted(found)
+
+    def states(self, folder: str, ending: str) -> dict[str, FileState]:
+        """Names of the plain files directly in a folder that end so, sorted, each with its state."""
+        path = self.path(folder)
+        found: dict[str, FileState] = {}
+        with contextlib.suppress(FileNotFoundError), os.scandir(path) as entries:
+            for entry in entries:
+                if not entry.name.startswith(".") and entry.name.endswith(ending):
+                    with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                        status = os.lstat(entry.path)
+                        if stat.S_ISREG(status.st_mode):
+                            found[f"{folder}/{entry.name}"] = _state(status)
+        return dict(sorted(found.items()))
+
+    def state(self, name: str) -> FileState:
+        """What differs once a file was replaced or appended to; `NotFound` if there is none."""
+        try:
+            return _state(self.path(name).lstat())
+        except FileNotFoundError as error:
+            raise NotFound("no_such_file", f"{name} does not exist in {self.root}", name=name) from error
 
     @contextlib.contextmanager
     def lock(self, name: str, timeout: float) -> Iterator[None]:
@@ -275,6 +299,10 @@ class FileStorage:
         elif not folder.is_dir():
             atomic.make_folder(folder, fsync=self.fsync)
         return path
+
+
+def _state(status: os.stat_result) -> FileState:
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _corrupt(

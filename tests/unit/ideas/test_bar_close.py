@@ -11,6 +11,7 @@ import pytest
 
 from backend.core.clock import parse_iso
 from backend.jobs.schedules import DEFAULTS
+from backend.journal.record import Kind
 from backend.simulator.build import build_simulated_terminal
 from tests.fakes.desk import ROOT, SERVER, MovedClock, SimulatedDesk, simulated_desk
 
@@ -97,9 +98,13 @@ def test_each_bar_is_decided_within_five_seconds_of_its_close(
     desk_with: Callable[[float], SimulatedDesk], silent: float
 ) -> None:
     desk = desk_with(silent)
-    known = {record.payload["id"] for record in desk.journal.newest()}
+    known = {record.payload["id"] for record in desk.journal.newest(kind=Kind.DECISION)}
     run_as_planned(desk, 4)
-    made = [record.payload for record in desk.journal.newest() if record.payload["id"] not in known]
+    made = [
+        record.payload
+        for record in desk.journal.newest(kind=Kind.DECISION)
+        if record.payload["id"] not in known
+    ]
     assert [each["symbol"] for each in made].count("EURUSD") == 4
     assert [each["symbol"] for each in made].count("GBPUSD") == 4
     for each in made:
@@ -113,7 +118,7 @@ def test_each_bar_is_decided_within_five_seconds_of_its_close(
 def test_one_that_is_silent_keeps_nobody_else_waiting(desk_with: Callable[[float], SimulatedDesk]) -> None:
     desk = desk_with(8)
     run_as_planned(desk, 2)
-    newest = [record.payload for record in desk.journal.newest()][:2]
+    newest = [record.payload for record in desk.journal.newest(kind=Kind.DECISION)][:2]
     decided = {each["symbol"]: parse_iso(each["decided_at"]).second for each in newest}
     assert decided["EURUSD"] <= 5
     assert 8 <= decided["GBPUSD"] <= 9
