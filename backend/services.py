@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from backend.market.symbol_file import SymbolFile
     from backend.mt5.api import Mt5Api
     from backend.mt5.client import MT5Client
+    from backend.mt5.dealer import Dealer
     from backend.mt5.server_time import ServerClock
     from backend.news.service import NewsService
     from backend.simulator.file_history import FileHistory
@@ -96,6 +97,13 @@ class Services:
         from backend.mt5.client import MT5Client
 
         return MT5Client(ConnectorApi(self.connector_link), self.symbols, self.server_clock)
+
+    @cached_property
+    def dealer(self) -> "Dealer":
+        """The trading side of the same terminal."""
+        from backend.mt5.dealer import Dealer
+
+        return Dealer(self.terminal.api, self.symbols, self.server_clock)
 
     @cached_property
     def connector_link(self) -> "ConnectorLink":

@@ -26,6 +26,7 @@ _OTHER_VERSION = "invalid message type"
 NO_CONNECTION = (constants.RES_E_INTERNAL_FAIL_CONNECT, "No IPC connection")
 TIMED_OUT = (constants.RES_E_INTERNAL_FAIL_TIMEOUT, "IPC timeout")
 _RECEIVE_FAILED = constants.RES_E_INTERNAL_FAIL_RECEIVE
+_LOST = (_RECEIVE_FAILED, "IPC receive failed: the bridge's connection was lost")
 
 
 class BridgeTerminal(ForwardingApi):
@@ -118,7 +119,8 @@ class BridgeTerminal(ForwardingApi):
             return self._failed(function, TIMED_OUT)
         except (EOFError, OSError, ReferenceError):
             self.close()
-            return self._failed(function, NO_CONNECTION)
+            # The request may be with the terminal already, which "no connection" would deny.
+            return self._failed(function, _LOST if function == "order_send" else NO_CONNECTION)
 
     def _read(self, function: str, text: str, raw: bytes) -> Any:
         try:

@@ -14,7 +14,7 @@ from backend.core.clock import Clock, SystemClock, iso, parse_iso
 from backend.core.errors import DeskError, Unavailable, from_dict
 from backend.core.replay import ReplayState
 from backend.mt5 import constants, wire
-from backend.mt5.api import ANSWERS_BOOL, SUCCESS
+from backend.mt5.api import ANSWERS_BOOL, ORDER_SEND_SECONDS, SUCCESS
 from backend.mt5.forwarding import ForwardingApi
 
 NO_CONNECTION = (constants.RES_E_INTERNAL_FAIL_CONNECT, "No IPC connection")
@@ -28,7 +28,7 @@ _CONNECT_SECONDS = 3.0
 _CALL_SECONDS = 15.0  # above the connector's own deadlines, so that it is the one to say what hangs
 _SLOW_SECONDS = 35.0
 _SESSION_SECONDS = 75.0
-_SLOW = ("copy_", "symbols_get", "history_", "order_send")
+_SLOW = ("copy_", "symbols_get", "history_")
 _CLOCK_SECONDS = 5.0
 _CACHED_SECONDS = 0.05
 _CATEGORIES = {404: "not_found", 409: "conflict", 422: "invalid"}
@@ -160,7 +160,7 @@ class ConnectorApi(ForwardingApi):
                 content=wire.dump_arguments(args, kwargs),
             )
         except httpx.TimeoutException as error:
-            connecting = isinstance(error, httpx.ConnectTimeout)
+            connecting = isinstance(error, (httpx.ConnectTimeout, httpx.PoolTimeout))
             return self._failed(function, NO_CONNECTION if connecting else TIMED_OUT)
         except httpx.ConnectError:
             return self._failed(function, NO_CONNECTION)
@@ -285,6 +285,8 @@ def _timeout(function: str, kwargs: Mapping[str, Any]) -> float:
     if function in {"initialize", "login"}:
         asked = kwargs.get("timeout")
         return _SESSION_SECONDS + (asked / 1000 if isinstance(asked, int) and 0 < asked < 10**6 else 0)
+    if function == "order_send":
+        return ORDER_SEND_SECONDS + 5
     return _SLOW_SECONDS if function.startswith(_SLOW) else _CALL_SECONDS
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backend.core.errors import Unavailable
-from backend.mt5.api import SUCCESS, Mt5Api
+from backend.mt5.api import ORDER_SEND_SECONDS, SUCCESS, Mt5Api
 from backend.mt5.asking import UNREACHABLE
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,6 @@ _SLOW_FUNCTIONS = frozenset(
         "copy_ticks_range",
         "history_orders_get",
         "history_deals_get",
-        "order_send",
     }
 )
 
@@ -134,6 +133,8 @@ class TerminalOwner:
             if isinstance(timeout, int) and 0 < timeout < 10 * 60_000:
                 return (timeout / 1000 + 5.0) * self._scale
             return _SESSION * self._scale
+        if function == "order_send":
+            return ORDER_SEND_SECONDS * self._scale
         return (_SLOW if function in _SLOW_FUNCTIONS else _USUAL) * self._scale
 
     # Inside

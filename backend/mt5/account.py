@@ -74,6 +74,7 @@ class Position:
 
     Attributes:
         ticket: The broker's number.
+        identifier: The number by which its orders and deals name it, all its life long.
         symbol: Canonical symbol, or the broker's name where the map has none.
         broker_symbol: The broker's name.
         buy: True for a long position.
@@ -91,6 +92,7 @@ class Position:
     """
 
     ticket: int
+    identifier: int
     symbol: str
     broker_symbol: str
     buy: bool

@@ -29,6 +29,11 @@ SUCCESS = (1, "Success")
 """What last_error() says after a call that went well."""
 
 
+ORDER_SEND_SECONDS = 30.0
+"""Within so long of being asked, a terminal is handed a trade request or never is; the deadline of the answer
+too. Until then, that a request left no trace proves nothing."""
+
+
 class CallFailed(Exception):  # noqa: N818 - reads as what happened
     """Inside an implementation: the call gives None or False, and last_error() this.
 

@@ -6,13 +6,12 @@ error: None, False and zero prices never pass as data.
 
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 import numpy as np
 
 from backend.core.bars import Bars, empty_bars
-from backend.core.clock import from_epoch
 from backend.core.errors import Invalid, Unavailable
 from backend.core.instruments import Instrument
 from backend.core.quotes import Quote
@@ -183,6 +182,12 @@ class MT5Client:
         found = self._asker.answer("positions_get", self.api.positions_get)
         return tuple(position_of(one, self._symbols.canonical(one.symbol), self._utc_ms) for one in found)
 
+    def position(self, ticket: int) -> Position | None:
+        """The open position of a ticket; None if there is none."""
+        found = self._asker.answer("positions_get", lambda: self.api.positions_get(ticket=ticket))
+        rows = [position_of(one, self._symbols.canonical(one.symbol), self._utc_ms) for one in found]
+        return rows[0] if rows else None
+
     def terminal(self) -> TerminalStatus:
         """The terminal and what it lets programs do."""
         return status_of(self._asker.answer("terminal_info", self.api.terminal_info))
@@ -267,5 +272,4 @@ class MT5Client:
         )
 
     def _utc_ms(self, server_ms: int) -> datetime:
-        milliseconds = self._server_clock.to_utc_ms(int(server_ms))
-        return from_epoch(milliseconds // 1000) + timedelta(milliseconds=milliseconds % 1000)
+        return self._server_clock.utc_datetime_ms(server_ms)

@@ -101,6 +101,7 @@ def position_of(one: TradePosition, canonical: str | None, utc_ms: Callable[[int
     """A position; `utc_ms` turns server milliseconds into an aware UTC time."""
     return Position(
         ticket=one.ticket,
+        identifier=one.identifier,
         symbol=canonical or one.symbol,
         broker_symbol=one.symbol,
         buy=one.type == constants.POSITION_TYPE_BUY,

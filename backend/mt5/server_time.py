@@ -115,6 +115,27 @@ class ServerClock:
         """Aware UTC time of a server epoch."""
         return from_epoch(self.to_utc(server))
 
+    def utc_datetime_ms(self, server_ms: int) -> datetime:
+        """Aware UTC time of a server epoch in milliseconds, exact."""
+        seconds, milliseconds = divmod(self.to_utc_ms(int(server_ms)), 1000)
+        return from_epoch(seconds) + timedelta(milliseconds=milliseconds)
+
+    def server_range(self, since: datetime, until: datetime) -> tuple[int, int]:
+        """The least and the greatest server epoch that the clock shows between two moments, both counted.
+
+        Where the clock is put back in between, it shows more than its ends say.
+
+        Raises:
+            Invalid: If the first moment is the later one.
+        """
+        if require_utc(until) < require_utc(since):
+            raise Invalid("bad_range", f"{since} lies after {until}")
+        first, last = int(require_utc(since).timestamp() // 1), -int(-require_utc(until).timestamp() // 1)
+        inside = self.changes[(self.changes > first) & (self.changes <= last)]
+        before = inside - 1
+        shown = self.to_server(np.concatenate(([first, last], inside, before)).astype(np.int64))
+        return int(shown.min()), int(shown.max())
+
 
 @lru_cache(maxsize=16)
 def _parse(rule: str) -> ServerClock:

@@ -185,6 +185,20 @@ def test_a_server_that_went_away_is_found_again(port: int, fake: FakeTerminal) -
     api.close()
 
 
+def test_a_line_that_breaks_in_a_trade_request_is_not_taken_for_none(port: int, fake: FakeTerminal) -> None:
+    api = BridgeTerminal(port=port)
+    assert api.initialize()
+    line = api._connection._channel.stream.sock
+    fake.during = lambda name: line.shutdown(socket.SHUT_RDWR) if name == "order_send" else None
+    assert api.order_send({"action": 1}) is None
+    assert api.last_error()[0] == -10_002  # it may have been carried out
+    assert fake.asked("order_send") == 1
+    assert api.order_send({"action": 1}) is None
+    assert api.last_error()[0] == -10_004  # this one cannot have been
+    assert fake.asked("order_send") == 1
+    api.close()
+
+
 def test_a_call_without_answer_times_out_and_its_late_answer_is_nobody_s(
     port: int, fake: FakeTerminal
 ) -> None:
