@@ -1,6 +1,6 @@
 """Economic events and what was known of them at a given time. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -151,3 +151,20 @@ class CalendarView:
             "covered_to": iso(self.covered_to) if self.covered_to else None,
             "events": [event.as_dict() for event in self.events],
         }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "CalendarView":
+        """Read what `as_dict` gave; without its age, which follows from the time of asking.
+
+        Raises:
+            Invalid: An event's field is missing, unknown or has the wrong form.
+        """
+        times = {name: data[name] for name in ("fetched_at", "covered_from", "covered_to")}
+        return cls(
+            known=data["known"],
+            reason=data["reason"],
+            provider=data["provider"],
+            stale=data["stale"],
+            events=tuple(Event.from_dict(event) for event in data["events"]),
+            **{name: None if text is None else parse_iso(text) for name, text in times.items()},
+        )

@@ -46,12 +46,12 @@ class AIEngine:
 
     Args:
         rules: Sizing, gate, weights and thresholds.
-        rules_hash: Hash of the limits that `rules` was made from.
+        limits: What `rules` was made from, as JSON values, for the record.
     """
 
-    def __init__(self, rules: RiskRules, *, rules_hash: str = "") -> None:
+    def __init__(self, rules: RiskRules, *, limits: Mapping[str, Any] | None = None) -> None:
         self._rules = rules
-        self._rules_hash = rules_hash
+        self._limits: Mapping[str, Any] = {} if limits is None else limits
         self._snapshots = Snapshots()
 
     def evaluate(
@@ -147,12 +147,12 @@ class AIEngine:
             "strategy": (version, strategy_content(strategy)),
             "profile": take(f"profile {bars.symbol}", profile, lambda: profile.model_dump(mode="json")),
             "desk": take("desk", known.desk, known.desk.as_dict),
+            "limits": take("limits", self._limits, lambda: self._limits),
         }
         inputs: dict[str, Any] = {name: hashed for name, (hashed, _) in taken.items()}
         snapshots: dict[str, Mapping[str, Any]] = dict(taken.values())
         inputs["statistics"] = statistics.hash
         snapshots[statistics.hash] = statistics.as_dict()
-        inputs["limits"] = self._rules_hash
         inputs["engine"] = ENGINE_VERSION
         inputs["market"] = {"open": known.market_open, "closed_since": known.closed_since}
         inputs["bars"] = [bars_reference(part) for part in (bars, *higher.values())]
@@ -169,6 +169,6 @@ def strategy_content(strategy: Strategy) -> dict[str, Any]:
 def instrument_content(instrument: Instrument) -> dict[str, Any]:
     """A specification as JSON values, numbers exact."""
     return {
-        name: value if isinstance(value, int | str) else str(value)
+        name: value if value is None or isinstance(value, int | str) else str(value)
         for name, value in ((each, getattr(instrument, each)) for each in instrument.__slots__)
     }

@@ -9,8 +9,6 @@ sorting what lies between: spreads below 256 points are exact and wider ones wit
 a bin within 0.8 %, and a rank is the middle of its bin's.
 """
 
-import hashlib
-import json
 import math
 import struct
 from collections.abc import Mapping
@@ -22,6 +20,7 @@ import numpy as np
 
 from backend.core.bars import Bars, Floats, Ints
 from backend.core.timeframes import DAY_SECONDS, Timeframe, close_of
+from backend.evaluation.decision import content_hash
 from backend.evaluation.indicators import atr as average_true_range
 
 SPREAD_DAYS = 60
@@ -94,8 +93,7 @@ class ProfileStatistics:
     @cached_property
     def hash(self) -> str:
         """SHA-256 of the tables."""
-        text = json.dumps(self.as_dict(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return content_hash(self._stated)
 
     def as_dict(self) -> dict[str, Any]:
         """The tables as JSON values."""

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,7 @@ class SymbolOutcome:
         symbol: Canonical symbol.
         payloads: Decisions to record, in order of time per strategy.
         snapshots: Their inputs by hash.
+        windows: The bars that each looked at, with its desk time.
         unchanged: Ids of decisions on record for bars that are still the newest.
         skipped: Bars too long ago to be caught up.
         problems: What went wrong, a JSON object each.
@@ -70,6 +71,7 @@ class SymbolOutcome:
     symbol: str
     payloads: list[dict[str, Any]] = field(default_factory=list)
     snapshots: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    windows: list[tuple[datetime, Bars]] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     skipped: int = 0
     problems: list[dict[str, Any]] = field(default_factory=list)
@@ -232,15 +234,13 @@ class _Symbol:
             closed_since=self._outcome.closed_since if newest else "",
             now=now,
         )
+        higher = {other: self._higher(other, compiled, closed) for other in compiled.higher}
         evaluation = self._run.engine.evaluate(
-            strategy=strategy,
-            profile=self._profile,
-            bars=window,
-            higher={other: self._higher(other, compiled, closed) for other in compiled.higher},
-            known=known,
+            strategy=strategy, profile=self._profile, bars=window, higher=higher, known=known
         )
         self._outcome.payloads.append(payload_of(evaluation.decision, newest=newest, now=now))
         self._outcome.snapshots.update(evaluation.snapshots)
+        self._outcome.windows += [(now, part) for part in (window, *higher.values())]
 
     def _higher(self, timeframe: Timeframe, compiled: CompiledStrategy, closed: int) -> Bars:
         """The last bars of another timeframe that had closed by a server epoch."""

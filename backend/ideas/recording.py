@@ -1,16 +1,20 @@
 """Writes decisions down: once each, in an order that a crash between any two writes does not spoil.
 
-Inputs, journal, the day's full rows, idea files, the day's summary, cursors. Each write looks whether it was
+Inputs and bars, journal, the day's full rows, idea files, the day's summary, cursors. Each write looks whether it was
 made already; the cursor comes last, so that whatever is missing is made up for at the next run.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+from backend.core.bars import Bars
 from backend.core.clock import day, parse_iso
 from backend.core.errors import Invalid
 from backend.ideas.book import IdeaBook
+from backend.ideas.inputs import input_file
+from backend.ideas.kept_bars import BarsKeeper
 from backend.ideas.rows import cursor_key, cursor_of, idea_of, summary_of
 from backend.journal.journal import Journal
 from backend.journal.record import Entry, Kind
@@ -19,7 +23,6 @@ from backend.storage.files import FileStorage
 
 FOLDER = "evaluations"
 CURSORS = f"{FOLDER}/cursors.json"
-INPUTS = "decisions/inputs"
 MOST_ROWS = 2000
 BY = "desk"
 """Who proposes a strategy's ideas."""
@@ -39,12 +42,14 @@ class Recorder:
         self._journal = journal
         self._ideas = ideas
         self._inputs: set[str] = set()
+        self._bars = BarsKeeper(storage)
         self._rows = _RowIds(storage)
 
     def record(
         self,
         payloads: Sequence[Mapping[str, Any]],
         snapshots: Mapping[str, Mapping[str, Any]],
+        windows: Sequence[tuple[datetime, Bars]],
         *,
         actor: str,
         source: str,
@@ -57,6 +62,7 @@ class Recorder:
         Args:
             payloads: From `backend.ideas.rows.payload_of`, in order of time per strategy and symbol.
             snapshots: Inputs by hash.
+            windows: Bars that were looked at, with the desk time of the decision.
             actor: Who caused the evaluation.
             source: Name of the market whose bars were decided.
 
@@ -66,6 +72,7 @@ class Recorder:
         if not payloads:
             return []
         self._keep_inputs(snapshots)
+        self._bars.keep(windows)
         entries = [Entry(kind=Kind.DECISION, payload=each, key=str(each["id"])) for each in payloads]
         made = [record.payload for record in self._journal.append_many(entries, actor=actor)]
         days: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
@@ -104,7 +111,7 @@ class Recorder:
     def _keep_inputs(self, snapshots: Mapping[str, Mapping[str, Any]]) -> None:
         for hashed, content in snapshots.items():
             if hashed not in self._inputs:
-                self._storage.create_json(f"{INPUTS}/{hashed}.json", dict(content))
+                self._storage.create_json(input_file(hashed), dict(content))
                 self._inputs.add(hashed)
 
     def _append_rows(self, date: str, payloads: Sequence[Mapping[str, Any]]) -> None:

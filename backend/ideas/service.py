@@ -278,7 +278,8 @@ class IdeaService:
         snapshots: dict[str, Mapping[str, Any]] = {}
         for outcome in outcomes:
             snapshots.update(outcome.snapshots)
-        made = self._recorder.record(payloads, snapshots, actor=result.trigger, source=source)
+        windows = [window for outcome in outcomes for window in outcome.windows]
+        made = self._recorder.record(payloads, snapshots, windows, actor=result.trigger, source=source)
         for outcome in outcomes:
             result.add(outcome)
         result.decided(made)

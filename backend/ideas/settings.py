@@ -4,7 +4,6 @@ from pathlib import Path
 
 from backend.core.errors import Invalid
 from backend.evaluation.confidence import reachable
-from backend.evaluation.decision import content_hash
 from backend.evaluation.engine import AIEngine
 from backend.risk.limits import FILE, RiskLimits, parse_limits
 from backend.risk.rules import DeskRules
@@ -46,8 +45,7 @@ class LimitsFile:
         """An engine with these limits; `Invalid` as above."""
         limits = self.limits()
         if self._engine is None:
-            hashed = content_hash(limits.model_dump(mode="json"))
-            self._engine = AIEngine(DeskRules(limits), rules_hash=hashed)
+            self._engine = AIEngine(DeskRules(limits), limits=limits.model_dump(mode="json"))
         return self._engine
 
     def accept(self, strategy: Strategy) -> None:

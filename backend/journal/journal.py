@@ -1,35 +1,20 @@
 """The journal: an append-only, hash-chained record of every decision and every act."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from backend.core.clock import Clock, day, iso
-from backend.core.errors import DeskError, Invalid, NotFound
+from backend.core.errors import Invalid, NotFound
+from backend.journal.ends import FOLDER, PATTERN, DayEnd, day_of, file_of, finish, kept_ends, note_last
 from backend.journal.index import JournalIndex, Place
 from backend.journal.record import GENESIS, Entry, Kind, Record, digest, read
+from backend.journal.verifying import Verification, verify
 from backend.storage.encoding import decode, encode
 from backend.storage.files import FileStorage
 
-FOLDER = "decisions"
 LOCK = f"{FOLDER}/journal"
 LOCK_SECONDS = 30.0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Verification:
-    """What reading the whole journal found.
-
-    Attributes:
-        records: How many records were read up to the end or the first bad one.
-        last_hash: Hash of the last good record; `GENESIS` if there is none.
-        broken_at: Where the chain breaks first: file, line, seq and why; None if it holds.
-    """
-
-    records: int
-    last_hash: str
-    broken_at: Mapping[str, Any] | None = None
 
 
 class Journal:
@@ -46,7 +31,7 @@ class Journal:
     def __init__(self, storage: FileStorage, clock: Clock) -> None:
         self._storage = storage
         self._clock = clock
-        self._index = JournalIndex(storage, f"{FOLDER}/decisions_*.jsonl")
+        self._index = JournalIndex(storage, PATTERN)
         self._mutex = threading.Lock()
 
     def append(self, kind: Kind, payload: Mapping[str, Any], *, actor: str, key: str | None = None) -> Record:
@@ -96,8 +81,8 @@ class Journal:
                 fresh.append(record)
                 if entry.key is not None:
                     made[entry.kind, entry.key] = record
-            name = f"{FOLDER}/decisions_{day(wall)}.jsonl"
-            self._storage.append_jsonl(name, [record.as_dict() for record in fresh], sync=True)
+            if fresh:
+                self._write(fresh, day(wall))
         return records
 
     def find(self, kind: Kind, key: str) -> Record:
@@ -125,25 +110,26 @@ class Journal:
         for place in places:
             yield self._at(place)
 
-    def verify(self) -> Verification:
-        """Read every record and check its hash and its place in the chain."""
-        count, prev = 0, GENESIS
-        for name in self._storage.names(f"{FOLDER}/decisions_*.jsonl"):
-            lines = self._storage.read_jsonl(name)
-            number = 0
-            while True:
-                number += 1
-                try:
-                    line = next(lines, None)
-                except DeskError as error:
-                    return _broken(count, prev, name, number, error.message)
-                if line is None:
-                    break
-                why = _fault(line, expected_seq=count + 1, prev=prev)
-                if why:
-                    return _broken(count, prev, name, number, why)
-                count, prev = count + 1, str(line["hash"])
-        return Verification(records=count, last_hash=prev)
+    def verify(
+        self,
+        *,
+        expected: Sequence[str] = (),
+        each: Callable[[Record, str, int], None] | None = None,
+    ) -> Verification:
+        """Read every record and check its hash and its place in the chain; see `verifying.verify`."""
+        return verify(self._storage, expected=expected, each=each)
+
+    def day_ends(self) -> list[DayEnd]:
+        """The last record of each day, the oldest first: what can be sent out and expected later."""
+        return [*{end.day: end for end in kept_ends(self._storage)}.values()]
+
+    def _write(self, fresh: Sequence[Record], today: str) -> None:
+        before = self._index.last
+        if before is not None and before.file != file_of(today):
+            closed = self._at(before)
+            finish(self._storage, DayEnd(day=day_of(before.file), seq=closed.seq, hash=closed.hash))
+        self._storage.append_jsonl(file_of(today), [record.as_dict() for record in fresh], sync=True)
+        note_last(self._storage, DayEnd(day=today, seq=fresh[-1].seq, hash=fresh[-1].hash))
 
     def _known(self, entry: Entry, made: Mapping[tuple[Kind, str], Record]) -> Record | None:
         if entry.key is None:
@@ -174,22 +160,3 @@ class Journal:
                 file=place.file,
                 seq=place.seq,
             ) from error
-
-
-def _fault(line: Mapping[str, Any], *, expected_seq: int, prev: str) -> str | None:
-    try:
-        record = read(line)
-    except (KeyError, ValueError):
-        return "it is not a journal record"
-    if record.seq != expected_seq:
-        return f"it has number {record.seq}, and {expected_seq} was expected"
-    if record.prev != prev:
-        return "it does not follow from the record before it"
-    if digest(line) != record.hash:
-        return "its content does not match its hash"
-    return None
-
-
-def _broken(count: int, last_hash: str, name: str, line: int, why: str) -> Verification:
-    where = {"file": name, "line": line, "seq": count + 1, "why": why}
-    return Verification(records=count, last_hash=last_hash, broken_at=where)

@@ -1,5 +1,6 @@
 """What the desk may do, and what it has done lately, as the risk gate sees it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -58,6 +59,11 @@ class DeskState:
             "bars_since_close": self.bars_since_close,
             "orders_last_minute": self.orders_last_minute,
         }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "DeskState":
+        """Read what `as_dict` gave, for a replay."""
+        return cls(**{**data, "mode": Mode(data["mode"])})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,7 +22,7 @@ def journal(folder: Path, clock: FixedClock = MONDAY) -> Journal:
 
 
 def lines(folder: Path) -> list[Path]:
-    return sorted((folder / "decisions").glob("*.jsonl"))
+    return sorted((folder / "decisions").glob("decisions_*.jsonl"))
 
 
 def test_records_are_numbered_and_chained_over_the_days(tmp_path: Path) -> None:
@@ -79,10 +79,11 @@ def test_verify_names_the_first_record_that_was_altered(
     [path] = lines(tmp_path)
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     rows[1] = change(rows[1])
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    path.write_text("".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows), encoding="utf-8")
     broken = journal(tmp_path).verify()
     assert broken.records == 1
-    assert broken.broken_at == {"file": "decisions/decisions_20260105.jsonl", "line": 2, "seq": 2, "why": why}
+    assert broken.broken_at is not None
+    assert broken.broken_at.as_dict() == {"file": "decisions/decisions_20260105.jsonl", "line": 2, "seq": 2, "why": why}
 
 
 def test_verify_names_a_removed_record(tmp_path: Path) -> None:
@@ -92,7 +93,7 @@ def test_verify_names_a_removed_record(tmp_path: Path) -> None:
     path.write_text(kept[0] + kept[2], encoding="utf-8")
     broken = journal(tmp_path).verify().broken_at
     assert broken is not None
-    assert broken["seq"] == 2
+    assert broken.seq == 2
 
 
 def test_a_torn_last_line_is_not_a_record_and_the_chain_goes_on(tmp_path: Path) -> None:

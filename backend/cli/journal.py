@@ -1,0 +1,79 @@
+"""`mt5ui verify-journal`, `replay` and `decisions`: what was decided, and whether it still stands.
+
+They read files alone; the desk may run or not. What computes is imported by the command that needs it.
+"""
+
+from typing import Annotated, Any
+
+import typer
+
+from backend.cli.output import console, print_json, table
+from backend.config import load_settings
+
+Json = Annotated[bool, typer.Option("--json", help="JSON on stdout and nothing else.")]
+
+
+def verify_journal(
+    *,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HASH", help="A hash that was sent out, or its first 16 characters; repeat it."),
+    ] = None,
+    inputs: Annotated[
+        bool, typer.Option("--inputs/--no-inputs", help="Look at what decisions were computed from, too.")
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Say whether every record is as it was written, and name the first that is not; exit code 1 then."""
+    from backend.ideas.verifying import InputCheck
+    from backend.services import build_services
+
+    services = build_services(load_settings())
+    check = InputCheck(services.storage) if inputs else None
+    found = services.journal.verify(
+        expected=expect or (),
+        each=None if check is None else lambda record, _file, _line: check.look(record),
+    )
+    page = found.as_dict() | {"inputs": None if check is None else check.as_dict()}
+    page["ok"] = found.ok and (check is None or not check.faults)
+    if as_json:
+        print_json(page)
+    else:
+        _show_verified(page)
+    raise typer.Exit(0 if page["ok"] else 1)
+
+
+def _show_verified(page: dict[str, Any]) -> None:
+    out = console()
+    broken, inputs = page["broken_at"], page["inputs"]
+    if page["days"]:
+        rows = [(end["day"], end["seq"], end["hash"]) for end in page["days"]]
+        out.print(table(("day", "last record", "its hash"), rows), "")
+    records = f"{page['records']:,} records"
+    if broken is None:
+        out.print(f"{records}: each as it was written, none missing", style="green")
+    else:
+        out.print(
+            f"{broken['file']}, line {broken['line']}, record {broken['seq']}: {broken['why']}. "
+            f"The {records} before it are as they were written.",
+            style="red",
+            markup=False,
+        )
+    for text in page["unexpected"]:
+        out.print(
+            f"No record has the hash {text}: this is not the journal that it was sent from",
+            style="red",
+            markup=False,
+        )
+    if inputs is not None and inputs["first"] is not None:
+        first = inputs["first"]
+        out.print(
+            f"{first['file']}, {first['input']} of decision {first['decision']} (record {first['seq']}): "
+            f"{first['why']}; {inputs['altered']:,} such in all",
+            style="red",
+            markup=False,
+        )
+    elif inputs is not None:
+        out.print(f"Inputs of {inputs['decisions']:,} decisions: each as it was", style="green")
+    for note in page["notes"]:
+        out.print(note, style="yellow", markup=False)
