@@ -77,3 +77,39 @@ def _show_verified(page: dict[str, Any]) -> None:
         out.print(f"Inputs of {inputs['decisions']:,} decisions: each as it was", style="green")
     for note in page["notes"]:
         out.print(note, style="yellow", markup=False)
+
+
+def replay(
+    decision: Annotated[str, typer.Argument(metavar="DECISION_ID", help="Such as d-0123456789ab.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Compute a decision again from what it saw; exit code 1 if other bytes come out."""
+    from backend.ideas.replaying import Replayer
+    from backend.services import build_services
+
+    services = build_services(load_settings())
+    page = Replayer(services.storage, services.journal, services.market_store).replay(decision).as_dict()
+    if as_json:
+        print_json(page)
+    else:
+        _show_replayed(page)
+    raise typer.Exit(0 if page["same"] else 1)
+
+
+def _show_replayed(page: dict[str, Any]) -> None:
+    out = console()
+    rows = [
+        (row["input"], "the very one" if row["same"] else "ALTERED", row["file"], row["why"])
+        for row in page["inputs"]
+    ]
+    out.print(table(("input", "", "file", ""), rows), "")
+    if page["same"]:
+        out.print(f"{page['decision_id']}: computed again, the same bytes", style="green", markup=False)
+    else:
+        count = len(page["differences"]) + page["more_differences"]
+        out.print(f"{page['decision_id']}: {count} differences", style="red", markup=False)
+        found = [(each["pointer"], each["recorded"], each["computed"]) for each in page["differences"]]
+        out.print(table(("place", "on record", "computed now"), found))
+    for note in page["notes"]:
+        out.print(note, style="yellow", markup=False)

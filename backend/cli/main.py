@@ -12,7 +12,7 @@ from backend.cli import tester as tester_commands
 from backend.cli.backtest import backtest
 from backend.cli.desk_client import DeskClient
 from backend.cli.jobs import finish, queued
-from backend.cli.journal import verify_journal
+from backend.cli.journal import replay, verify_journal
 from backend.cli.output import console, moment, print_json, show, span, table
 from backend.config import BrokerChoice, load_settings
 from backend.core.clock import SystemClock
@@ -31,6 +31,7 @@ app.add_typer(tester_commands.app, name="tester")
 app.add_typer(strategy_commands.app, name="strategy")
 app.command()(backtest)
 app.command()(verify_journal)
+app.command()(replay)
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout and nothing else.")]
 

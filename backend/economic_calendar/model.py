@@ -159,12 +159,17 @@ class CalendarView:
         Raises:
             Invalid: An event's field is missing, unknown or has the wrong form.
         """
-        times = {name: data[name] for name in ("fetched_at", "covered_from", "covered_to")}
+
+        def time(name: str) -> datetime | None:
+            return None if data[name] is None else parse_iso(data[name])
+
         return cls(
             known=data["known"],
             reason=data["reason"],
             provider=data["provider"],
             stale=data["stale"],
             events=tuple(Event.from_dict(event) for event in data["events"]),
-            **{name: None if text is None else parse_iso(text) for name, text in times.items()},
+            fetched_at=time("fetched_at"),
+            covered_from=time("covered_from"),
+            covered_to=time("covered_to"),
         )

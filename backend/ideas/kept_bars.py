@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from backend.core.bars import COLUMNS, INTEGER_COLUMNS, Bars, Ints, empty_bars
 from backend.core.clock import day, iso, parse_iso
-from backend.core.errors import DeskError
 from backend.core.timeframes import Timeframe
 from backend.evaluation.snapshots import bars_reference
 from backend.market.merging import where
@@ -174,8 +173,7 @@ class KeptBars:
     def _read(self, name: str, size: int) -> _Day:
         made = _Day(size)
         parts: dict[_Series, list[Mapping[str, Any]]] = {}
-        problems: list[DeskError] = []
-        for line in self._storage.read_jsonl(name, problems=problems):
+        for line in self._storage.read_jsonl(name, problems=[]):
             try:
                 columns = {column: _array(column, line[column]) for column in COLUMNS}
                 series = str(line["symbol"]), str(line["timeframe"])

@@ -1,7 +1,8 @@
 """Writes decisions down: once each, in an order that a crash between any two writes does not spoil.
 
-Inputs and bars, journal, the day's full rows, idea files, the day's summary, cursors. Each write looks whether it was
-made already; the cursor comes last, so that whatever is missing is made up for at the next run.
+Inputs and bars, journal, the day's full rows, idea files, the day's summary, cursors. Each write looks
+whether it was made already; the cursor comes last, so that whatever is missing is made up for at the next
+run.
 """
 
 from collections import defaultdict

@@ -156,10 +156,10 @@ class Replayer:
             return kept.bars, bars_file(at[:10].replace("-", "")), notes
         if agrees:
             return stored, "history", []
+        then = "none were kept" if kept.bars is None else "those kept were altered"
+        now = "none of that time" if stored is None else "others"
         notes = [
-            f"{timeframe}: the bars that the decision saw are nowhere: "
-            f"{'none were kept' if kept.bars is None else 'those kept were altered'}, and the market store "
-            f"{'has none of that time' if stored is None else 'has others'}"
+            f"{timeframe}: the bars that the decision saw are nowhere: {then}, and the market store has {now}"
         ]
         if kept.bars is not None:
             notes.append(f"{timeframe}: kept beside stored: {_since(kept.bars, stored)}")
@@ -192,14 +192,14 @@ class _Replay:
     def run(self) -> Replayed:
         payload, inputs = self._payload, self._payload.get("inputs")
         if not isinstance(inputs, Mapping):
-            raise Invalid("no_inputs", f"decision {payload.get('id')} names nothing that it was computed from")
+            raise Invalid("no_inputs", f"decision {self._record.key} names nothing that it was computed from")
         made = {name: self._input(name, str(inputs.get(name, ""))) for name in NAMES}
         bars = [self._window(reference) for reference in inputs["bars"]]
         engine = str(inputs["engine"])
         if engine != ENGINE_VERSION:
             self._notes.append(
-                f"engine {engine} made it and this is engine {ENGINE_VERSION}: the same inputs may give another "
-                "decision"
+                f"engine {engine} made it and this is engine {ENGINE_VERSION}: the same inputs may give "
+                "another decision"
             )
         limits: RiskLimits = made["limits"]
         known = Known(

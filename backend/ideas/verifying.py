@@ -11,6 +11,7 @@ from backend.ideas.kept_bars import file_of as bars_file
 from backend.journal.record import Kind, Record
 from backend.storage.files import FileStorage
 
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InputFault:
     """The first input that is not as it was.

@@ -5,12 +5,12 @@ their own, and each finished day's in a list. Whoever was sent a day's last hash
 a journal that was written anew from beginning to end.
 """
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from backend.core.errors import DeskError
 from backend.storage import atomic
 from backend.storage.encoding import decode, encode
 from backend.storage.files import FileStorage
@@ -63,12 +63,11 @@ def note_last(storage: FileStorage, end: DayEnd) -> None:
 
 def kept_ends(storage: FileStorage) -> Iterator[DayEnd]:
     """The ends on record, the oldest first; what cannot be read is passed over."""
-    problems: list[DeskError] = []
-    rows: list[Any] = list(storage.read_jsonl(FINISHED, problems=problems)) if storage.exists(FINISHED) else []
-    try:
+    rows: list[Any] = []
+    if storage.exists(FINISHED):
+        rows += storage.read_jsonl(FINISHED, problems=[])
+    with contextlib.suppress(OSError, ValueError):  # absent or torn: the next record writes it again
         rows.append(decode(atomic.read_file(storage.path(LAST))))
-    except (OSError, ValueError):
-        pass  # absent or torn: the next record writes it again
     seen: set[DayEnd] = set()
     for row in rows:
         try:

@@ -107,11 +107,9 @@ def verify(
     ends = {end.seq: end for end in kept_ends(storage)}  # before the records: those can only become more
     reading = _Reading()
     broken = None
-    for record, name, number, fault in _records(storage, reading):
-        if fault is None and record is not None:
-            fault = _rewritten(record, name, number, ends)
-        if fault is not None or record is None:
-            broken = fault
+    for record, name, number in _records(storage, reading):
+        broken = record if isinstance(record, Fault) else _rewritten(record, name, number, ends)
+        if broken is not None or isinstance(record, Fault):
             break
         reading.count, reading.prev = record.seq, record.hash
         reading.days[day_of(name)] = DayEnd(day=day_of(name), seq=record.seq, hash=record.hash)
@@ -130,10 +128,8 @@ def verify(
     )
 
 
-def _records(
-    storage: FileStorage, reading: _Reading
-) -> Iterator[tuple[Record | None, str, int, Fault | None]]:
-    """Each record with file and line, or what is wrong there. A torn last line is kept in `reading`."""
+def _records(storage: FileStorage, reading: _Reading) -> Iterator[tuple[Record | Fault, str, int]]:
+    """Each record with file and line, up to the first fault. A torn last line is kept in `reading`."""
     for name in storage.names(PATTERN):
         for number, line in stable_lines(storage.path(name)):
             expected = reading.count + 1
@@ -144,12 +140,12 @@ def _records(
                     file=name, line=number, seq=expected, why="the line is damaged or cut off"
                 )
                 break
-            why = _fault(record, line, expected=expected, prev=reading.prev, day_named=day_of(name))
-            if why is not None and reading.torn is not None:
-                yield None, name, number, reading.torn
+            why = _not_following(record, expected, reading.prev) or _not_itself(record, line, day_of(name))
+            if record is None or why is not None:
+                here = Fault(file=name, line=number, seq=expected, why=why or "")
+                yield reading.torn or here, name, number
                 return
-            fault = None if why is None else Fault(file=name, line=number, seq=expected, why=why)
-            yield record, name, number, fault
+            yield record, name, number
 
 
 def _record(line: bytes) -> Record | None:
@@ -159,23 +155,28 @@ def _record(line: bytes) -> Record | None:
         return None
 
 
-def _fault(record: Record | None, line: bytes, *, expected: int, prev: str, day_named: str) -> str | None:
+def _not_following(record: Record | None, expected: int, prev: str) -> str | None:
     if record is None:
         return "it is not a journal record"
     if record.seq != expected:
         return f"it has number {record.seq}, and {expected} was expected"
     if record.prev != prev:
         return "it does not follow from the record before it"
+    return None
+
+
+def _not_itself(record: Record | None, line: bytes, day_named: str) -> str | None:
+    if record is None:
+        return None
     try:
         if digest(record.as_dict()) != record.hash:
             return "its content does not match its hash"
         if encode(record.as_dict(), where="journal") != line.removesuffix(b"\n"):
             return "its bytes are not those that were written"
-        written = day(parse_iso(record.at_wall))
+        if day(parse_iso(record.at_wall)) != day_named:
+            return f"it was written on {record.at_wall[:10]} and stands in the file of another day"
     except (ValueError, TypeError, DeskError):
         return "it is not a journal record"
-    if written != day_named:
-        return f"it was written on {record.at_wall[:10]} and stands in the file of another day"
     return None
 
 
@@ -209,7 +210,9 @@ def _cut_off(storage: FileStorage, reading: _Reading, ends: dict[int, DayEnd]) -
             "writes next cuts it off"
         )
     if reading.count and not ends:
-        reading.notes.append("no end of the journal is on record: records missing from its end would not show")
+        reading.notes.append(
+            "no end of the journal is on record: records missing from its end would not show"
+        )
     return None
 
 

@@ -75,7 +75,9 @@ def test_an_idea_does_not_begin_further_on(tmp_path: Path, status: str) -> None:
 
 def test_no_symbol_leads_out_of_the_folder(tmp_path: Path) -> None:
     book(tmp_path / "data").create(idea(1, symbol="../../evil"), actor="desk")
-    assert [path.parent for path in tmp_path.rglob("*.json")] == [tmp_path / "data" / "trade_ideas"]
+    journal = tmp_path / "data" / "decisions" / "last.json"
+    made = [path.parent for path in tmp_path.rglob("*.json") if path != journal]
+    assert made == [tmp_path / "data" / "trade_ideas"]
 
 
 def test_newest_first_and_found_by_status_symbol_and_strategy(tmp_path: Path) -> None:

@@ -83,7 +83,8 @@ def test_verify_names_the_first_record_that_was_altered(
     broken = journal(tmp_path).verify()
     assert broken.records == 1
     assert broken.broken_at is not None
-    assert broken.broken_at.as_dict() == {"file": "decisions/decisions_20260105.jsonl", "line": 2, "seq": 2, "why": why}
+    file = "decisions/decisions_20260105.jsonl"
+    assert broken.broken_at.as_dict() == {"file": file, "line": 2, "seq": 2, "why": why}
 
 
 def test_verify_names_a_removed_record(tmp_path: Path) -> None:
