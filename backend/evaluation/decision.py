@@ -15,6 +15,7 @@ from backend.core.timeframes import Timeframe
 from backend.evaluation.confidence import Confidence
 from backend.evaluation.levels import Levels
 from backend.strategies.model import Strategy, dumped
+from backend.trading.terms import Terms
 from backend.trading.verdict import Refusal, Size, Verdict
 
 
@@ -76,6 +77,8 @@ class Decision:
         levels: Entry, stop and target; None where there are none.
         order: How the entry would be ordered; None without levels.
         size: Volume; None without levels.
+        atr: ATR of the bar in price; None without levels.
+        terms: What strategy and profile ask of the trade; None without levels.
         verdict: The gate's answer; None without levels.
         facts: Each condition with its truth and operands, and the indicator values.
         circumstances: Session, market, news, spread.
@@ -100,6 +103,8 @@ class Decision:
     levels: Levels | None
     order: OrderPlan | None
     size: Size | None
+    atr: float | None
+    terms: Terms | None
     verdict: Verdict | None
     facts: Mapping[str, Any]
     circumstances: Mapping[str, Any]
@@ -132,6 +137,8 @@ class Decision:
             "levels": None if self.levels is None else self.levels.as_dict(),
             "order": None if self.order is None else self.order.as_dict(),
             "size": None if self.size is None else self.size.as_dict(),
+            "atr": self.atr,
+            "terms": None if self.terms is None else self.terms.as_dict(),
             "measured": None if self.verdict is None else dict(self.verdict.measured),
             "facts": dict(self.facts),
             "circumstances": dict(self.circumstances),

@@ -18,7 +18,7 @@ from backend.strategies.model import Profile, Strategy
 from backend.trading.desk import Purpose
 from backend.trading.verdict import Refusal, RiskRules
 
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 """Raised whenever the same inputs would give another decision."""
 
 _GRACE = timedelta(seconds=60)
@@ -114,6 +114,8 @@ class AIEngine:
             levels=None if outcome.plan is None else outcome.plan.levels,
             order=None if outcome.plan is None else outcome.plan.order,
             size=None if outcome.plan is None else outcome.plan.size,
+            atr=None if outcome.plan is None else outcome.plan.proposal.atr,
+            terms=None if outcome.plan is None else outcome.plan.terms,
             verdict=outcome.verdict,
             facts=facts,
             circumstances={} if outcome.around is None else outcome.around.as_dict(),

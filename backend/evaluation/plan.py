@@ -10,6 +10,7 @@ from backend.strategies.model import OrderType, Profile, Strategy
 from backend.trading.account import AccountState
 from backend.trading.conversion import Conversion
 from backend.trading.sides import Side
+from backend.trading.terms import Terms
 from backend.trading.verdict import Proposal, RiskRules, Size
 
 PENDING_EXPIRY_BARS = 3
@@ -40,12 +41,14 @@ class Plan:
         levels: Where it would stand.
         order: How it would be entered.
         size: Its volume.
+        terms: What strategy and profile ask of it.
         proposal: The same for the gate, without a score.
     """
 
     levels: Levels
     order: OrderPlan
     size: Size
+    terms: Terms
     proposal: Proposal
 
 
@@ -89,44 +92,71 @@ def plan(
         conversion: Of the symbol's profit currency.
         half: Whether half the risk is taken.
     """
-    instrument, side = placed.instrument, placed.side
-    order, offset = _order(strategy, instrument, side, atr, half=half)
+    order, offset = _order(strategy, placed.instrument, placed.side, atr, half=half)
     moved = replace(placed, offset=offset) if offset else placed
+    limit = order.type == OrderType.LIMIT
+    terms = Terms.of(strategy, profile)
+    proposal = propose(moved, terms, atr, account, rules, conversion, slips=not limit, half=half)
+    return Plan(levels=moved, order=order, size=proposal.size, terms=terms, proposal=proposal)
+
+
+def propose(
+    placed: Levels,
+    terms: Terms,
+    atr: float,
+    account: AccountState,
+    rules: RiskRules,
+    conversion: Conversion,
+    *,
+    slips: bool,
+    half: bool = False,
+    lots: Decimal | None = None,
+) -> Proposal:
+    """A trade at these levels with its volume, for the gate; without a score.
+
+    Args:
+        placed: Entry, stop and target.
+        terms: What strategy and profile ask.
+        atr: ATR in price; 0 where none is known.
+        account: The account.
+        rules: Sizing and limits.
+        conversion: Of the symbol's profit currency.
+        slips: Whether the entry slips: not that of a limit order.
+        half: Whether half the risk is taken.
+        lots: A volume that a person set; None computes it from the risk.
+    """
+    instrument, side = placed.instrument, placed.side
     size = rules.size(
         instrument=instrument,
         side=side,
-        entry=moved.entry_price,
-        stop=moved.stop_price,
+        entry=placed.entry_price,
+        stop=placed.stop_price,
         account=account,
         conversion=conversion,
-        risk_fraction=profile.risk_fraction(strategy),
-        commission_per_lot=profile.commission_per_lot,
-        slippage_points=profile.slippage_points,
-        market_entry=order.type != OrderType.LIMIT,
+        risk_fraction=terms.risk_fraction if lots is None else terms.risk_cap,
+        commission_per_lot=terms.commission_per_lot,
+        slippage_points=terms.slippage_points,
+        market_entry=slips,
         half=half,
+        lots=lots,
     )
-    return Plan(
-        levels=moved,
-        order=order,
+    return Proposal(
+        instrument=instrument,
+        side=side,
+        strategy=terms.strategy,
+        entry=placed.entry_price,
+        stop=placed.stop_price,
+        stop_ticks=placed.stop,
+        target_ticks=placed.target,
+        min_rr=terms.min_rr,
+        atr=atr,
         size=size,
-        proposal=Proposal(
-            instrument=instrument,
-            side=side,
-            strategy=strategy.id,
-            entry=moved.entry_price,
-            stop=moved.stop_price,
-            stop_ticks=moved.stop,
-            target_ticks=moved.target,
-            min_rr=strategy.strategy.min_rr,
-            atr=atr,
-            size=size,
-            conversion=conversion,
-            confidence=None,
-            cooldown_bars=strategy.strategy.cooldown_bars,
-            max_trades_per_day=strategy.strategy.max_trades_per_day,
-            max_spread_points=profile.max_spread_points,
-            commission_known=rules.commission_known(profile.commission_per_lot),
-        ),
+        conversion=conversion,
+        confidence=None,
+        cooldown_bars=terms.cooldown_bars,
+        max_trades_per_day=terms.max_trades_per_day,
+        max_spread_points=terms.max_spread_points,
+        commission_known=rules.commission_known(terms.commission_per_lot),
     )
 
 

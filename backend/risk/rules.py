@@ -85,6 +85,7 @@ class DeskRules:
         slippage_points: float | None = None,
         market_entry: bool = True,
         half: bool = False,
+        lots: Decimal | None = None,
     ) -> Size:
         """Volume for a trade; see `backend.risk.sizing.size_position`.
 
@@ -103,6 +104,7 @@ class DeskRules:
             slippage_points: Of one fill, from the profile; None takes the desk's.
             market_entry: Whether the entry slips: False for a limit order.
             half: Whether half the risk is taken.
+            lots: A volume that a person set.
         """
         commission = _first(commission_per_lot, self.limits.commission_per_lot, 0.0)
         points = _first(slippage_points, self.limits.expected_slippage_points, 0.0)
@@ -121,6 +123,7 @@ class DeskRules:
             commission_per_lot=_exact(commission),
             slippage=_exact(points) * instrument.point * fills,
             half=half,
+            lots=lots,
         )
 
     def shares(self, proposal: Proposal, account: AccountState) -> Shares:

@@ -52,13 +52,15 @@ def size_position(
     commission_per_lot: Decimal = Decimal(0),
     slippage: Decimal = Decimal(0),
     half: bool = False,
+    lots: Decimal | None = None,
 ) -> Size:
     """The largest volume whose loss at the stop stays within the risk.
 
     risk money = fraction × min(balance, equity), halved before anything is floored. Loss per lot =
     entry → stop converted at the stop's price + commission of both sides + expected slippage. Lots are
     floored to the volume step, within the symbol's maximum and free margin; below the symbol's minimum
-    the trade is refused, never rounded up.
+    the trade is refused, never rounded up. A volume that a person set is taken as it is; whether it fits is
+    the gate's to say.
 
     Args:
         instrument: The symbol.
@@ -74,6 +76,7 @@ def size_position(
         commission_per_lot: Account currency per lot and side.
         slippage: Price distance expected to be lost over entry and stop together.
         half: Whether half the risk is taken.
+        lots: A volume that a person set; None computes it.
 
     Raises:
         Invalid: If the fraction is none, or the stop does not lie on the losing side.
@@ -87,6 +90,17 @@ def size_position(
     slipped = -conversion.convert(-slippage * instrument.contract_size, stop)
     per_lot = at_stop + 2 * commission_per_lot + slipped
     money = fraction * max(min(balance, equity), Decimal(0))
+    if lots is not None:
+        return Size(
+            lots=lots,
+            steps=whole_steps(float(lots / instrument.volume_step)),
+            risk_fraction=fraction,
+            risk_money=money,
+            loss_per_lot=per_lot,
+            risk_taken=lots * per_lot,
+            margin=lots * margin_per_lot,
+            limited_by="person",
+        )
 
     limit, limited_by = money / per_lot, "risk"
     if instrument.volume_max < limit:

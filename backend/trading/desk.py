@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 
 class Mode(StrEnum):
@@ -101,3 +101,8 @@ class Circumstances:
     def as_dict(self) -> dict[str, Any]:
         """The circumstances as JSON values."""
         return {name: getattr(self, name) for name in self.__slots__} | {"sessions": list(self.sessions)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read what `as_dict` gave."""
+        return cls(**{**data, "sessions": tuple(data["sessions"])})

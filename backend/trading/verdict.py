@@ -26,7 +26,7 @@ class Size:
         loss_per_lot: Loss of one lot at the stop with commission and expected slippage.
         risk_taken: Loss of the volume at the stop, costs included.
         margin: Margin that the volume takes.
-        limited_by: ``risk``, ``maximum`` or ``margin``: what decided the volume.
+        limited_by: ``risk``, ``maximum`` or ``margin``: what decided the volume; ``person`` where one set it.
         refusal: Why there is none, with what would be needed; empty when there is one.
         needed: Risk money (or free margin) that the smallest volume would need; None when not refused.
     """
@@ -197,6 +197,7 @@ class RiskRules(Protocol):
         slippage_points: float | None,
         market_entry: bool,
         half: bool,
+        lots: Decimal | None = None,
     ) -> Size:
         """Volume for a trade."""
 

@@ -42,7 +42,7 @@ class Closes:
         own, other = self._sides(sent.levels.side)
         against = bool(own.exit[index] or own.invalidation[index])
         against = against or (other is not None and bool(other.signal[index]))
-        expiry = sent.plan.expiry_bars
+        expiry = sent.expiry_bars
         return against or (expiry is not None and index - sent.placed + 1 >= expiry)
 
     def leave(self, position: TradePosition, opened: int, index: int) -> None:

@@ -1,12 +1,14 @@
-"""At the open: what was decided is anchored at the live price, sized and judged again, and worded."""
+"""At the open: what was decided is judged again by the live code, and worded for the terminal."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from backend.backtest.model import Stream
-from backend.evaluation.decision import Action, Decision, OrderPlan
-from backend.evaluation.levels import Levels, broker_minimum
-from backend.evaluation.plan import plan
+from backend.evaluation.decision import Decision
+from backend.evaluation.levels import Levels
+from backend.ideas.judging import Judged, Prices, Wanted, anchored, judged, passed_by
+from backend.ideas.rows import idea_of, payload_of
+from backend.ideas.wanted import wanted_of
 from backend.mt5 import constants as mt5
 from backend.mt5.arguments import EMPTY_REQUEST
 from backend.mt5.structures import TradeRequest
@@ -14,7 +16,7 @@ from backend.risk.rules import DeskRules
 from backend.simulator.driven import DrivenBar
 from backend.strategies.model import OrderType
 from backend.trading.account import AccountState
-from backend.trading.desk import Circumstances, DeskState, Purpose
+from backend.trading.desk import DeskState, Purpose
 from backend.trading.sides import Side
 
 _KINDS = {
@@ -32,56 +34,43 @@ class Asked:
     """What a decision wants sent at the next open.
 
     Attributes:
-        levels: As decided.
-        plan: How to enter.
-        atr: Of the bar.
-        half: Whether the score allows half the risk only.
-        score: The confidence.
-        around: Session, news and spread as decided.
-        closed: When its bar closed.
+        wanted: As its idea says.
+        expiry_bars: Bars after which a pending order is cancelled; None for no end.
         order: What was sent, once it is.
         placed: On which bar.
     """
 
-    levels: Levels
-    plan: OrderPlan
-    atr: float
-    half: bool
-    score: float
-    around: Circumstances
-    closed: datetime
+    wanted: Wanted
+    expiry_bars: int | None
     order: TradeRequest = EMPTY_REQUEST
     placed: int = -1
 
     @classmethod
-    def of(cls, decision: Decision, atr: float) -> "Asked":
+    def of(cls, decision: Decision, stream: Stream) -> "Asked":
         """From a decision that makes an idea."""
-        if decision.levels is None or decision.order is None or decision.score is None:
-            raise AssertionError("an idea without levels")
-        around = dict(decision.circumstances)
-        return cls(
-            levels=decision.levels,
-            plan=decision.order,
-            atr=atr,
-            half=decision.action is Action.PENDING_ONLY,
-            score=decision.score,
-            around=Circumstances(**(around | {"sessions": tuple(around["sessions"])})),
-            closed=decision.bar_close,
-        )
+        idea = idea_of(payload_of(decision, newest=True, now=decision.bar_close))
+        return cls(wanted=wanted_of(idea, stream.instrument), expiry_bars=idea["expiry_bars"])
 
     @property
     def type(self) -> OrderType:
         """Market, limit or stop."""
-        return OrderType(self.plan.type)
+        return self.wanted.type
+
+    @property
+    def levels(self) -> Levels:
+        """As decided."""
+        return self.wanted.levels
 
     def passed_by(self, bar: DrivenBar) -> bool:
         """Whether the open has reached or passed the price of a pending order."""
-        if self.type is OrderType.MARKET:
-            return False
-        side = self.levels.side
-        opened = bar.ask.open if side is Side.BUY else bar.bid.open
-        beyond = (opened - self.levels.entry_price) * side.sign
-        return beyond <= 0 if self.type is OrderType.LIMIT else beyond >= 0
+        prices = opening(bar, self)
+        return passed_by(anchored(self.wanted, prices), self.type, prices)
+
+
+def opening(bar: DrivenBar, asked: Asked) -> Prices:
+    """The open of a bar."""
+    symbol = asked.levels.instrument
+    return Prices(bid=symbol.ticks(float(bar.bid.open)), ask=symbol.ticks(float(bar.ask.open)))
 
 
 def prepared(
@@ -105,41 +94,38 @@ def prepared(
         bar: Its open is the live price.
         now: Desk time.
     """
-    symbol, decided, side = stream.instrument, asked.levels, asked.levels.side
-    bid, ask = symbol.ticks(float(bar.bid.open)), symbol.ticks(float(bar.ask.open))
-    live, spread = ask if side is Side.BUY else bid, ask - bid
-    anchored = replace(decided, offset=0)
-    if asked.type is OrderType.MARKET:
-        anchored = replace(anchored, reference=live, spread=spread)
-    again = plan(
-        stream.strategy,
-        stream.profile,
-        anchored,
-        asked.atr,
-        account,
-        rules,
-        stream.conversion,
-        half=asked.half,
+    found = judged(
+        asked.wanted,
+        opening(bar, asked),
+        account=account,
+        desk=desk,
+        rules=rules,
+        conversion=stream.conversion,
+        now=now,
+        purpose=Purpose.BACKTEST,
     )
-    around = replace(
-        asked.around,
-        drift_atr=abs(live - decided.reference) * float(symbol.tick_size) / asked.atr,
-        spread_points=spread * float(symbol.tick_size / symbol.point),
-        age_seconds=max((now - asked.closed) / timedelta(seconds=1), 0.0),
-    )
-    proposal = replace(again.proposal, confidence=asked.score)
-    verdict = rules.judge(proposal, account, desk, around, purpose=Purpose.BACKTEST)
-    if any(refusal.blocks for refusal in verdict.refusals) or decided.stop < broker_minimum(symbol, spread):
-        return None
-    passed = asked.type is OrderType.STOP and asked.passed_by(bar)  # a broker refuses it; it is triggered
-    pending = asked.type is not OrderType.MARKET and not passed
+    return None if found.blocked else _request(found)
+
+
+def _request(found: Judged) -> TradeRequest:
+    levels, proposal = found.levels, found.proposal
+    if proposal is None:
+        raise AssertionError("nothing refused, and there is no proposal")
+    triggered = found.type is OrderType.STOP and found.passed_by
+    kind = OrderType.MARKET if triggered else found.type
+    pending = kind is not OrderType.MARKET
     return EMPTY_REQUEST._replace(
         action=mt5.TRADE_ACTION_PENDING if pending else mt5.TRADE_ACTION_DEAL,
-        symbol=symbol.symbol,
-        volume=float(again.size.lots),
-        type=_KINDS[asked.type if pending else OrderType.MARKET, side],
+        symbol=levels.instrument.symbol,
+        volume=float(proposal.size.lots),
+        type=_KINDS[kind, levels.side],
         type_filling=mt5.ORDER_FILLING_RETURN if pending else mt5.ORDER_FILLING_IOC,
-        price=float(again.levels.entry_price) if pending else 0.0,
-        sl=float(again.levels.stop_price),
-        tp=float(again.levels.target_price),
+        price=float(levels.entry_price) if pending else 0.0,
+        sl=float(levels.stop_price),
+        tp=float(levels.target_price),
     )
+
+
+def placed(asked: Asked, order: TradeRequest, index: int) -> Asked:
+    """The same, with what was sent and on which bar."""
+    return replace(asked, order=order, placed=index)

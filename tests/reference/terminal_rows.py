@@ -110,7 +110,7 @@ def _row(out: Deal, entries: Mapping[int, Deal], path: Path, notes: Notes) -> Ro
     return Row(
         side=sent.levels.side,
         volume=out.lots,
-        signal_time=int(sent.closed.timestamp()),
+        signal_time=int(sent.wanted.closed.timestamp()),
         entry_time=path.opened(path.place(into.time_ms // 1000)),
         entry_price=into.price,
         initial_stop=Decimal(repr(sent.order.sl)),

@@ -6,7 +6,7 @@ with `order_send`, stop and target with it. What happens between is the broker's
 """
 
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from backend.backtest.columns import Reason
@@ -28,7 +28,7 @@ from backend.trading.desk import Purpose
 from tests.reference.closes import Closes
 from tests.reference.knowing import Knowing
 from tests.reference.prices import last_of_week
-from tests.reference.sending import Asked, prepared
+from tests.reference.sending import Asked, placed, prepared
 from tests.reference.terminal_rows import Notes, Path, Row, rows, terminal
 
 NO_CALENDAR = CalendarView.unknown("there is no calendar of the past")
@@ -129,7 +129,7 @@ class _Desk:
         )
         if order is not None:
             result = _accepted(self.account.send(order))
-            self.notes.sent[result.order] = replace(asked, order=order, placed=index)
+            self.notes.sent[result.order] = placed(asked, order, index)
             self._knowing.sent(index)
 
     # At the close.
@@ -183,7 +183,7 @@ class _Desk:
         ).decision
         self.decisions.append(decision)
         if decision.signal is not None and decision.action.makes_idea and self._is_free(decision.signal):
-            self._wanted = Asked.of(decision, float(self._closes.facts.atr[index]))
+            self._wanted = Asked.of(decision, self._stream)
 
     def _is_free(self, signal: str) -> bool:
         """An opposite position leaves room only where the strategy turns round; the gate sees to the rest."""
