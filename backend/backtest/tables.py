@@ -1,5 +1,6 @@
 """From a job to the arrays and records that the kernel takes."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,11 +16,12 @@ from backend.backtest.lanes import desk_of, lanes_of, resets_of
 from backend.backtest.model import Asks, Job, Reading, Stream
 from backend.backtest.paths import Path, asks_by_spread, closes, path_of
 from backend.backtest.usual import StreamUsual, joined_usual, read_only, usual_of
-from backend.core.bars import check_prices
+from backend.core.bars import Floats, check_prices
 from backend.core.errors import Invalid
 from backend.core.timeframes import DAY_SECONDS
 from backend.economic_calendar.embargo import windows
 from backend.evaluation.conditions import ConditionArrays, compile_strategy
+from backend.evaluation.indicators import atr
 from backend.evaluation.statistics import hour_of_week
 from backend.strategies.model import Direction
 
@@ -110,17 +112,24 @@ def _facts_and_usual(job: Job) -> tuple[tuple[ConditionArrays, ...], list[Stream
     What is wrong with bars is said first, whatever their conditions come to.
     """
     with ThreadPoolExecutor(1) as beside:
-        counting = [beside.submit(_checked_usual, stream) for stream in job.streams]
+        ranges = [beside.submit(_checked_ranges, stream) for stream in job.streams]
+        usual = [
+            beside.submit(lambda of, known: usual_of(of, known.result()), stream, each)
+            for stream, each in zip(job.streams, ranges, strict=True)
+        ]
         try:
-            facts = tuple(_facts(stream) for stream in job.streams)
+            facts = tuple(
+                _facts(stream, each.result) for stream, each in zip(job.streams, ranges, strict=True)
+            )
         finally:
-            usual = [each.result() for each in counting]
-    return facts, usual
+            counted = [each.result() for each in usual]
+    return facts, counted
 
 
-def _checked_usual(stream: Stream) -> StreamUsual:
+def _checked_ranges(stream: Stream) -> Floats:
+    """The ATR of bars that were found good."""
     _check(stream)
-    return usual_of(stream)
+    return atr(stream.bars.high, stream.bars.low, stream.bars.close, stream.strategy.indicators.atr.period)
 
 
 def _check(stream: Stream) -> None:
@@ -156,10 +165,12 @@ def _check_spread(stream: Stream) -> None:
         )
 
 
-def _facts(stream: Stream) -> ConditionArrays:
-    compiled = compile_strategy(stream.strategy)
-    return compiled.evaluate(
-        stream.bars, stream.higher, sessions=stream.profile.entry_sessions(stream.strategy)
+def _facts(stream: Stream, ranges: Callable[[], Floats]) -> ConditionArrays:
+    return compile_strategy(stream.strategy).evaluate(
+        stream.bars,
+        stream.higher,
+        sessions=stream.profile.entry_sessions(stream.strategy),
+        atr=ranges,
     )
 
 

@@ -8,8 +8,8 @@ from backend.backtest.compiling import compiled
 from backend.backtest.kernel import usual as kernel
 from backend.backtest.kernel.records import HOURS, Usual
 from backend.backtest.model import Stream
+from backend.core.bars import Floats
 from backend.core.timeframes import DAY_SECONDS
-from backend.evaluation.indicators import atr
 from backend.evaluation.statistics import SPREAD_BINS
 
 
@@ -23,8 +23,13 @@ class StreamUsual(NamedTuple):
     below: Any
 
 
-def usual_of(stream: Stream) -> StreamUsual:
-    """What is usual for a stream; mostly computed without the interpreter's lock."""
+def usual_of(stream: Stream, ranges: Floats) -> StreamUsual:
+    """What is usual for a stream; computed without the interpreter's lock.
+
+    Args:
+        stream: The stream.
+        ranges: Its ATR, shape (n,) of its bars.
+    """
     bars, fine = stream.bars, stream.spread_bars
     source = bars if fine is None or not len(fine) else fine
     first = int(bars.server_time[0]) // DAY_SECONDS
@@ -39,7 +44,6 @@ def usual_of(stream: Stream) -> StreamUsual:
         medians,
         samples,
     )
-    ranges = atr(bars.high, bars.low, bars.close, stream.strategy.indicators.atr.period)
     bits = read_only(ranges).view(np.int64)
     lowest, highest = compiled(kernel.span_of_atr)(bits)
     below = np.empty((days + 1, max(highest - lowest + 1, 0) + 1), dtype=np.int32)

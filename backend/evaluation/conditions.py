@@ -1,7 +1,7 @@
 """A strategy's conditions, compiled once and evaluated over closed bars: the same live and in backtest."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property, lru_cache
@@ -232,6 +232,7 @@ class CompiledStrategy:
         higher: Mapping[Timeframe, Bars] = NO_HIGHER,
         *,
         sessions: tuple[str, ...] | None = None,
+        atr: Callable[[], Floats] | None = None,
     ) -> ConditionArrays:
         """All conditions over all bars; a value at a bar comes from bars closed at its close only.
 
@@ -239,6 +240,7 @@ class CompiledStrategy:
             bars: Closed bars of the strategy's timeframe.
             higher: Closed bars of `self.higher`; bars closing later than the newest of `bars` are not seen.
             sessions: Sessions that gate entries; the strategy's own if None.
+            atr: Gives the strategy's ATR on these bars where somebody computes it already.
 
         Raises:
             Invalid: ``wrong_timeframe`` for bars of another timeframe, ``too_few_bars`` where the
@@ -257,7 +259,7 @@ class CompiledStrategy:
             bars=bars,
             sides=MappingProxyType(sides),
             conflict=signals[0] & signals[1] if len(signals) > 1 else np.zeros(len(bars), dtype=np.bool_),
-            atr=interpreter.number(self.atr),
+            atr=interpreter.number(self.atr) if atr is None else atr(),
             target=None if self.target is None else interpreter.number(self.target.tree),
             _indicators=self.indicators,
             _interpreter=interpreter,

@@ -42,6 +42,15 @@ def _gapless(function: Callable[..., Floats], *inputs: Floats) -> Floats:
     return result
 
 
+def _recursive(function: Callable[..., Floats], x: Floats) -> Floats:
+    """As `_gapless`, for a function that stays undefined once its input was: its last value tells."""
+    if x.size and not math.isnan(x[-1]):
+        result = function(x)
+        if not math.isnan(result[-1]):
+            return result
+    return _gapless(function, x)
+
+
 def sma(x: Floats, period: int) -> Floats:
     """Simple average of `period` bars."""
     if period == 1:
@@ -53,7 +62,7 @@ def ema(x: Floats, period: int) -> Floats:
     """Exponential average, seeded by the simple average of the first `period` bars."""
     if period == 1:
         return x
-    return _gapless(lambda a: _talib().EMA(a, timeperiod=period), x)
+    return _recursive(lambda a: _talib().EMA(a, timeperiod=period), x)
 
 
 def wma(x: Floats, period: int) -> Floats:
@@ -65,12 +74,12 @@ def wma(x: Floats, period: int) -> Floats:
 
 def rsi(x: Floats, period: int) -> Floats:
     """Wilder's relative strength index."""
-    return _gapless(lambda a: _talib().RSI(a, timeperiod=period), x)
+    return _recursive(lambda a: _talib().RSI(a, timeperiod=period), x)
 
 
 def macd(x: Floats, fast: int, slow: int, signal: int, part: int) -> Floats:
     """One part of MACD: 0 the line, 1 its signal, 2 the histogram."""
-    return _gapless(
+    return _recursive(
         lambda a: _talib().MACD(a, fastperiod=fast, slowperiod=slow, signalperiod=signal)[part], x
     )
 

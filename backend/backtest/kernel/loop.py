@@ -75,25 +75,29 @@ def advance_one(
     )
     skips = plain and not managed
     next_reset = resets[desk.next_reset] if desk.next_reset < len(resets) else _NEVER
-    instant = desk.instants
-    for i in range(start, stop):
+    midnight = 0  # of the server, that ends the day of the bar before; earlier where nobody looked
+    instant, i = desk.instants, start
+    while i < stop:
         if next_reset <= time[i]:
             while desk.next_reset < len(resets) and resets[desk.next_reset] <= time[i]:
                 desk.next_reset += 1
                 begin_day(desk)
             next_reset = resets[desk.next_reset] if desk.next_reset < len(resets) else _NEVER
         if plain and lane.r_side == 0 and lane.q_side == 0 and i < last:
-            rules = flags[i + bar_shift]
             if lane.side == 0:
-                equities[instant] = desk.equity
-                worsts[instant] = desk.equity
-                instant += 1
-                if rules & _SIGNAL != 0:
-                    _load_plain(feed, sig, atr_bits, lane, i)
-                    look_up(usual, lane)
-                    decide(lanes, desk, 0)
+                equity, until = desk.equity, min(stop, last)
+                while i < until and time[i] < next_reset:
+                    equities[instant] = equity
+                    worsts[instant] = equity
+                    instant += 1
+                    i += 1
+                    if flags[i - 1 + bar_shift] & _SIGNAL != 0:
+                        _load_plain(feed, sig, atr_bits, lane, i - 1)
+                        look_up(usual, lane)
+                        decide(lanes, desk, 0)
+                        break
                 continue
-            if skips and lane.leave == NONE and server[i] // DAY_SECONDS == server[i - 1] // DAY_SECONDS:
+            if skips and lane.leave == NONE and server[i] < midnight:
                 low, high = _ticks(lows[i], per_tick), _ticks(highs[i], per_tick)
                 close = _ticks(closes[i], per_tick)
                 if lane.side < 0:
@@ -104,8 +108,10 @@ def advance_one(
                     equities[instant] = desk.equity
                     worsts[instant] = lowest
                     instant += 1
+                    i += 1
+                    rules = flags[i - 1 + bar_shift]
                     if rules & _ANY_RULE != 0:
-                        _load_plain(feed, sig, atr_bits, lane, i)
+                        _load_plain(feed, sig, atr_bits, lane, i - 1)
                         manage(lanes, desk, trades, 0)
                         if rules & _SIGNAL != 0:
                             look_up(usual, lane)
@@ -129,6 +135,8 @@ def advance_one(
             if lane.ends != 0 and lane.flags & _SIGNAL != 0:
                 look_up(usual, lane)
                 decide(lanes, desk, 0)
+        midnight = (lane.server // DAY_SECONDS + 1) * DAY_SECONDS
+        i += 1
     desk.instants = instant
 
 

@@ -58,15 +58,24 @@ def fill_spreads(
 def _count_spreads(server: Any, spread: Any, counts: Any, at: int, until: int, each: int) -> int:
     """Count the known spreads of bars that opened before a server epoch; gives the first bar left out."""
     hour, hour_ends = 0, 0
+    points, alike = 0, 0  # bars on end that have the same spread are counted at once
     while at < len(server) and server[at] < until:
-        if server[at] >= hour_ends:
+        if server[at] >= hour_ends or spread[at] != points:
+            _add(counts, hour, points, alike * each)
+            alike = 0
             hour = hour_of_week(server[at])
             hour_ends = (server[at] // _HOUR + 1) * _HOUR
-        if spread[at] > 0:
-            counts[hour, spread_bin(spread[at])] += each
-            counts[hour, SPREAD_BINS] += each
+            points = spread[at]
+        alike += 1
         at += 1
+    _add(counts, hour, points, alike * each)
     return at
+
+
+def _add(counts: Any, hour: int, points: int, bars: int) -> None:
+    if points > 0:
+        counts[hour, spread_bin(points)] += bars
+        counts[hour, SPREAD_BINS] += bars
 
 
 def _median(counts: Any) -> tuple[float, int]:
