@@ -26,6 +26,7 @@ from backend.mt5.order_mapping import (
 from backend.mt5.orders import Deal, Order, OrderRequest
 from backend.mt5.server_time import ServerClock
 from backend.mt5.structures import OrderSendResult, TradeDeal, TradeOrder
+from backend.mt5.terms import TradingTerms, terms_of
 from backend.mt5.words import OrderType, number_of
 
 NOT_HANDED_OVER = frozenset(
@@ -116,6 +117,17 @@ class Dealer:
             "order_calc_margin", symbol, name, lambda: self._api.order_calc_margin(number, name, lots, at)
         )
         return exact(found)
+
+    def terms(self, symbol: str, broker_symbol: str = "") -> TradingTerms:
+        """How a symbol may be traded, as the broker states it now.
+
+        Args:
+            symbol: Canonical symbol.
+            broker_symbol: The broker's name, for a symbol that the map does not have.
+        """
+        name = broker_symbol or self._symbols.broker_symbol(symbol)
+        found = self._asker.answer_symbol("symbol_info", symbol, name, lambda: self._api.symbol_info(name))
+        return terms_of(found)
 
     def check(self, request: OrderRequest) -> CheckAnswer:
         """What the request would do to the account; a refusal is an answer."""
