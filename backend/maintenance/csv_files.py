@@ -118,7 +118,10 @@ def tidy(data: bytes) -> tuple[bytes, int]:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_first_row(text))
-    writer.writerows(row for row, _ in unique)
+    # with that line end csv leaves a lone carriage return unquoted, and no reader would find it again
+    whole = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row, _ in unique:
+        (whole if any("\r" in cell for cell in row) else writer).writerow(row)
     return out.getvalue().encode(), len(rows) - len(unique)
 
 

@@ -30,7 +30,11 @@ def test_no_job_runs_twice_where_file_locks_lock_nothing(tmp_path: Path) -> None
         desk.environment["PROBE_HOST"] = "second"
         desk.start_worker(name="w2")
         marks = [tmp_path / f"marks{number}" for number in range(24)]
-        ids = [desk.submit("slow", path=str(path), milliseconds=250) for path in marks]
+        lengths = [3000] * 4 + [250] * 20  # the first four hold one host's threads, the others are free
+        ids = [
+            desk.submit("slow", path=str(path), milliseconds=length)
+            for path, length in zip(marks, lengths, strict=True)
+        ]
         for job_id in ids:  # three messages of each, as after a broker that handed out again
             entry = desk.runtime.ledger.get(job_id)
             assert desk.runtime.jobs.publish_again(entry, "test")

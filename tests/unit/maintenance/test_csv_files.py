@@ -123,6 +123,11 @@ def test_an_empty_file_is_left(storage: FileStorage) -> None:
     assert run(storage)["malformed"] == []
 
 
+def test_a_carriage_return_in_a_cell_is_kept() -> None:
+    better, removed = tidy(b'time,text\n2,"b\rc"\n1,"\r"\n')
+    assert (better, removed) == (b'time,text\n"1","\r"\n"2","b\rc"\n', 0)
+
+
 @given(
     st.lists(
         st.tuples(st.integers(0, 5), st.text(max_size=5).filter(lambda text: "\0" not in text)), max_size=20
