@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from backend.backtest.service import BacktestService
     from backend.core.timeframes import Timeframe
     from backend.economic_calendar.service import CalendarService
+    from backend.ideas.decisions import DecisionService
     from backend.ideas.service import IdeaService
     from backend.jobs.service import Jobs
     from backend.journal.journal import Journal
@@ -211,6 +212,13 @@ class Services:
         from backend.journal.journal import Journal
 
         return Journal(self.storage, self.clock)
+
+    @cached_property
+    def decisions(self) -> "DecisionService":
+        """What was decided."""
+        from backend.ideas.decisions import DecisionService
+
+        return DecisionService(self.storage, self.journal, self.market_store)
 
     @cached_property
     def ideas(self) -> "IdeaService":

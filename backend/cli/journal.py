@@ -1,4 +1,4 @@
-"""`mt5ui verify-journal`, `replay` and `decisions`: what was decided, and whether it still stands.
+"""`mt5ui verify-journal` and `replay`: does what was decided still stand?
 
 They read files alone; the desk may run or not. What computes is imported by the command that needs it.
 """

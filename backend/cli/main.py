@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from backend.cli import decisions as decision_commands
 from backend.cli import strategies as strategy_commands
 from backend.cli import tasks as tasks_commands
 from backend.cli import tester as tester_commands
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.add_typer(tasks_commands.app, name="tasks")
 app.add_typer(tester_commands.app, name="tester")
 app.add_typer(strategy_commands.app, name="strategy")
+app.add_typer(decision_commands.app, name="decisions")
 app.command()(backtest)
 app.command()(verify_journal)
 app.command()(replay)

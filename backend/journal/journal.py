@@ -6,6 +6,8 @@ from typing import Any
 
 from backend.core.clock import Clock, day, iso
 from backend.core.errors import Invalid, NotFound
+from backend.journal.columns import Wanted
+from backend.journal.counting import counts
 from backend.journal.ends import FOLDER, PATTERN, DayEnd, day_of, file_of, finish, kept_ends, note_last
 from backend.journal.index import JournalIndex, Place
 from backend.journal.record import GENESIS, Entry, Kind, Record, digest, read
@@ -89,18 +91,18 @@ class Journal:
         """The record of that kind and key; `NotFound` if there is none."""
         with self._mutex:
             self._index.refresh()
-            place = self._index.by_key.get((kind, key))
-            if place is None:
-                raise NotFound("unknown_record", f"the journal has no {kind} {key!r}", key=key)
-            return self._at(place)
+            record = self._find(kind, key)
+        if record is None:
+            raise NotFound("unknown_record", f"the journal has no {kind} {key!r}", key=key)
+        return record
 
     def find_many(self, kind: Kind, keys: Sequence[str]) -> dict[str, Record]:
         """The records of that kind with these keys, by key; a key without a record is left out."""
         with self._mutex:
             if keys:
                 self._index.refresh()
-            places = {key: self._index.by_key.get((kind, key)) for key in keys}
-            return {key: self._at(place) for key, place in places.items() if place is not None}
+            found = {key: self._find(kind, key) for key in keys}
+        return {key: record for key, record in found.items() if record is not None}
 
     def newest(self, *, kind: Kind | None = None, before: int | None = None) -> Iterator[Record]:
         """Records from the newest to the oldest, those of `kind` and with `seq` < `before` only."""
@@ -109,6 +111,20 @@ class Journal:
             places = self._index.places(kind=kind, before=before)
         for place in places:
             yield self._at(place)
+
+    def decisions(self, wanted: Wanted, *, before: int | None = None, limit: int) -> list[Record]:
+        """The newest decisions that are wanted, at most `limit` of them, with `seq` < `before`."""
+        with self._mutex:
+            self._index.refresh()
+            places = self._index.select(wanted, before=before, limit=limit)
+        return [self._at(place) for place in places]
+
+    def count(self, wanted: Wanted) -> dict[str, Any]:
+        """How many decisions are wanted, in all and by what they are; see `counting.counts`."""
+        with self._mutex:
+            self._index.refresh()
+            parts = [(file.decisions.array, file.refusals.array) for file in self._index.files]
+        return counts(parts, wanted, self._index.words)
 
     def verify(
         self,
@@ -136,8 +152,14 @@ class Journal:
             return None
         if (entry.kind, entry.key) in made:
             return made[entry.kind, entry.key]
-        place = self._index.by_key.get((entry.kind, entry.key))
-        return None if place is None else self._at(place)
+        return self._find(entry.kind, entry.key)
+
+    def _find(self, kind: str, key: str) -> Record | None:
+        for place in self._index.find(kind, key):
+            record = self._at(place)
+            if record.key == key:
+                return record
+        return None
 
     def _tail(self) -> tuple[int, str]:
         place = self._index.last

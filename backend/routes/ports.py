@@ -11,7 +11,9 @@ from backend.core.problems import Problem
 from backend.core.timeframes import Timeframe
 from backend.economic_calendar.model import CalendarView
 from backend.jobs.service import Jobs
+from backend.journal.columns import Wanted
 from backend.journal.journal import Journal
+from backend.journal.record import Record
 from backend.market.symbols import SymbolRow
 from backend.mt5.client import MT5Client
 from backend.storage.files import FileStorage
@@ -53,6 +55,25 @@ class Ideas(Protocol):
 
     def problems(self) -> Sequence[Problem]:
         """Idea files that cannot be read."""
+
+
+class Decisions(Protocol):
+    """What was decided, from the journal."""
+
+    def page(self, wanted: Wanted, *, cursor: str | None, limit: int) -> tuple[Sequence[Record], str | None]:
+        """The newest that are wanted, and the next page's cursor."""
+
+    def statistics(self, wanted: Wanted) -> Mapping[str, Any]:
+        """How many there are, by what they are."""
+
+    def get(self, decision_id: str) -> Record:
+        """One decision; `NotFound` if there is none."""
+
+    def inputs(self, decision_id: str) -> Mapping[str, Any]:
+        """All that a decision was computed from."""
+
+    def replay(self, decision_id: str) -> Mapping[str, Any]:
+        """The decision computed again."""
 
 
 class Calendar(Protocol):
@@ -107,6 +128,10 @@ class Desk(Protocol):
     @property
     def journal(self) -> Journal:
         """The record of decisions."""
+
+    @property
+    def decisions(self) -> Decisions:
+        """What was decided."""
 
     @property
     def calendar(self) -> Calendar:

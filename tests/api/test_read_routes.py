@@ -55,6 +55,40 @@ def test_decisions_are_listed_filtered_and_paged(client: TestClient, desk: FakeD
     assert len(client.get("/api/decisions", params={"until": "2026-01-05T09:00:31Z"}).json()["items"]) == 5
 
 
+def test_decisions_are_filtered_by_what_they_are_and_counted(client: TestClient, desk: FakeDesk) -> None:
+    refused = [{"check": "news_embargo"}, {"check": "session"}]
+    record(desk, 1, signal="long", timeframe="H1", confidence={"score": 80.5}, refusals=refused)
+    record(desk, 2, missed=True, confidence={"score": 41.0}, refusals=refused[:1], idea_id=None)
+    for query, ids in (
+        ({"signal": "long"}, ["d1"]),
+        ({"signal": "none"}, ["d2"]),
+        ({"timeframe": "H1"}, ["d1"]),
+        ({"refused_by": "news_embargo"}, ["d2", "d1"]),
+        ({"refused_by": "session"}, ["d1"]),
+        ({"min_confidence": 80.5}, ["d1"]),
+        ({"max_confidence": 80.4}, ["d2"]),
+        ({"missed": True}, ["d2"]),
+        ({"idea": True}, []),
+    ):
+        assert [one["id"] for one in client.get("/api/decisions", params=query).json()["items"]] == ids
+        assert client.get("/api/decisions/stats", params=query).json()["total"] == len(ids)
+    stats = client.get("/api/decisions/stats").json()
+    assert stats["by_check"] == {
+        "news_embargo": {"decisions": 2, "alone": 1},
+        "session": {"decisions": 1, "alone": 0},
+    }
+    assert (stats["by_signal"], stats["missed"]) == ({"none": 1, "long": 1}, 1)
+    assert client.get("/api/decisions", params={"signal": "sideways"}).status_code == 422
+    assert client.get("/api/decisions", params={"min_confidence": 101}).status_code == 422
+
+
+def test_a_record_without_inputs_says_so(client: TestClient, desk: FakeDesk) -> None:
+    record(desk, 1)
+    for path in ("/api/decisions/d1?inputs=true", "/api/decisions/d1/replay"):
+        assert client.get(path).json()["error"]["code"] == "no_inputs"
+    assert client.get("/api/decisions/d9/replay").status_code == 404
+
+
 @pytest.mark.parametrize("cursor", ["x", "-1", "1.5", "٣"])
 def test_a_bad_cursor_is_refused(client: TestClient, cursor: str) -> None:
     assert client.get("/api/decisions", params={"cursor": cursor}).status_code == 422

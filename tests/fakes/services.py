@@ -21,6 +21,7 @@ from backend.core.problems import Problem
 from backend.core.quotes import Quote
 from backend.core.timeframes import Timeframe
 from backend.economic_calendar.model import CalendarView
+from backend.ideas.decisions import DecisionService
 from backend.jobs.service import JobRequest, Jobs
 from backend.jobs.views import (
     JobEvent,
@@ -33,7 +34,9 @@ from backend.jobs.views import (
     WorkerView,
 )
 from backend.journal.journal import Journal
+from backend.market.store import MarketStore
 from backend.market.symbols import SymbolMap, SymbolRow
+from backend.mt5.server_time import ServerClock
 from backend.storage.files import FileStorage
 from backend.strategies.files import StrategyFiles
 from backend.strategies.repository import StrategyRepository
@@ -439,6 +442,11 @@ class FakeDesk:
     news: Any = field(default_factory=FakeNews)
     jobs: MemoryJobs = field(default_factory=MemoryJobs)
     terminal: Any = field(default_factory=FakeTerminal)
+
+    @property
+    def decisions(self) -> DecisionService:
+        server = ServerClock.parse(self.settings.server_clock)
+        return DecisionService(self.storage, self.journal, MarketStore(self.storage, server))
 
 
 def fake_desk(home: Path, **services: Any) -> FakeDesk:

@@ -100,3 +100,26 @@ def test_replay(run: Run, home: Path) -> None:
     assert (code, json.loads(out)["error"]["code"]) == (1, "inputs_gone")
     code, _, err = run("replay", "d-unknown")
     assert (code, "has no decision 'd-unknown'" in err) == (1, True)
+
+
+def test_decisions_are_listed_counted_and_shown(run: Run) -> None:
+    code, out, _ = run("decisions", "list", "--symbol", "EURUSD", "--limit", 1, "--json")
+    page = json.loads(out)
+    [item] = page["items"]
+    assert (code, item["payload"]["symbol"]) == (0, "EURUSD")
+    code, out, _ = run("decisions", "list", "--symbol", "EURUSD", "--cursor", page["next_cursor"])
+    assert (code, "EURUSD_H1" in out, "more:" in out) == (0, True, False)
+    code, out, _ = run("decisions", "list", "--refused-by", "confidence", "--stats", "--json")
+    counts = json.loads(out)
+    assert counts["total"] == counts["by_check"]["confidence"]["decisions"] > 0
+    assert run("decisions", "list", "--stats")[0] == 0
+    assert json.loads(run("decisions", "list", "--since", "2026-03-05T00:00Z", "--json")[1])["items"] == []
+    code, out, _ = run("decisions", "show", item["key"], "--inputs", "--json")
+    shown = json.loads(out)
+    assert shown["hash"] == item["hash"]
+    assert shown["inputs"]["account"]["content"]["currency"] == "USD"
+    assert (
+        len(shown["inputs"]["bars"][0]["content"]["close"]) == shown["payload"]["inputs"]["bars"][0]["count"]
+    )
+    assert "account" in run("decisions", "show", item["key"], "--inputs")[1]
+    assert run("decisions", "show", "d-unknown")[0] == 1
