@@ -1,8 +1,7 @@
-"""Decisions are found by what they are, also after a start from the side files, and whatever became of those."""
+"""Decisions are found by what they are, also after a start from side files, whatever became of those."""
 
 import itertools
 import random
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -132,11 +131,10 @@ def test_what_is_wanted_is_found_in_pages_and_counted(
 
 
 @pytest.fixture
-def small_saves(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def small_saves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Side files are written at once, and read in small pieces."""
     monkeypatch.setattr(indexes, "_SAVE_AT", 1)
     monkeypatch.setattr(indexes, "_CHUNK", 1000)
-    yield
 
 
 @pytest.mark.usefixtures("small_saves")
@@ -191,7 +189,7 @@ def test_a_damaged_side_file_is_made_again(tmp_path: Path, damage: str) -> None:
     else:
         with np.load(side) as arrays:
             given = {name: arrays[name] for name in arrays.files}
-        np.savez(side, **given | {"places0": given["places0"]["seq"]})  # type: ignore[arg-type]
+        np.savez(side, **given | {"places0": given["places0"]["seq"]})
     again = journal(tmp_path)
     assert again.count(Wanted())["total"] == 20
     assert again.append(Kind.DECISION, {"n": "other"}, actor="desk", key="k7").payload == {"n": 7}
@@ -210,7 +208,8 @@ def test_what_others_append_is_seen(tmp_path: Path) -> None:
 
 def test_a_decision_of_an_unknown_shape_keeps_its_place_in_the_chain(tmp_path: Path) -> None:
     book = journal(tmp_path)
-    for number, odd in enumerate([{"refusals": "many"}, {"refusals": [1]}, {"confidence": {"score": "x"}}]):
+    odds: list[dict[str, Any]] = [{"refusals": "many"}, {"refusals": [1]}, {"confidence": {"score": "x"}}]
+    for number, odd in enumerate(odds):
         book.append(Kind.DECISION, odd, actor="desk", key=f"k{number}")
     again = journal(tmp_path)
     assert again.append(Kind.HALT, {}, actor="desk").seq == 4
