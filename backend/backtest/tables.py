@@ -20,7 +20,8 @@ from backend.core.bars import Floats, check_prices
 from backend.core.errors import Invalid
 from backend.core.timeframes import DAY_SECONDS
 from backend.economic_calendar.embargo import windows
-from backend.evaluation.conditions import ConditionArrays, compile_strategy
+from backend.evaluation.arrays import ConditionArrays
+from backend.evaluation.conditions import compile_strategy
 from backend.evaluation.indicators import atr
 from backend.evaluation.statistics import hour_of_week
 from backend.strategies.model import Direction

@@ -1,20 +1,25 @@
 """A strategy's conditions, compiled once and evaluated over closed bars: the same live and in backtest."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from functools import cached_property, lru_cache
+from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
 from backend.core.bars import Bars, Floats
 from backend.core.errors import Invalid
 from backend.core.timeframes import Timeframe
-from backend.evaluation.interpreter import Interpreter, Truth
-from backend.evaluation.patterns import Bools
+from backend.evaluation.arrays import (
+    Condition,
+    ConditionArrays,
+    Role,
+    SideArrays,
+    all_hold,
+    any_holds,
+    of_role,
+)
+from backend.evaluation.interpreter import Interpreter
 from backend.evaluation.warmup import Shortage, shortage
 from backend.strategies.facts import FACTS
 from backend.strategies.functions import Kind
@@ -34,162 +39,6 @@ from backend.strategies.tree import (
 )
 
 NO_HIGHER: Mapping[Timeframe, Bars] = MappingProxyType({})
-
-
-class Role(StrEnum):
-    """What a condition is for."""
-
-    ENTRY = "entry"
-    EXIT = "exit"
-    STRONG = "strong"
-    WEAK = "weak"
-    INVALIDATION = "invalidation"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """One compiled condition.
-
-    Attributes:
-        role: What it is for.
-        text: As the file states it.
-        meaning: The named fact's meaning; the text itself for an expression.
-        expression: The checked tree; of a fact, its formula with the strategy's numbers.
-        tree: Its tree; parts that equal those of the strategy's other conditions are the same objects.
-        shown: What its comparisons compare, by the text that says so.
-    """
-
-    role: Role
-    text: str
-    meaning: str
-    expression: Expression
-    tree: Node
-    shown: tuple[tuple[str, Node], ...]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class SideArrays:
-    """One direction's conditions over n bars. All arrays have shape (n,).
-
-    Attributes:
-        direction: LONG or SHORT.
-        conditions: Every condition in the order of the file.
-        truths: The truth of each, in the same order.
-        entry: Every entry condition holds.
-        exit: Any exit condition holds.
-        invalidation: Any invalidation holds.
-        signal: `entry`, and neither exit nor invalidation, every one of these being defined.
-    """
-
-    direction: Direction
-    conditions: tuple[Condition, ...]
-    truths: tuple[Truth, ...]
-    entry: Bools
-    exit: Bools
-    invalidation: Bools
-    signal: Bools
-
-    @cached_property
-    def strong(self) -> Floats:
-        """Fraction of strong conditions that hold, 0 to 1; 1 where none are listed."""
-        return self._fraction(Role.STRONG, 1.0)
-
-    @cached_property
-    def weak(self) -> Floats:
-        """Fraction of weak conditions that hold; 0 where none are listed."""
-        return self._fraction(Role.WEAK, 0.0)
-
-    @cached_property
-    def defined(self) -> Bools:
-        """Every condition of every role is defined."""
-        return _all(len(self.entry), [truth.defined for truth in self.truths])
-
-    def of_role(self, role: Role) -> list[Truth]:
-        """The truths of the conditions of one role."""
-        return _of_role(self.conditions, self.truths, role)
-
-    def _fraction(self, role: Role, empty: float) -> Floats:
-        given = [truth.true for truth in self.of_role(role)]
-        if not given:
-            return np.full(len(self.entry), empty)
-        held = given[0].astype(np.float64)
-        for true in given[1:]:
-            held += true
-        return held / len(given)
-
-    def part(self, part: slice) -> "SideArrays":
-        """The same over some of the bars."""
-        return SideArrays(
-            direction=self.direction,
-            conditions=self.conditions,
-            truths=tuple(truth.part(part) for truth in self.truths),
-            entry=self.entry[part],
-            exit=self.exit[part],
-            invalidation=self.invalidation[part],
-            signal=self.signal[part],
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ConditionArrays:
-    """Everything that a strategy's conditions say over n bars.
-
-    Attributes:
-        bars: The bars.
-        sides: Per direction traded (LONG, SHORT).
-        conflict: Both directions signal on the same bar, shape (n,).
-        atr: The strategy's ATR in price, NaN while undefined.
-        target: Price that the strategy's target expression gives; None without one.
-    """
-
-    bars: Bars
-    sides: Mapping[Direction, SideArrays]
-    conflict: Bools
-    atr: Floats
-    target: Floats | None
-    _indicators: Mapping[str, Node] = field(repr=False)
-    _interpreter: Interpreter = field(repr=False)
-    _sessions: tuple[str, ...] = ()
-    _offset: int = 0
-
-    @property
-    def in_session(self) -> Bools:
-        """Where the bar closes in one of the strategy's sessions, or it lists none, shape (n,)."""
-        base = self._interpreter.base
-        gates = [base.in_session(name) for name in self._sessions]
-        whole = _any(base.size, gates) if gates else np.ones(base.size, dtype=np.bool_)
-        return whole[self._offset : self._offset + len(self.bars)]
-
-    def at(self, index: int) -> "ConditionArrays":
-        """The same for one bar alone, every array of shape (1,): what a decision of that bar reads."""
-        one = slice(index, index + 1)
-        return ConditionArrays(
-            bars=self.bars[one],
-            sides=MappingProxyType({direction: side.part(one) for direction, side in self.sides.items()}),
-            conflict=self.conflict[one],
-            atr=self.atr[one],
-            target=None if self.target is None else self.target[one],
-            _indicators=self._indicators,
-            _interpreter=self._interpreter,
-            _sessions=self._sessions,
-            _offset=self._offset + index,
-        )
-
-    def explain(self, index: int = -1) -> dict[str, Any]:
-        """Each condition's truth and operands at one bar, as JSON values; undefined is None."""
-        index = self._offset + range(len(self.bars))[index]
-        values: dict[int, float | None] = {}  # of the operands, many of which stand in several conditions
-        return {
-            str(direction): [
-                _explain(condition, self._interpreter, index, values) for condition in side.conditions
-            ]
-            for direction, side in self.sides.items()
-        }
-
-    def values(self, index: int = -1) -> dict[str, float | None]:
-        """Every indicator that a condition uses, by its text, at one bar; undefined is None."""
-        index = self._offset + range(len(self.bars))[index]
-        return {name: _value(self._interpreter, node, index) for name, node in self._indicators.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,11 +212,11 @@ def _compile(strategy: Strategy, direction: Direction, known: dict[Node, Node]) 
 def _side(direction: Direction, conditions: tuple[Condition, ...], interpreter: Interpreter) -> SideArrays:
     size = interpreter.base.size
     truths = tuple(interpreter.truth(condition.tree) for condition in conditions)
-    entry = _all(size, [truth.true for truth in _of_role(conditions, truths, Role.ENTRY)])
-    leaving = _of_role(conditions, truths, Role.EXIT)
-    spoiling = _of_role(conditions, truths, Role.INVALIDATION)
-    leave = _any(size, [truth.true for truth in leaving])
-    invalid = _any(size, [truth.true for truth in spoiling])
+    entry = all_hold(size, [truth.true for truth in of_role(conditions, truths, Role.ENTRY)])
+    leaving = of_role(conditions, truths, Role.EXIT)
+    spoiling = of_role(conditions, truths, Role.INVALIDATION)
+    leave = any_holds(size, [truth.true for truth in leaving])
+    invalid = any_holds(size, [truth.true for truth in spoiling])
     against = leave if not spoiling else leave | invalid
     # an entry that holds is defined; what speaks against it must be known not to
     signal = entry & ~against
@@ -382,30 +231,6 @@ def _side(direction: Direction, conditions: tuple[Condition, ...], interpreter: 
         invalidation=invalid,
         signal=signal,
     )
-
-
-def _of_role(conditions: tuple[Condition, ...], truths: tuple[Truth, ...], role: Role) -> list[Truth]:
-    return [truth for condition, truth in zip(conditions, truths, strict=True) if condition.role is role]
-
-
-def _all(size: int, given: list[Bools]) -> Bools:
-    """Where all hold; everywhere if none are given."""
-    if not given:
-        return np.ones(size, dtype=np.bool_)
-    result = given[0]
-    for each in given[1:]:
-        result = result & each
-    return result
-
-
-def _any(size: int, given: list[Bools]) -> Bools:
-    """Where any holds; nowhere if none are given."""
-    if not given:
-        return np.zeros(size, dtype=np.bool_)
-    result = given[0]
-    for each in given[1:]:
-        result = result | each
-    return result
 
 
 def describe(node: Node) -> str:
@@ -437,26 +262,6 @@ def _indicators(node: Node) -> Iterator[Node]:
         yield from _indicators(node.operand)
 
 
-def _explain(
-    condition: Condition, interpreter: Interpreter, index: int, values: dict[int, float | None]
-) -> dict[str, Any]:
-    truth = interpreter.truth(condition.tree)
-    operands = {}
-    for text, node in condition.shown:
-        if id(node) not in values:
-            values[id(node)] = _value(interpreter, node, index)
-        operands[text] = values[id(node)]
-    holds = truth.true.item(index)  # what is true is defined
-    return {
-        "role": str(condition.role),
-        "condition": condition.text,
-        "meaning": condition.meaning,
-        "formula": condition.expression.text,
-        "holds": holds if holds or truth.defined.item(index) else None,
-        "operands": operands,
-    }
-
-
 def _shown(node: Node) -> list[Node]:
     """The outermost numbers of a condition: what its comparisons compare."""
     if node.gives is Kind.NUMBER:
@@ -470,8 +275,3 @@ def _shown(node: Node) -> list[Node]:
             else []
         )
     return [shown for part in node.parts for shown in _shown(part)]
-
-
-def _value(interpreter: Interpreter, node: Node, index: int) -> float | None:
-    value: float = interpreter.number(node).item(index)
-    return value if math.isfinite(value) else None

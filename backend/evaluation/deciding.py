@@ -13,7 +13,7 @@ from backend.core.instruments import Instrument
 from backend.core.timeframes import DAY_SECONDS, WEEK_SECONDS, close_of
 from backend.economic_calendar.embargo import embargo
 from backend.economic_calendar.model import CalendarView
-from backend.evaluation.conditions import ConditionArrays
+from backend.evaluation.arrays import ConditionArrays
 from backend.evaluation.confidence import Confidence, confidence
 from backend.evaluation.decision import Action
 from backend.evaluation.levels import spread_ticks

@@ -9,15 +9,8 @@ import numpy as np
 from backend.core.bars import Bars
 from backend.core.clock import from_epoch, iso
 from backend.core.timeframes import Timeframe
-from backend.evaluation.conditions import (
-    NO_HIGHER,
-    CompiledStrategy,
-    Condition,
-    ConditionArrays,
-    Role,
-    SideArrays,
-    describe,
-)
+from backend.evaluation.arrays import Condition, ConditionArrays, Role, SideArrays
+from backend.evaluation.conditions import NO_HIGHER, CompiledStrategy, describe
 from backend.evaluation.interpreter import Frame, Interpreter
 from backend.strategies.functions import Kind
 from backend.strategies.model import Direction, Strategy

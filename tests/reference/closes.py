@@ -6,7 +6,8 @@ import numpy as np
 
 from backend.backtest.columns import Reason
 from backend.backtest.model import Stream
-from backend.evaluation.conditions import SideArrays, compile_strategy
+from backend.evaluation.arrays import SideArrays
+from backend.evaluation.conditions import compile_strategy
 from backend.mt5 import constants as mt5
 from backend.mt5.mapping import exact
 from backend.mt5.structures import TradePosition

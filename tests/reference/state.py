@@ -9,7 +9,7 @@ from backend.backtest.prices import trades_weekends
 from backend.core.bars import check_prices
 from backend.core.errors import Invalid
 from backend.core.timeframes import DAY_SECONDS, Timeframe, close_of
-from backend.evaluation.conditions import ConditionArrays, compile_strategy
+from backend.evaluation.conditions import compile_strategy
 from backend.evaluation.plan import Plan
 from backend.evaluation.statistics import ProfileStatistics, broker_midnight, profile_statistics
 from backend.risk.rules import DeskRules
@@ -82,7 +82,7 @@ class State:
         self.stream, self.whole, self.reading = job, whole, reading
         self.rules = job.strategy.strategy
         self.compiled = compile_strategy(job.strategy)
-        self.facts: ConditionArrays = self.compiled.evaluate(
+        self.facts = self.compiled.evaluate(
             job.bars, job.higher, sessions=job.profile.entry_sessions(job.strategy)
         )
         self.prices = prices(job.bars, job.instrument, job.costs)

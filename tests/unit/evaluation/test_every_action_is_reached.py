@@ -16,7 +16,8 @@ import pytest
 from backend.core.bars import Bars
 from backend.core.timeframes import Timeframe, close_of
 from backend.economic_calendar.model import CalendarView
-from backend.evaluation.conditions import ConditionArrays, compile_strategy
+from backend.evaluation.arrays import ConditionArrays
+from backend.evaluation.conditions import compile_strategy
 from backend.evaluation.deciding import Known
 from backend.evaluation.decision import Action, Decision
 from backend.evaluation.engine import AIEngine
