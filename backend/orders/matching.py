@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from backend.mt5.account import Position
 from backend.mt5.orders import Deal, Order
-from backend.mt5.words import DealEntry, OrderState, OrderType, Reason, TradeAction
+from backend.mt5.words import DealEntry, OrderState, OrderType, Reason
 from backend.orders.intents import Intent, named_in
 
 EARLIER = timedelta(seconds=5)
@@ -139,6 +139,12 @@ def match_all(intents: Iterable[Intent], seen: Seen, taken: Collection[int]) -> 
         for trace in blank[intent.id]:
             claims[trace.ticket] += 1
     return {intent.id: _match(named[intent.id], blank[intent.id], claims, seen) for intent in wanted}
+
+
+def told(ticket: int, seen: Seen) -> Match:
+    """What became of the order of a ticket that is on record; `Found.ABSENT` where nothing tells of it."""
+    trace = _traces(seen).get(ticket)
+    return Match(found=Found.ABSENT, ticket=ticket) if trace is None else _told(trace, seen)
 
 
 def _match(named: Sequence[_Trace], blank: Sequence[_Trace], claims: Mapping[int, int], seen: Seen) -> Match:
@@ -268,8 +274,3 @@ def mean_price(deals: Sequence[Deal]) -> Decimal | None:
         return None
     money = sum((deal.volume * deal.price for deal in deals if deal.price is not None), Decimal(0))
     return money / volume
-
-
-def is_opening(intent: Intent) -> bool:
-    """Whether the intent asks for an order that opens something."""
-    return intent.request.action in {TradeAction.DEAL, TradeAction.PENDING} and not intent.request.position
