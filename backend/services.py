@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backend.config import Settings, TerminalKind, settings
 from backend.core.clock import Clock, FixedClock, SystemClock, parse_iso
@@ -219,6 +219,14 @@ class Services:
         from backend.ideas.decisions import DecisionService
 
         return DecisionService(self.storage, self.journal, self.market_store)
+
+    def weigh_refusals(self, *, since: datetime | None = None) -> dict[str, Any]:
+        """Compute what refused ideas would have earned; see `backend.backtest.weighing`."""
+        from backend.backtest.weighing import weigh_refusals
+        from backend.jobs.context import check, progress
+
+        rule = self._settings.server_clock
+        return weigh_refusals(self.storage, self.clock, rule, since=since, check=check, progress=progress)
 
     @cached_property
     def ideas(self) -> "IdeaService":

@@ -6,7 +6,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import orjson
@@ -26,6 +26,13 @@ from backend.storage.files import FileStorage
 HEAD_BYTES = 8
 
 
+class Work(Protocol):
+    """What a child process can do; it is pickled on its way there."""
+
+    def run(self, progress: Progress) -> dict[str, Any]:
+        """Do it, telling parts done and parts in all; gives JSON values."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
     """What the child is to do.
@@ -41,6 +48,10 @@ class Order:
     root: Path
     options: Options = field(default_factory=Options)
     made: Provenance | None = None
+
+    def run(self, progress: Progress) -> dict[str, Any]:
+        """Compute the report."""
+        return compute(self, progress)
 
 
 def compute(order: Order, progress: Progress | None = None) -> dict[str, Any]:
@@ -102,14 +113,14 @@ def summary(report: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Read a job from standard input, tell progress and the outcome on standard output, line by line.
+    """Read what to do from standard input, tell progress and the outcome on standard output, line by line.
 
     The parent keeps standard input open; when it ends, so does this process: a parent that was killed
     leaves no computation behind.
     """
     source, out = sys.stdin.buffer, sys.stdout.buffer
     size = int.from_bytes(source.read(HEAD_BYTES), "big")
-    order: Order = pickle.loads(source.read(size))  # noqa: S301 - written by our own parent
+    work: Work = pickle.loads(source.read(size))  # noqa: S301 - written by our own parent
     end_with(source)
 
     def tell(message: dict[str, Any]) -> None:
@@ -120,7 +131,7 @@ def main() -> int:
         tell({"progress": [done, total]})
 
     try:
-        tell({"done": compute(order, progress)})
+        tell({"done": work.run(progress)})
     except DeskError as error:
         tell({"error": error.as_dict()})
     return 0

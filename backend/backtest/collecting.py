@@ -152,7 +152,7 @@ class Collector:
             bars=bars,
             higher=self._higher(symbol, strategy, begin, end),
             first=first,
-            costs=_costs(profile, limits, bars, request.costs, self._warnings),
+            costs=costs_of(profile, limits, bars, request.costs, self._warnings),
             conversion=conversion(instrument, account.currency),
             source=self._source,
             facts=self._facts(bars, first, begin, end),
@@ -277,8 +277,12 @@ def _first(bars: Bars, strategy: Strategy, begin: datetime, end: datetime) -> in
     return first
 
 
-def _costs(
-    profile: Profile, limits: RiskLimits, bars: Bars, changes: CostChanges, warnings: tuple[str, ...]
+def costs_of(
+    profile: Profile,
+    limits: RiskLimits,
+    bars: Bars,
+    changes: CostChanges,
+    warnings: tuple[str, ...] = (),
 ) -> Costs:
     """Costs as asked for, else as the profile states them, else the desk's limits; the unknown is said."""
     said = [*warnings]

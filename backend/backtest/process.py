@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import orjson
 
-from backend.backtest.child import HEAD_BYTES, Order
+from backend.backtest.child import HEAD_BYTES, Work
 from backend.core.errors import Unavailable, from_dict
 
 _CODE_ROOT = Path(__file__).resolve().parents[2]
@@ -23,18 +23,18 @@ _SHOWN_CHARACTERS = 2000
 
 
 def run_in_child(
-    order: Order,
+    order: Work,
     *,
     check: Callable[[], None],
     progress: Callable[[int, int], None] | None,
     deadline: float,
 ) -> dict[str, Any]:
-    """Compute and write the report of an order.
+    """Do in a child process what an order says; gives what it answers.
 
     Args:
-        order: What to run and where to write.
+        order: What to do.
         check: Called ten times a second; what it raises ends the child and goes on.
-        progress: Told bars done and bars in all.
+        progress: Told what is done and how much there is in all.
         deadline: Seconds after which the child is ended.
 
     Raises:
@@ -63,7 +63,7 @@ def run_in_child(
 
 def _converse(
     child: subprocess.Popen[bytes],
-    order: Order,
+    order: Work,
     *,
     check: Callable[[], None],
     progress: Callable[[int, int], None] | None,

@@ -33,7 +33,11 @@ def run_backtest(job: Job, *, reading: Reading = Reading.WORST, progress: Progre
     Raises:
         Invalid: Bad bars, an unknown spread, too few bars, `first` outside the bars.
     """
-    made = tables(job, reading)
+    return run_tables(job, tables(job, reading), progress)
+
+
+def run_tables(job: Job, made: Tables, progress: Progress | None = None) -> Result:
+    """Run a job whose tables are made."""
     if len(job.streams) == 1:
         _run_one(made, progress)
     else:

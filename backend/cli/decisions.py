@@ -106,6 +106,44 @@ def show_decision(
                     out.print(line, markup=False)
 
 
+@app.command("why-not")
+def why_not(
+    *,
+    symbol: Symbol = None,
+    strategy: Strategy = None,
+    since: Since = None,
+    until: Until = None,
+    compute: Annotated[
+        bool, typer.Option("--compute", help="Compute first what refused ideas would have earned.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Which check refused most, and what the refused ideas would have cost or saved."""
+    from backend.journal.columns import Wanted
+    from backend.services import build_services
+
+    services = build_services(load_settings())
+    begin, end = _time(since), _time(until)
+    computed = services.weigh_refusals(since=begin) if compute else None
+    wanted = Wanted(symbol=symbol, strategy=strategy, since=begin, until=end)
+    page = services.decisions.why_not(wanted)
+    if as_json:
+        print_json({**page, "computed": computed})
+        return
+    out = console()
+    out.print(f"{page['total']:,} decisions; money in {page['currency'] or 'no currency yet'}", markup=False)
+    head = ("check", "refused", "alone", "ideas", "known", "won", "lost", "cost", "saved", "net")
+    rows = []
+    for one in page["checks"]:
+        ideas = one["together"]
+        worth = [ideas[name] for name in ("ideas", "known", "wins", "losses", "cost", "saved", "net")]
+        rows.append((one["check"], one["decisions"], one["alone"], *worth))
+    out.print(table(head, rows))
+    reasons = {why: count for one in page["checks"] for why, count in one["together"]["unknown"].items()}
+    for why in reasons:
+        out.print(f"Not known: {why}", style="yellow", markup=False)
+
+
 def _count(service: "DecisionService", wanted: "Wanted", *, as_json: bool) -> None:
     page = service.statistics(wanted)
     if as_json:

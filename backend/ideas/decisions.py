@@ -44,6 +44,12 @@ class DecisionService:
         """How many there are, by what they are; see `backend.journal.counting.counts`."""
         return self._journal.count(wanted)
 
+    def why_not(self, wanted: Wanted) -> Mapping[str, Any]:
+        """Which check refused most, and what it cost or saved; see `backend.ideas.why_not.why_not`."""
+        from backend.ideas.why_not import why_not
+
+        return why_not(self._storage, self._journal, wanted)
+
     def get(self, decision_id: str) -> Record:
         """One decision; `NotFound` if there is none."""
         return self._journal.find(Kind.DECISION, decision_id)

@@ -163,7 +163,8 @@ class Wanted:
         strategy: Id of the strategy.
         timeframe: Such as ``H1``.
         action: Such as ``blocked``.
-        signal: ``long``, ``short``, ``conflict``, or ``none`` for decisions without one.
+        signal: ``long``, ``short``, ``conflict``, ``none`` for decisions without one, ``any`` for long or
+            short.
         refused_by: A check that refused, alone or with others.
         min_confidence: The least score.
         max_confidence: The highest score.
@@ -214,6 +215,8 @@ class Wanted:
             word = getattr(self, name)
             if word is not None:
                 kept &= decisions[name] == words.known(word)
-        if self.signal is not None:
+        if self.signal == "any":
+            kept &= np.isin(decisions["signal"], [words.known("long"), words.known("short")])
+        elif self.signal is not None:
             kept &= decisions["signal"] == (0 if self.signal == "none" else words.known(self.signal))
         return kept

@@ -120,6 +120,19 @@ class JournalIndex:
         rows: np.ndarray[tuple[int], np.dtype[np.int32]] = decisions["row"][mask]
         return rows
 
+    def refused(self, wanted: Wanted) -> list[tuple[Place, tuple[str, ...]]]:
+        """Decisions that are wanted, would have made an idea, and were refused; with the checks, in order."""
+        found: list[tuple[Place, tuple[str, ...]]] = []
+        for file in self._in_order():
+            decisions, refusals = file.decisions.array, file.refusals.array
+            mask = wanted.mask(decisions, refusals, self.words) & decisions["levels"] & ~decisions["idea"]
+            checks: dict[int, list[str]] = {}
+            for refusal in refusals[mask[refusals["decision"]]].tolist():
+                checks.setdefault(refusal[0], []).append(self.words.words[refusal[1]])
+            rows = decisions["row"]
+            found += [(self._place(file, int(rows[at])), tuple(names)) for at, names in checks.items()]
+        return found
+
     @property
     def files(self) -> tuple[FileColumns, ...]:
         """The columns of each file, in the order of the chain."""

@@ -119,6 +119,16 @@ class Journal:
             places = self._index.select(wanted, before=before, limit=limit)
         return [self._at(place) for place in places]
 
+    def refused(self, wanted: Wanted) -> list[tuple[Place, tuple[str, ...]]]:
+        """Decisions that are wanted, had levels and a size, and were refused; with the checks, in order."""
+        with self._mutex:
+            self._index.refresh()
+            return self._index.refused(wanted)
+
+    def at(self, place: Place) -> Record:
+        """The record of a place."""
+        return self._at(place)
+
     def count(self, wanted: Wanted) -> dict[str, Any]:
         """How many decisions are wanted, in all and by what they are; see `counting.counts`."""
         with self._mutex:

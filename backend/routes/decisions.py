@@ -62,6 +62,39 @@ class DecisionStatistics(BaseModel):
     by_hour: list[int] = Field(description="24 numbers: hours of desk time, UTC")
 
 
+class RefusedIdeas(BaseModel):
+    """What ideas that were refused would have earned, by the backtest's own fills on the bars after."""
+
+    ideas: int = Field(description="Refused decisions that had a signal, levels and a size")
+    known: int = Field(description="Those whose result is known")
+    not_filled: int = Field(description="Those of them whose order would not have been filled")
+    wins: int
+    losses: int
+    cost: float | None = Field(description="Profit that was missed; null while none is known")
+    saved: float | None = Field(description="Loss that was avoided; null while none is known")
+    net: float | None = Field(description="cost - saved: what the refused ideas would have earned")
+    net_r: float | None = Field(description="The same in R")
+    unknown: dict[str, int] = Field(description="Why the others are not known, with counts")
+
+
+class CheckWorth(BaseModel):
+    """A check that refused, and what it cost or saved."""
+
+    check: str
+    decisions: int = Field(description="Decisions that it refused")
+    alone: int = Field(description="Those that nothing else refused")
+    together: RefusedIdeas = Field(description="Ideas that it refused, alone or with others")
+    alone_only: RefusedIdeas = Field(description="Ideas that nothing else refused")
+
+
+class WhyNot(BaseModel):
+    """Which check refused most."""
+
+    total: int = Field(description="Decisions that were looked at")
+    currency: str | None = Field(description="Of the money; null while no result is known")
+    checks: list[CheckWorth] = Field(description="The most frequent first")
+
+
 class ReplayedDecision(BaseModel):
     """A decision computed again from what it saw."""
 
@@ -131,6 +164,12 @@ def list_decisions(
 def count_decisions(request: Request, filters: Filters) -> DecisionStatistics:
     """How many decisions there are, by action, check that refused, strategy, symbol, hour."""
     return DecisionStatistics.model_validate(desk(request).decisions.statistics(filters))
+
+
+@router.get("/why-not", responses=refusals(422))
+def explain_refusals(request: Request, filters: Filters) -> WhyNot:
+    """Which check refused most, and what the refused ideas would have earned."""
+    return WhyNot.model_validate(desk(request).decisions.why_not(filters))
 
 
 @router.get("/{decision_id}", responses=refusals(404, 422))

@@ -66,6 +66,9 @@ class Decisions(Protocol):
     def statistics(self, wanted: Wanted) -> Mapping[str, Any]:
         """How many there are, by what they are."""
 
+    def why_not(self, wanted: Wanted) -> Mapping[str, Any]:
+        """Which check refused most, and what it cost or saved."""
+
     def get(self, decision_id: str) -> Record:
         """One decision; `NotFound` if there is none."""
 
