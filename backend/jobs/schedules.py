@@ -139,6 +139,12 @@ DEFAULTS: tuple[Schedule, ...] = (
         queue="data_collection",
         at_start=True,
     ),
+    Schedule(
+        name="weigh-refusals",
+        task=f"{_AI}.weigh_refusals",
+        when=_cron(hour=1, minute=10),
+        queue="research",
+    ),
 )
 
 

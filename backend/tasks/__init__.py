@@ -5,6 +5,7 @@ from backend.tasks.ai_tasks import (
     evaluate_all_strategies,
     evaluate_on_bar_close,
     evaluate_single_symbol,
+    weigh_refusals,
 )
 from backend.tasks.data_tasks import (
     collect_market_data,
@@ -34,4 +35,5 @@ __all__ = [
     "system_health_check",
     "update_economic_calendar",
     "update_symbol_info",
+    "weigh_refusals",
 ]

@@ -31,3 +31,9 @@ def backtest_strategy(symbol: str, strategy_name: str, days: int = 30) -> dict[s
     from backend.backtest.request import Request
 
     return services().backtests.run(Request(strategy=strategy_name, symbols=(symbol,), days=days))
+
+
+@desk_task(queue="research", deadline=1800)
+def weigh_refusals() -> dict[str, Any]:
+    """Compute what refused ideas would have earned."""
+    return services().weigh_refusals()

@@ -82,6 +82,18 @@ def test_decisions_are_filtered_by_what_they_are_and_counted(client: TestClient,
     assert client.get("/api/decisions", params={"min_confidence": 101}).status_code == 422
 
 
+def test_why_not_is_null_with_a_reason_while_nothing_is_computed(client: TestClient, desk: FakeDesk) -> None:
+    whole: dict[str, Any] = {"signal": "long", "levels": {}, "size": {}}
+    record(desk, 1, **whole, refusals=[{"check": "session"}])
+    record(desk, 2, refusals=[{"check": "session"}])
+    page = client.get("/api/decisions/why-not").json()
+    [check] = page["checks"]
+    assert (page["total"], check["check"], check["decisions"], check["alone"]) == (2, "session", 2, 2)
+    assert (check["together"]["ideas"], check["together"]["known"], check["together"]["net"]) == (1, 0, None)
+    [(why, count)] = check["together"]["unknown"].items()
+    assert (why.startswith("not computed yet"), count) == (True, 1)
+
+
 def test_a_record_without_inputs_says_so(client: TestClient, desk: FakeDesk) -> None:
     record(desk, 1)
     for path in ("/api/decisions/d1?inputs=true", "/api/decisions/d1/replay"):

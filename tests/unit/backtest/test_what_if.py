@@ -110,7 +110,7 @@ def test_a_winner_that_was_refused_cost_its_profit(make: Make) -> None:
     assert found.trade is not None
     assert (found.trade["entry_price"], found.trade["exit_price"]) == (1.10011, 1.10210)
     assert (found.trade["exit_reason"], found.trade["currency"]) == ("target", "USD")
-    # 1 % of 10,000 is risked: 100 points, 2 of slippage expected and 6 of commission a lot are 108: 0.92 lots.
+    # 1 % of 10,000 is risked: 100 points, 2 of slippage and 6 of commission a lot are 108: 0.92 lots.
     # They gain 199 points: 183.08, and 5.52 of commission go off.
     assert (found.trade["volume"], found.trade["net"]) == (0.92, 177.56)
 
@@ -158,18 +158,21 @@ def test_it_is_the_trade_of_the_backtest_that_no_check_refuses(make: Make, seed:
     price = 10000
     for _ in range(120):
         opened, close = price, price + int(rng.integers(-60, 61))
-        high, low = max(opened, close) + int(rng.integers(0, 40)), min(opened, close) - int(rng.integers(0, 40))
+        high, low = (
+            max(opened, close) + int(rng.integers(0, 40)),
+            min(opened, close) - int(rng.integers(0, 40)),
+        )
         rows.append((opened, high, low, close, int(rng.choice([LONG, SHORT, QUIET, 2, 3, 5]))))
         price = close
-    rules: dict[str, Any] = [
+    kinds: list[dict[str, Any]] = [
         {},
         {"short": True, "on_opposite": "close"},
         {"short": True, "on_opposite": "reverse"},
         {"management": {"breakeven_after_r": 0.5, "trail_atr": 1.5, "time_stop_bars": 9}},
         {"management": {"partial_at_r": 0.5, "partial_fraction": 0.5}},
         {"order": {"type": "stop", "offset_atr": 0.1, "expiry_bars": 5}},
-    ][seed % 6]
-    desk = make(rows, strategy(**rules))
+    ]
+    desk = make(rows, strategy(**kinds[seed % len(kinds)]))
     found = desk.ask()
     stream = Stream(
         strategy=desk.strategy,

@@ -123,3 +123,17 @@ def test_decisions_are_listed_counted_and_shown(run: Run) -> None:
     )
     assert "account" in run("decisions", "show", item["key"], "--inputs")[1]
     assert run("decisions", "show", "d-unknown")[0] == 1
+
+
+def test_why_not(run: Run) -> None:
+    code, out, _ = run("decisions", "why-not", "--json")
+    page = json.loads(out)
+    assert (code, page["computed"], page["currency"]) == (0, None, None)
+    assert page["checks"][0]["check"] == "confidence"
+    assert run("decisions", "why-not")[0] == 0
+
+
+@pytest.mark.full
+def test_why_not_computes_in_a_process_of_its_own(run: Run) -> None:
+    code, out, _ = run("decisions", "why-not", "--compute", "--json")
+    assert (code, json.loads(out)["computed"]["new"]) == (0, 0)
