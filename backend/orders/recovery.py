@@ -115,10 +115,17 @@ class Recovery:
         """
         done = Recovered()
         with self._parts.lock(_OWN_LOCK, 0.05):
+            self._book.mend()
             done.lost = self.take_over()
             self._resolve(done)
             self._follower.follow(done.moved, done.problem)
             self._send_forgotten(done)
+        return done.as_dict()
+
+    def settle(self) -> dict[str, Any]:
+        """A short pass over the orders that wait, after something was done with them."""
+        done = Recovered()
+        self._follower.follow(done.moved, done.problem)
         return done.as_dict()
 
     def take_over(self) -> list[str]:
