@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from backend.adapters.connector_client import ConnectorAddress, ConnectorClock, ConnectorLink
     from backend.adapters.fetch import HttpFetcher
     from backend.backtest.service import BacktestService
+    from backend.control.desk import Control
     from backend.core.timeframes import Timeframe
     from backend.economic_calendar.service import CalendarService
     from backend.ideas.decisions import DecisionService
@@ -156,12 +157,10 @@ class Services:
     @cached_property
     def strategy_repository(self) -> "StrategyRepository":
         """Changes strategy files."""
-        from backend.ideas.settings import LimitsFile
         from backend.strategies.repository import StrategyRepository
 
-        config = self._settings.config_dir
-        limits = LimitsFile(config / "risk.json")
-        return StrategyRepository(config / "ai", self.storage, self.journal, self.clock, accept=limits.accept)
+        folder = self._settings.config_dir / "ai"
+        return StrategyRepository(folder, self.storage, self.journal, self.clock, accept=self.control.accept)
 
     # What the market says
 
@@ -229,6 +228,13 @@ class Services:
         return weigh_refusals(self.storage, self.clock, rule, since=since, check=check, progress=progress)
 
     @cached_property
+    def control(self) -> "Control":
+        """Mode, limits and halts: one state for all processes."""
+        from backend.control.desk import Control
+
+        return Control(self._settings.config_dir, self.storage, self.journal, self.clock)
+
+    @cached_property
     def ideas(self) -> "IdeaService":
         """From closed bars to decisions and trade ideas."""
         from backend.ideas.service import IdeaService
@@ -237,7 +243,7 @@ class Services:
         return IdeaService(
             storage=self.storage,
             clock=self.clock,
-            config_dir=self._settings.config_dir,
+            control=self.control,
             strategies=self.strategies,
             symbols=self.symbols,
             market=self.market,

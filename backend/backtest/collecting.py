@@ -12,6 +12,7 @@ import numpy as np
 from backend.backtest.model import AccountSettings, Asks, Costs, Job, Stream
 from backend.backtest.prices import learned_spreads
 from backend.backtest.request import CostChanges, Request
+from backend.control.limits import LimitsFile
 from backend.core.bars import Bars, Floats
 from backend.core.clock import Clock
 from backend.core.errors import DeskError, Invalid, Unavailable
@@ -19,7 +20,6 @@ from backend.core.instruments import Instrument
 from backend.core.timeframes import DAY_SECONDS, Timeframe, close_of
 from backend.evaluation.conditions import compile_strategy
 from backend.evaluation.statistics import ATR_DAYS, SPREAD_DAYS, spread_timeframe
-from backend.ideas.settings import LimitsFile
 from backend.market.gaps import Gap
 from backend.mt5.account import Account
 from backend.risk.limits import RiskLimits

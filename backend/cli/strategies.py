@@ -99,8 +99,8 @@ def _paths(file: str, settings: Settings) -> list[Path]:
 
 
 def _checked(path: Path, settings: Settings) -> dict[str, Any]:
+    from backend.control.limits import LimitsFile
     from backend.evaluation.conditions import compile_strategy
-    from backend.ideas.settings import LimitsFile
     from backend.strategies.files import read_strategy
 
     try:

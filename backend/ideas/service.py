@@ -5,9 +5,9 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Protocol
 
+from backend.control.desk import Control
 from backend.core.clock import Clock
 from backend.core.errors import DeskError, NotFound, Unavailable
 from backend.core.problems import Problem
@@ -18,7 +18,6 @@ from backend.ideas.evaluating import RunInputs, Sources, SymbolOutcome, evaluate
 from backend.ideas.recording import Recorder
 from backend.ideas.result import Result
 from backend.ideas.rows import cursor_key, summary_of
-from backend.ideas.settings import LimitsFile
 from backend.ideas.usual import UsualFigures
 from backend.journal.journal import Journal
 from backend.market.service import MarketService
@@ -28,7 +27,6 @@ from backend.storage.files import FileStorage
 from backend.strategies.files import LoadedStrategies, StrategyFiles
 from backend.strategies.model import Strategy
 from backend.trading.account import AccountState
-from backend.trading.desk import DeskState
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +55,7 @@ class IdeaService:
     Args:
         storage: Files below ``data/``.
         clock: Desk time and wall time.
-        config_dir: The user's configuration; ``risk.json`` is read from it.
+        control: Limits, mode and halts.
         strategies: Strategies and profiles.
         symbols: The symbol map.
         market: Bars, quotes, specifications.
@@ -72,7 +70,7 @@ class IdeaService:
         *,
         storage: FileStorage,
         clock: Clock,
-        config_dir: Path,
+        control: Control,
         strategies: StrategyFiles,
         symbols: Symbols,
         market: MarketService,
@@ -89,7 +87,7 @@ class IdeaService:
         self._market = market
         self._terminal = terminal
         self._calendar = calendar
-        self._limits = LimitsFile(config_dir / "risk.json")
+        self._control = control
         self._book = IdeaBook(storage, journal, clock)
         self._recorder = Recorder(storage, journal, self._book)
         self._sources = Sources(
@@ -204,7 +202,7 @@ class IdeaService:
             if not strategy.enabled:
                 continue
             try:
-                self._limits.accept(strategy)
+                self._control.accept(strategy)
             except DeskError as error:
                 if error.code != "unreachable_threshold":
                     raise
@@ -291,13 +289,12 @@ class IdeaService:
         return [summary_of(payload, short=True) for payload in (*again, *made)]
 
     def _inputs(self, result: Result) -> RunInputs:
-        limits = self._limits.limits()
         now = self._clock.now()
         return RunInputs(
-            engine=self._limits.engine(),
+            engine=self._control.engine(),
             account=self._account(result),
             calendar=self._calendar.as_of(now),
-            desk=DeskState(mode=limits.mode, ai_enabled=limits.ai_enabled),
+            desk=self._control.desk(),
         )
 
     def _account(self, result: Result) -> AccountState:

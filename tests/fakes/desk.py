@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from backend.control.desk import Control
 from backend.core.clock import require_utc
 from backend.economic_calendar.model import CalendarView
 from backend.ideas.service import IdeaService
@@ -69,6 +70,7 @@ class SimulatedDesk:
     market: MarketService
     calendar: QuietCalendar
     journal: Journal
+    control: Control
     ideas: IdeaService
 
 
@@ -93,10 +95,11 @@ def simulated_desk(
     strategies = StrategyFiles(config / "ai")
     calendar = QuietCalendar()
     journal = Journal(storage, clock)
+    control = Control(config, storage, journal, clock)
     ideas = IdeaService(
         storage=storage,
         clock=clock,
-        config_dir=config,
+        control=control,
         strategies=strategies,
         symbols=symbols,
         market=market,
@@ -114,5 +117,6 @@ def simulated_desk(
         market=market,
         calendar=calendar,
         journal=journal,
+        control=control,
         ideas=ideas,
     )

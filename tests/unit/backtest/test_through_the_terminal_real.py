@@ -9,8 +9,8 @@ import pytest
 
 from backend.backtest.model import Asks, Costs, Job, Stream
 from backend.backtest.prices import learned_spreads
+from backend.control.limits import LimitsFile
 from backend.core.timeframes import Timeframe
-from backend.ideas.settings import LimitsFile
 from backend.risk.limits import RiskLimits
 from backend.simulator.file_history import FileHistory
 from backend.strategies.model import Strategy

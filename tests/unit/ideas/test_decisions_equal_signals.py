@@ -13,9 +13,9 @@ from backend.backtest.compiling import compiled
 from backend.backtest.kernel import loop, records
 from backend.backtest.model import Costs, Job, Reading, Stream
 from backend.backtest.tables import tables
+from backend.control.limits import LimitsFile
 from backend.core.clock import iso
 from backend.evaluation.statistics import spread_timeframe
-from backend.ideas.settings import LimitsFile
 from backend.journal.record import Kind
 from backend.simulator.replay import ReplayMarket
 from backend.simulator.terminal import SimulatedTerminal
