@@ -15,7 +15,8 @@ from backend.orders.intents import Intent, opening_id
 from backend.orders.matching import Found, Match, Seen, told
 from backend.orders.parts import Idea
 
-_UNDECIDED = frozenset({str(Then.UNKNOWN), str(Then.PLACED)})
+_TAKEN = frozenset(str(then) for then in (Then.UNKNOWN, Then.PLACED, Then.DEALT, Then.PARTLY_DEALT))
+"""After these the broker may have the order, also where the step that follows is not on record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,11 @@ def doubt_of(idea: Idea, journal: Journal) -> Doubt:
     open_ones = tuple(
         Intent.read(made[name].payload)
         for name in names
-        if name in made and (name not in told_of or told_of[name].payload["then"] in _UNDECIDED)
+        if name in made and (name not in told_of or told_of[name].payload["then"] in _TAKEN)
     )
     ticket = 0
     for name in names:
-        if name in told_of and told_of[name].payload["then"] in _UNDECIDED:
+        if name in told_of and told_of[name].payload["then"] in _TAKEN:
             ticket = int(told_of[name].payload["result"].get("order") or ticket)
     return Doubt(idea, open_ones, ticket)
 

@@ -19,6 +19,7 @@ from backend.mt5.server_time import ServerClock
 from backend.orders.asking import Asking
 from backend.orders.closing import PositionChanges
 from backend.orders.following import Follower
+from backend.orders.kill import KillSwitch
 from backend.orders.looking import Looker
 from backend.orders.owning import Owner
 from backend.orders.parts import SendParts
@@ -27,6 +28,7 @@ from backend.orders.sending import Sender
 from backend.orders.waiting import OrderChanges
 from backend.simulator.account import SimulatedAccount
 from backend.simulator.faults import Fault, Faults
+from backend.simulator.statefile import BookFile
 from backend.storage.files import FileStorage
 from backend.strategies.model import OrderType
 from backend.trading.conversion import conversion
@@ -141,10 +143,15 @@ class OrderDesk:
         script: Mapping[int, Fault] | None = None,
         account: SimulatedAccount | None = None,
         symbols: Mapping[str, Mapping[str, Any]] | None = None,
+        faults: Faults | None = None,
+        storage: FileStorage | None = None,
+        kept: bool = False,
     ) -> None:
-        faults = Faults(script=script or {}, slow_seconds=0.0)
-        self.stage = Stage(account, faults=faults, symbols=symbols)
-        self.storage = FileStorage(data, fsync=False)
+        """`kept`: the broker's account is kept in the same folder, and outlives this process."""
+        faults = faults or Faults(script=script or {}, slow_seconds=0.0)
+        self.storage = storage or FileStorage(data, fsync=False)
+        file = BookFile(self.storage, "simulator/book.jsonl") if kept else None
+        self.stage = Stage(account, faults=faults, symbols=symbols, file=file)
         self.journal = Journal(self.storage, self)
         names = SymbolMap(rows=tuple(SymbolRow(canonical=n, broker_symbol=n, enabled=True) for n in NAMES))
         self.waited: list[float] = []
@@ -233,6 +240,23 @@ class OrderDesk:
         kinds = {Kind.ORDER_INTENT, Kind.ORDER_OUTCOME}
         found = [record for record in self.journal.newest() if record.kind in kinds]
         return [(str(record.kind), str(record.key)) for record in reversed(found)]
+
+
+def kill_switch(desk: OrderDesk, **changes: Any) -> KillSwitch:
+    """The desk's kill switch, with parts changed."""
+    parts: dict[str, Any] = {
+        "halts": desk.switch,
+        "asking": desk.asking,
+        "journal": desk.journal,
+        "dealer": desk.dealer,
+        "terminal": desk.client,
+        "positions": desk.positions,
+        "waiting": desk.waiting,
+        "lock": desk.storage.lock,
+        "magic": desk.parts.magic,
+        "after": desk.recovery.settle,
+    }
+    return KillSwitch(**parts | changes)
 
 
 class Watched:

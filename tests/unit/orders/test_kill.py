@@ -7,31 +7,14 @@ from typing import Any
 import pytest
 
 from backend.core.errors import Unavailable
-from backend.orders.kill import KillSwitch
 from backend.orders.sending import LOCK
 from backend.simulator.account import SimulatedAccount
 from backend.simulator.faults import Fault
-from tests.fakes.order_desk import OrderDesk
-
-
-def switch(desk: OrderDesk, **changes: Any) -> KillSwitch:
-    parts: dict[str, Any] = {
-        "halts": desk.switch,
-        "asking": desk.asking,
-        "journal": desk.journal,
-        "dealer": desk.dealer,
-        "terminal": desk.client,
-        "positions": desk.positions,
-        "waiting": desk.waiting,
-        "lock": desk.storage.lock,
-        "magic": desk.parts.magic,
-        "after": desk.recovery.settle,
-    }
-    return KillSwitch(**parts | changes)
+from tests.fakes.order_desk import OrderDesk, kill_switch
 
 
 def pull(desk: OrderDesk, *, close: bool = False, all_: bool = False, **changes: Any) -> dict[str, Any]:
-    return switch(desk, **changes).pull(close=close, all_=all_, actor="me", reason="enough")
+    return kill_switch(desk, **changes).pull(close=close, all_=all_, actor="me", reason="enough")
 
 
 @pytest.fixture
