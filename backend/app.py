@@ -22,6 +22,7 @@ from backend.config import Settings, settings
 from backend.core.version import VERSION
 from backend.routes import (
     calendar,
+    control,
     decisions,
     errors,
     events,
@@ -50,6 +51,7 @@ ROUTERS: Final = (
     events.router,
     ideas.router,
     decisions.router,
+    control.router,
     market.router,
     strategies.router,
     strategy_changes.router,

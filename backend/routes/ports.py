@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from backend.config import Settings
+from backend.control.desk import Control
 from backend.core.bars import Bars
 from backend.core.clock import Clock
 from backend.core.problems import Problem
@@ -127,6 +128,10 @@ class Desk(Protocol):
     @property
     def ideas(self) -> Ideas:
         """Trade ideas."""
+
+    @property
+    def control(self) -> Control:
+        """Mode, limits and halts."""
 
     @property
     def journal(self) -> Journal:

@@ -66,6 +66,16 @@ STRATEGIES = [
     ("get", "/api/strategies/{strategy_id}/versions/{number}"),
 ]
 
+DESK = [
+    ("get", "/api/control"),
+    ("post", "/api/control/mode"),
+    ("post", "/api/control/halt"),
+    ("post", "/api/control/resume"),
+    ("get", "/api/risk/limits"),
+    ("patch", "/api/risk/limits"),
+    ("get", "/api/risk/checks"),
+]
+
 
 @pytest.fixture(scope="module")
 def openapi(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
@@ -81,7 +91,7 @@ def operations(openapi: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]
     ]
 
 
-@pytest.mark.parametrize(("method", "path"), CONTRACT + MONITOR + STRATEGIES)
+@pytest.mark.parametrize(("method", "path"), CONTRACT + MONITOR + STRATEGIES + DESK)
 def test_each_known_path_is_there(openapi: dict[str, Any], method: str, path: str) -> None:
     assert method in openapi["paths"][path]
 

@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from backend.config import BrokerChoice, Settings
+from backend.control.desk import Control
 from backend.core.bars import Bars, empty_bars
 from backend.core.clock import FixedClock
 from backend.core.errors import Conflict, DeskError, Invalid, NotFound, Unavailable
@@ -442,6 +444,10 @@ class FakeDesk:
     news: Any = field(default_factory=FakeNews)
     jobs: MemoryJobs = field(default_factory=MemoryJobs)
     terminal: Any = field(default_factory=FakeTerminal)
+
+    @cached_property
+    def control(self) -> Control:
+        return Control(self.settings.config_dir, self.storage, self.journal, self.clock)
 
     @property
     def decisions(self) -> DecisionService:
