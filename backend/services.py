@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from backend.control.desk import Control
     from backend.core.timeframes import Timeframe
     from backend.economic_calendar.service import CalendarService
+    from backend.ideas.acting import IdeaDesk
+    from backend.ideas.book import IdeaBook
     from backend.ideas.decisions import DecisionService
+    from backend.ideas.live import LiveJudge
     from backend.ideas.service import IdeaService
     from backend.jobs.service import Jobs
     from backend.journal.journal import Journal
@@ -40,7 +43,9 @@ if TYPE_CHECKING:
     from backend.simulator.file_history import FileHistory
     from backend.strategies.files import StrategyFiles
     from backend.strategies.repository import StrategyRepository
+    from backend.trading.account import AccountState
 
+SEND_IDEA = "backend.tasks.trading_tasks.send_idea"
 CONNECTOR_FILE = "connector.json"
 BEAT_FILE = "task_runs/beat.json"
 CURRENT_LOGS = ("app.log", "api.log", "beat.log", "connector.log", "worker-*.log")
@@ -250,8 +255,52 @@ class Services:
             terminal=self.terminal,
             calendar=self.calendar,
             journal=self.journal,
+            book=self.idea_book,
+            judge=self.idea_judge,
+            acts=self.idea_desk,
             pause=pause,
         )
+
+    @cached_property
+    def idea_book(self) -> "IdeaBook":
+        """Every change of every trade idea."""
+        from backend.ideas.book import IdeaBook
+
+        return IdeaBook(self.storage, self.journal, self.clock)
+
+    @cached_property
+    def idea_judge(self) -> "LiveJudge":
+        """Ideas judged at current prices."""
+        from backend.ideas.live import LiveJudge
+
+        return LiveJudge(
+            book=self.idea_book,
+            journal=self.journal,
+            market=self.market,
+            server_clock=self.server_clock,
+            clock=self.clock,
+            calendar=self.calendar,
+            control=self.control,
+            account=self._account_state,
+        )
+
+    @cached_property
+    def idea_desk(self) -> "IdeaDesk":
+        """What may be done with trade ideas."""
+        from backend.ideas.acting import IdeaDesk
+
+        return IdeaDesk(book=self.idea_book, judge=self.idea_judge, clock=self.clock, send=self._send_idea)
+
+    def _account_state(self) -> "AccountState":
+        from backend.ideas.account import account_state
+
+        positions = self.terminal.positions()
+        return account_state(
+            self.terminal.account(), positions, self.market.instrument, lambda _symbol, _error: None
+        )
+
+    def _send_idea(self, idea_id: str) -> str:
+        return self.jobs.submit(SEND_IDEA, {"idea_id": idea_id}, actor="desk")
 
     @cached_property
     def backtests(self) -> "BacktestService":

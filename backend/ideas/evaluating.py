@@ -17,6 +17,7 @@ from backend.evaluation.conditions import CompiledStrategy, compile_strategy
 from backend.evaluation.deciding import Known
 from backend.evaluation.decision import strategy_hash
 from backend.evaluation.engine import AIEngine
+from backend.ideas.pace import NO_PACE, Pace
 from backend.ideas.rows import cursor_key, payload_of
 from backend.ideas.usual import UsualFigures
 from backend.market.service import MarketService
@@ -43,12 +44,24 @@ class RunInputs:
         account: The account.
         calendar: The economic calendar.
         desk: Mode and switches.
+        pace: What the desk has done lately.
+        expires_after: Seconds from a bar's close after which its idea expires at the latest; None has the
+            rule of the decision alone.
     """
 
     engine: AIEngine
     account: AccountState
     calendar: CalendarView
     desk: DeskState
+    pace: Pace = NO_PACE
+    expires_after: float | None = None
+    _desks: dict[DeskState, DeskState] = field(default_factory=dict)
+
+    def desk_of(self, strategy: Strategy, symbol: str, bars: Bars, index: int) -> DeskState:
+        """The desk's state for a strategy at a bar; the same object where it is the same."""
+        since = self.pace.bars_since(strategy.id, symbol, bars, index)
+        state = self.pace.of(self.desk, strategy.id, since)
+        return self._desks.setdefault(state, state)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -195,7 +208,8 @@ class _Symbol:
         if cursor is not None and _version(cursor) != strategy_hash(strategy):
             cursor = None
         behind = 1 if cursor is None else min(self._sources.behind(strategy, cursor), MOST_MISSED)
-        bars = self._top_up(timeframe, compiled.history[timeframe] + behind)
+        needed = max(compiled.history[timeframe], strategy.strategy.cooldown_bars)
+        bars = self._top_up(timeframe, needed + behind)
         if not len(bars):
             raise Unavailable(
                 "no_bars",
@@ -229,7 +243,7 @@ class _Symbol:
             statistics=self._sources.usual.of(self._symbol, timeframe, period, server_open),
             account=self._run.account,
             calendar=self._run.calendar,
-            desk=self._run.desk,
+            desk=self._run.desk_of(strategy, self._symbol, bars, index),
             market_open=self._outcome.market_open if newest else True,
             closed_since=self._outcome.closed_since if newest else "",
             now=now,
@@ -238,7 +252,15 @@ class _Symbol:
         evaluation = self._run.engine.evaluate(
             strategy=strategy, profile=self._profile, bars=window, higher=higher, known=known
         )
-        self._outcome.payloads.append(payload_of(evaluation.decision, newest=newest, now=now))
+        self._outcome.payloads.append(
+            payload_of(
+                evaluation.decision,
+                newest=newest,
+                now=now,
+                mode=self._run.desk.mode,
+                expires_after=self._run.expires_after,
+            )
+        )
         self._outcome.snapshots.update(evaluation.snapshots)
         self._outcome.windows += [(now, part) for part in (window, *higher.values())]
 

@@ -16,7 +16,7 @@ from backend.core.errors import Invalid
 from backend.ideas.book import IdeaBook
 from backend.ideas.inputs import input_file
 from backend.ideas.kept_bars import BarsKeeper
-from backend.ideas.rows import cursor_key, cursor_of, idea_of, summary_of
+from backend.ideas.rows import DESK, cursor_key, cursor_of, idea_of, summary_of
 from backend.journal.journal import Journal
 from backend.journal.record import Entry, Kind
 from backend.storage.encoding import decode
@@ -25,8 +25,6 @@ from backend.storage.files import FileStorage
 FOLDER = "evaluations"
 CURSORS = f"{FOLDER}/cursors.json"
 MOST_ROWS = 2000
-BY = "desk"
-"""Who proposes a strategy's ideas."""
 
 
 class Recorder:
@@ -36,10 +34,18 @@ class Recorder:
         storage: Files below ``data/``.
         journal: The record of decisions.
         ideas: The book of trade ideas.
+        proposed: Told of decisions whose ideas are in the book, the same ones again after a crash.
     """
 
-    def __init__(self, storage: FileStorage, journal: Journal, ideas: IdeaBook) -> None:
+    def __init__(
+        self,
+        storage: FileStorage,
+        journal: Journal,
+        ideas: IdeaBook,
+        proposed: Callable[[Sequence[Mapping[str, Any]]], None],
+    ) -> None:
         self._storage = storage
+        self._proposed = proposed
         self._journal = journal
         self._ideas = ideas
         self._inputs: set[str] = set()
@@ -82,7 +88,8 @@ class Recorder:
         for date, rows in days.items():
             self._append_rows(date, rows)
         proposals = [idea_of(payload) for payload in made if payload["idea_id"] is not None]
-        self._ideas.create_many(proposals, actor=BY)
+        self._ideas.create_many(proposals, actor=DESK)
+        self._proposed(made)
         for date, rows in days.items():
             self._summarise(date, rows)
         self._advance(made, source)

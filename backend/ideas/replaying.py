@@ -219,7 +219,13 @@ class _Replay:
             higher={part.timeframe: part for part in bars[1:]},
             known=known,
         )
-        stated = payload_of(evaluation.decision, newest=not payload["missed"], now=known.now)
+        stated = payload_of(
+            evaluation.decision,
+            newest=not payload["missed"],
+            now=known.now,
+            mode=known.desk.mode,
+            expires_after=limits.idea_expires_after_seconds,
+        )
         data = encode(stated, where="replay")
         computed = decode(data)
         same = data == encode(dict(payload), where="journal")

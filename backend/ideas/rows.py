@@ -4,13 +4,17 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from backend.core.clock import iso
 from backend.evaluation.decision import Action, Decision
 from backend.ideas.lifecycle import Status
+from backend.trading.desk import Mode
 
 STRATEGY = "strategy"
 """Origin of an idea that a decision made."""
 MANUAL = "manual"
 """Origin of a person's ticket."""
+DESK = "desk"
+"""Who proposes, approves and expires by itself."""
 LATEST = timedelta(minutes=15)
 _SHOWN_REASONS = 5
 
@@ -20,18 +24,31 @@ def idea_id(decision_id: str) -> str:
     return "i-" + decision_id.removeprefix("d-")
 
 
-def payload_of(decision: Decision, *, newest: bool, now: datetime) -> dict[str, Any]:
-    """A decision as the journal keeps it, with whether it makes an idea.
+def payload_of(
+    decision: Decision,
+    *,
+    newest: bool,
+    now: datetime,
+    mode: Mode = Mode.SUPERVISED,
+    expires_after: float | None = None,
+) -> dict[str, Any]:
+    """A decision as the journal keeps it, with whether it makes an idea, and whether the desk approves that.
 
     Only the newest bar may make one, and only within the shorter of one bar and 15 minutes of its close; a
-    decision that came too late for its idea, or that was caught up, is marked `missed`.
+    decision that came too late for its idea, or that was caught up, is marked `missed`. In autonomous mode
+    the desk approves an idea that nothing refuses, not even softly.
 
     Args:
         decision: The decision.
         newest: Whether its bar is the newest closed one.
         now: Desk time.
+        mode: Who decides.
+        expires_after: Seconds from the bar's close after which an idea expires, if that is sooner.
     """
     stated = decision.as_dict()
+    if expires_after is not None:
+        sooner = decision.bar_close + timedelta(seconds=expires_after)
+        stated["expires_at"] = iso(min(sooner, decision.expires_at))
     allowed = min(timedelta(seconds=decision.timeframe.seconds), LATEST)
     late = now - decision.bar_close > allowed
     wanted = decision.action.makes_idea
@@ -45,6 +62,8 @@ def payload_of(decision: Decision, *, newest: bool, now: datetime) -> dict[str, 
     makes = wanted and not missed
     stated["missed"] = missed
     stated["idea_id"] = idea_id(decision.id) if makes else None
+    passed = decision.verdict is not None and decision.verdict.passed
+    stated["autonomous"] = makes and passed and mode is Mode.AUTONOMOUS
     return stated
 
 
@@ -105,6 +124,7 @@ def idea_of(payload: Mapping[str, Any]) -> dict[str, Any]:
         "side": levels["side"],
         "order_type": order["type"],
         "expiry_bars": order["expiry_bars"],
+        "planned": {"order_type": order["type"], "expiry_bars": order["expiry_bars"]},
         "reference": levels["reference"],
         "entry": levels["entry"],
         "stop": levels["stop"],

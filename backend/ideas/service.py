@@ -13,8 +13,10 @@ from backend.core.errors import DeskError, NotFound, Unavailable
 from backend.core.problems import Problem
 from backend.economic_calendar.model import CalendarView
 from backend.ideas.account import account_state
+from backend.ideas.acting import IdeaDesk
 from backend.ideas.book import IdeaBook
 from backend.ideas.evaluating import RunInputs, Sources, SymbolOutcome, evaluate_symbol, problem_of
+from backend.ideas.live import LiveJudge
 from backend.ideas.recording import Recorder
 from backend.ideas.result import Result
 from backend.ideas.rows import cursor_key, summary_of
@@ -62,6 +64,9 @@ class IdeaService:
         terminal: The account.
         calendar: The economic calendar.
         journal: The record of decisions.
+        book: Trade ideas.
+        judge: Knows switches and pace.
+        acts: What follows when ideas are proposed.
         pause: Waits so many seconds.
     """
 
@@ -77,6 +82,9 @@ class IdeaService:
         terminal: MT5Client,
         calendar: Calendar,
         journal: Journal,
+        book: IdeaBook,
+        judge: LiveJudge,
+        acts: IdeaDesk,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._storage = storage
@@ -88,8 +96,9 @@ class IdeaService:
         self._terminal = terminal
         self._calendar = calendar
         self._control = control
-        self._book = IdeaBook(storage, journal, clock)
-        self._recorder = Recorder(storage, journal, self._book)
+        self._book = book
+        self._judge = judge
+        self._recorder = Recorder(storage, journal, book, acts.proposed)
         self._sources = Sources(
             market=market,
             server_clock=terminal.server_clock,
@@ -295,6 +304,8 @@ class IdeaService:
             account=self._account(result),
             calendar=self._calendar.as_of(now),
             desk=self._control.desk(),
+            pace=self._judge.pace(),
+            expires_after=self._control.limits().idea_expires_after_seconds,
         )
 
     def _account(self, result: Result) -> AccountState:

@@ -20,6 +20,7 @@ TASK_MODULES = (
     "backend.tasks.ai_tasks",
     "backend.tasks.data_tasks",
     "backend.tasks.maintenance_tasks",
+    "backend.tasks.trading_tasks",
 )
 VISIBILITY_TIMEOUT = 120
 

@@ -66,6 +66,7 @@ def _cron(**fields: Any) -> Cron:
 
 _AI = "backend.tasks.ai_tasks"
 _DATA = "backend.tasks.data_tasks"
+_TRADING = "backend.tasks.trading_tasks"
 _CARE = "backend.tasks.maintenance_tasks"
 
 DEFAULTS: tuple[Schedule, ...] = (
@@ -130,6 +131,13 @@ DEFAULTS: tuple[Schedule, ...] = (
         task=f"{_AI}.evaluate_on_bar_close",
         when=Every(60, offset=2),
         queue="ai_evaluation",
+        clock="desk",
+    ),
+    Schedule(
+        name="expire-ideas",
+        task=f"{_TRADING}.expire_ideas",
+        when=Every(60, offset=30),
+        queue="orders",
         clock="desk",
     ),
     Schedule(

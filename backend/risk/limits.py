@@ -86,6 +86,8 @@ class RiskLimits(_Part):
     embargo_when_calendar_unknown: Literal["warn", "block"] = "warn"
     """What an unknown calendar does; in autonomous mode it always blocks."""
     max_idea_age_seconds: Amount = 900.0
+    idea_expires_after_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """An idea expires so long after its bar's close, if that is sooner than the next close and a minute."""
     max_drift_atr: Amount = 0.25
     no_entries_before_weekend_minutes: Amount = 60.0
     commission_per_lot: Amount | None = None

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from backend.core.instruments import Instrument
 from backend.risk.checks import MASKS, TABLE, Check
@@ -186,6 +187,31 @@ class DeskRules:
             measured={key: _known(measured[bit]) for key, bit in _KEYS},
             warnings=_warnings(account, circumstances),
         )
+
+    def checklist(self, proposal: Proposal, verdict: Verdict) -> list[dict[str, Any]]:
+        """Every check that applies, as JSON values: what it asks, what was measured, what is allowed."""
+        bounds = limits_of(
+            proposal.instrument,
+            self.limits,
+            cooldown_bars=proposal.cooldown_bars,
+            max_trades_per_day=proposal.max_trades_per_day,
+            max_spread_points=proposal.max_spread_points,
+        )
+        refused = {refusal.check: refusal.reason for refusal in verdict.refusals}
+        listed = []
+        for check in TABLE:
+            if verdict.purpose in check.applies:
+                bound = _bound(check, bounds, proposal)
+                row = {
+                    "check": check.key,
+                    "meaning": check.meaning,
+                    "passed": check.key not in refused,
+                    "measured": verdict.measured[check.key],
+                    "bound": None if bound is None else _known(bound),
+                    "reason": refused.get(check.key, ""),
+                }
+                listed.append(row)
+        return listed
 
     def _words(self, proposal: Proposal, unit: str, desk: DeskState, around: Circumstances) -> dict[str, str]:
         """What the templates of `backend.risk.checks` may name."""

@@ -20,6 +20,7 @@ from backend.tasks.maintenance_tasks import (
     optimize_csv_files,
     system_health_check,
 )
+from backend.tasks.trading_tasks import expire_ideas
 
 __all__ = [
     "archive_old_trades",
@@ -31,6 +32,7 @@ __all__ = [
     "evaluate_all_strategies",
     "evaluate_on_bar_close",
     "evaluate_single_symbol",
+    "expire_ideas",
     "optimize_csv_files",
     "system_health_check",
     "update_economic_calendar",

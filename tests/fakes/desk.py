@@ -8,6 +8,10 @@ from typing import Any
 from backend.control.desk import Control
 from backend.core.clock import require_utc
 from backend.economic_calendar.model import CalendarView
+from backend.ideas.account import account_state
+from backend.ideas.acting import IdeaDesk
+from backend.ideas.book import IdeaBook
+from backend.ideas.live import LiveJudge
 from backend.ideas.service import IdeaService
 from backend.journal.journal import Journal
 from backend.market.service import MarketService
@@ -18,6 +22,7 @@ from backend.mt5.server_time import ServerClock
 from backend.simulator.build import build_simulated_terminal
 from backend.storage.files import FileStorage
 from backend.strategies.files import StrategyFiles
+from backend.trading.account import AccountState
 
 ROOT = Path(__file__).parents[2]
 SERVER = ServerClock.parse("America/New_York+7")
@@ -60,7 +65,11 @@ class QuietCalendar:
 
 @dataclass(kw_only=True)
 class SimulatedDesk:
-    """The parts, each replaceable."""
+    """The parts, each replaceable.
+
+    Attributes:
+        sent: Ids of ideas that were given to the sender.
+    """
 
     clock: MovedClock
     storage: FileStorage
@@ -72,6 +81,10 @@ class SimulatedDesk:
     journal: Journal
     control: Control
     ideas: IdeaService
+    book: IdeaBook
+    judge: LiveJudge
+    acts: IdeaDesk
+    sent: list[str]
 
 
 def simulated_desk(
@@ -96,6 +109,23 @@ def simulated_desk(
     calendar = QuietCalendar()
     journal = Journal(storage, clock)
     control = Control(config, storage, journal, clock)
+    book = IdeaBook(storage, journal, clock)
+    sent: list[str] = []
+
+    def account() -> AccountState:
+        return account_state(client.account(), client.positions(), market.instrument, lambda *_: None)
+
+    judge = LiveJudge(
+        book=book,
+        journal=journal,
+        market=market,
+        server_clock=SERVER,
+        clock=clock,
+        calendar=calendar,
+        control=control,
+        account=account,
+    )
+    acts = IdeaDesk(book=book, judge=judge, clock=clock, send=sent.append)
     ideas = IdeaService(
         storage=storage,
         clock=clock,
@@ -106,6 +136,9 @@ def simulated_desk(
         terminal=client,
         calendar=calendar,
         journal=journal,
+        book=book,
+        judge=judge,
+        acts=acts,
         pause=lambda seconds: clock.move(seconds=seconds),
     )
     return SimulatedDesk(
@@ -119,4 +152,8 @@ def simulated_desk(
         journal=journal,
         control=control,
         ideas=ideas,
+        book=book,
+        judge=judge,
+        acts=acts,
+        sent=sent,
     )

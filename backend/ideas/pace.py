@@ -1,0 +1,116 @@
+"""What the desk has done lately, from idea files and the journal: entries, closes, orders."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from backend.core.bars import Bars
+from backend.core.clock import parse_iso
+from backend.evaluation.statistics import broker_midnight
+from backend.ideas.book import IdeaBook
+from backend.ideas.lifecycle import Act, Status
+from backend.journal.journal import Journal
+from backend.journal.record import Kind
+from backend.mt5.server_time import ServerClock
+from backend.trading.desk import DeskState
+
+_MINUTE = timedelta(seconds=60)
+_OPENING = "open"  # kind of an order intent that may open a trade
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pace:
+    """The desk's pace at one instant.
+
+    Attributes:
+        entries: Entries since the broker's midnight by strategy; a person's tickets count under None. An
+            entry is an idea that was sent, unless the broker refused it.
+        orders: Entry orders of the last 60 seconds.
+        closes: When a strategy last closed a trade of a symbol, by strategy and symbol.
+    """
+
+    entries: Mapping[str | None, int]
+    orders: int
+    closes: Mapping[tuple[str | None, str], datetime]
+
+    def of(self, desk: DeskState, strategy: str | None, bars_since_close: int | None) -> DeskState:
+        """The desk's state as it counts for one strategy."""
+        return replace(
+            desk,
+            entries_today=sum(self.entries.values()),
+            entries_today_strategy=self.entries.get(strategy, 0),
+            bars_since_close=bars_since_close,
+            orders_last_minute=self.orders,
+        )
+
+    def bars_since(self, strategy: str | None, symbol: str, bars: Bars, index: int) -> int | None:
+        """Bars from the one in which the strategy last closed a trade to `index`; None if it never has.
+
+        Args:
+            strategy: Its id.
+            symbol: Canonical symbol.
+            bars: Of its timeframe.
+            index: Position in `bars`; their number stands for the bar that is forming.
+        """
+        closed = self.closes.get((strategy, symbol))
+        if closed is None:
+            return None
+        then = int(np.searchsorted(bars.time, int(closed.timestamp()), side="right")) - 1
+        return index - then if then <= index else None
+
+
+NO_PACE = Pace(entries={}, orders=0, closes={})
+"""Of a desk that has done nothing."""
+
+
+def pace(book: IdeaBook, journal: Journal, server_clock: ServerClock, now: datetime) -> Pace:
+    """The pace now.
+
+    Args:
+        book: Idea files.
+        journal: Order intents.
+        server_clock: Whose midnight begins the day.
+        now: Desk time.
+    """
+    midnight = server_clock.utc_datetime(broker_midnight(int(server_clock.server_epoch(now))))
+    entries: Counter[str | None] = Counter()
+    closes: dict[tuple[str | None, str], datetime] = {}
+    for idea in book.all():
+        strategy = idea.get("strategy_id")
+        if parse_iso(idea["history"][-1]["at"]) >= midnight and idea["status"] != Status.FAILED:
+            sent = _sent(idea)
+            entries[strategy] += sent is not None and midnight <= sent <= now
+        closed = _closed(idea)
+        if closed is not None and closed <= now:
+            key = strategy, str(idea["symbol"])
+            closes[key] = max(closed, closes.get(key, closed))
+    return Pace(entries=entries, orders=_orders(journal, now), closes=closes)
+
+
+def _closed(idea: Mapping[str, Any]) -> datetime | None:
+    """When it was closed: by the broker's figures, else by its record."""
+    if idea["status"] != Status.CLOSED:
+        return None
+    told = (idea.get("result") or {}).get("closed_at")
+    return parse_iso(told) if told else parse_iso(idea["history"][-1]["at"])
+
+
+def _sent(idea: Mapping[str, Any]) -> datetime | None:
+    for step in idea["history"]:
+        if step.get("action") == Act.SEND:
+            return parse_iso(step["at"])
+    return None
+
+
+def _orders(journal: Journal, now: datetime) -> int:
+    count = 0
+    for record in journal.newest(kind=Kind.ORDER_INTENT):
+        at = parse_iso(record.at)
+        if at <= now - _MINUTE:
+            break
+        count += at <= now and record.payload.get("kind") == _OPENING
+    return count
