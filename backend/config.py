@@ -66,6 +66,10 @@ class Settings(BaseSettings):
     bridge_allow_remote: bool = False
     server_clock: str = Field("America/New_York+7", description="Rule of the broker's clock; see docs")
 
+    magic: Annotated[int, Field(ge=1, lt=2**63)] = Field(
+        5100501, description="Marks the desk's own orders and positions at the broker"
+    )
+
     seed: int = Field(7, description="Seed of the simulated market")
     replay: Path | None = Field(None, description="Folder of market data to play instead")
     speed: Annotated[float, Field(gt=0)] = 1.0

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from backend.mt5.dealer import Dealer
     from backend.mt5.server_time import ServerClock
     from backend.news.service import NewsService
+    from backend.orders.service import OrderService
     from backend.simulator.file_history import FileHistory
     from backend.strategies.files import StrategyFiles
     from backend.strategies.repository import StrategyRepository
@@ -285,11 +286,37 @@ class Services:
         )
 
     @cached_property
+    def orders(self) -> "OrderService":
+        """What asks the broker."""
+        from backend.jobs.context import pause
+        from backend.orders.service import OrderService
+
+        return OrderService(
+            storage=self.storage,
+            clock=self.clock,
+            server_clock=self.server_clock,
+            journal=self.journal,
+            book=self.idea_book,
+            judge=self.idea_judge,
+            control=self.control,
+            terminal=self.terminal,
+            dealer=self.dealer,
+            magic=self._settings.magic,
+            pause=pause,
+        )
+
+    @cached_property
     def idea_desk(self) -> "IdeaDesk":
         """What may be done with trade ideas."""
         from backend.ideas.acting import IdeaDesk
 
-        return IdeaDesk(book=self.idea_book, judge=self.idea_judge, clock=self.clock, send=self._send_idea)
+        return IdeaDesk(
+            book=self.idea_book,
+            judge=self.idea_judge,
+            clock=self.clock,
+            send=self._send_idea,
+            cancel_order=self.orders.cancel_idea,
+        )
 
     def _account_state(self) -> "AccountState":
         from backend.ideas.account import account_state

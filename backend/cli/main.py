@@ -15,6 +15,7 @@ from backend.cli.backtest import backtest
 from backend.cli.desk_client import DeskClient
 from backend.cli.jobs import finish, queued
 from backend.cli.journal import replay, verify_journal
+from backend.cli.kill import kill
 from backend.cli.output import console, moment, print_json, show, span, table
 from backend.config import BrokerChoice, load_settings
 from backend.core.clock import SystemClock
@@ -34,6 +35,7 @@ app.add_typer(strategy_commands.app, name="strategy")
 app.add_typer(decision_commands.app, name="decisions")
 app.add_typer(control_commands.app, name="control")
 app.command()(backtest)
+app.command()(kill)
 app.command()(verify_journal)
 app.command()(replay)
 

@@ -141,6 +141,14 @@ DEFAULTS: tuple[Schedule, ...] = (
         clock="desk",
     ),
     Schedule(
+        name="reconcile-orders",
+        task=f"{_TRADING}.reconcile_orders",
+        when=Every(60, offset=10),
+        queue="orders",
+        clock="desk",
+        at_start=True,
+    ),
+    Schedule(
         name="update-symbol-info",
         task=f"{_DATA}.update_symbol_info",
         when=_cron(hour=0, minute=10),

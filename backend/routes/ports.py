@@ -17,6 +17,7 @@ from backend.journal.journal import Journal
 from backend.journal.record import Record
 from backend.market.symbols import SymbolRow
 from backend.mt5.client import MT5Client
+from backend.orders.service import OrderService
 from backend.storage.files import FileStorage
 from backend.strategies.files import StrategyFiles
 from backend.strategies.repository import StrategyRepository
@@ -132,6 +133,10 @@ class Desk(Protocol):
     @property
     def control(self) -> Control:
         """Mode, limits and halts."""
+
+    @property
+    def orders(self) -> OrderService:
+        """What asks the broker."""
 
     @property
     def journal(self) -> Journal:

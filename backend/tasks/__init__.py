@@ -20,7 +20,7 @@ from backend.tasks.maintenance_tasks import (
     optimize_csv_files,
     system_health_check,
 )
-from backend.tasks.trading_tasks import expire_ideas
+from backend.tasks.trading_tasks import expire_ideas, kill_switch, reconcile_orders, send_idea
 
 __all__ = [
     "archive_old_trades",
@@ -33,7 +33,10 @@ __all__ = [
     "evaluate_on_bar_close",
     "evaluate_single_symbol",
     "expire_ideas",
+    "kill_switch",
     "optimize_csv_files",
+    "reconcile_orders",
+    "send_idea",
     "system_health_check",
     "update_economic_calendar",
     "update_symbol_info",

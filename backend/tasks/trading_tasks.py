@@ -3,6 +3,7 @@
 from typing import Any
 
 from backend.celery_app import desk_task
+from backend.jobs.context import trigger
 from backend.services import services
 
 
@@ -10,3 +11,23 @@ from backend.services import services
 def expire_ideas() -> dict[str, Any]:
     """Expire ideas that nobody approved in time, and give approved ones that wait to the sender again."""
     return services().idea_desk.expire()
+
+
+@desk_task(queue="orders", deadline=30, once=True)
+def send_idea(idea_id: str) -> dict[str, Any]:
+    """Send one approved idea: judged again at current prices, and once."""
+    return services().orders.sender.send(idea_id, actor=trigger())
+
+
+@desk_task(queue="orders", deadline=55, once=True)
+def reconcile_orders() -> dict[str, Any]:
+    """Find out what became of unknown orders, follow those that wait, send what was forgotten."""
+    return services().orders.recovery.run()
+
+
+@desk_task(queue="orders", deadline=30, once=True, bounds={"close": (0, 1), "everyones": (0, 1)})
+def kill_switch(reason: str = "kill switch", close: int = 0, everyones: int = 0) -> dict[str, Any]:
+    """Halt, cancel every pending order and, with close=1, close the positions; everyones=1 means all."""
+    return services().orders.kill.pull(
+        close=bool(close), all_=bool(everyones), actor=trigger(), reason=reason
+    )

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from backend.control.desk import Control
 from backend.core.clock import iso
 from backend.evaluation.levels import Levels
 from backend.ideas.book import IdeaBook
@@ -25,6 +26,7 @@ from backend.orders.owning import Owner
 from backend.orders.parts import SendParts
 from backend.orders.recovery import Recovery
 from backend.orders.sending import Sender
+from backend.orders.service import OrderService
 from backend.orders.waiting import OrderChanges
 from backend.simulator.account import SimulatedAccount
 from backend.simulator.faults import Fault, Faults
@@ -193,6 +195,23 @@ class OrderDesk:
     def pause(self, seconds: float) -> None:
         self.waited.append(seconds)
         self.stage.go(seconds=seconds)
+
+    def service(self, config: Path, *, judge: Any = None) -> OrderService:
+        """The same parts as a process of a desk has them; halts are the real ones."""
+        self.control = Control(config, self.storage, self.journal, self)
+        return OrderService(
+            storage=self.storage,
+            clock=self,
+            server_clock=UTC_CLOCK,
+            journal=self.journal,
+            book=self.book,
+            judge=judge,
+            control=self.control,
+            terminal=self.client,
+            dealer=self.dealer,
+            magic=MAGIC,
+            pause=self.pause,
+        )
 
     def idea(self, name: str = "i-1", **fields: Any) -> str:
         """An approved idea: a market buy of 0.1 lots, 100 ticks to the stop and 200 to the target."""

@@ -444,6 +444,7 @@ class FakeDesk:
     news: Any = field(default_factory=FakeNews)
     jobs: MemoryJobs = field(default_factory=MemoryJobs)
     terminal: Any = field(default_factory=FakeTerminal)
+    orders: Any = None
 
     @cached_property
     def control(self) -> Control:

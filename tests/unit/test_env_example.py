@@ -24,7 +24,18 @@ def test_as_it_stands_it_changes_nothing() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["host", "port", "seed", "speed", "terminal", "broker", "server_clock", "bridge_port", "log_level"],
+    [
+        "host",
+        "port",
+        "seed",
+        "magic",
+        "speed",
+        "terminal",
+        "broker",
+        "server_clock",
+        "bridge_port",
+        "log_level",
+    ],
 )
 def test_a_value_that_is_shown_as_the_default_is_it(name: str) -> None:
     shown = dict(re.findall(r"^#(MT5UI_[A-Z_]+)=(.+)$", EXAMPLE, re.MULTILINE))

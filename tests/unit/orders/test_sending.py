@@ -163,7 +163,7 @@ def test_a_refusal_of_the_gate_is_recorded_and_nothing_is_sent(desk: OrderDesk) 
 
 def test_a_halt_cancels_and_an_expired_idea_expires(desk: OrderDesk) -> None:
     desk.idea()
-    desk.stage.go(minutes=15)
+    desk.stage.go(minutes=16)
     assert desk.send()["status"] == "expired"
     desk.switch.halt_reason = "kill switch"
     desk.idea("i-2")
