@@ -303,6 +303,7 @@ class Services:
             dealer=self.dealer,
             magic=self._settings.magic,
             pause=pause,
+            profile=lambda symbol: self.strategies.load().profile(symbol),
         )
 
     @cached_property

@@ -25,8 +25,10 @@ from backend.orders.owning import KEEP, Level, Owner
 from backend.orders.parts import SendParts
 from backend.orders.recovery import Recovery
 from backend.orders.sending import Sender
+from backend.orders.tickets import TicketDesk
 from backend.orders.waiting import OrderChanges
 from backend.storage.files import FileStorage
+from backend.strategies.model import Profile
 
 
 class OrderService:
@@ -44,8 +46,10 @@ class OrderService:
         dealer: Orders, deals, requests.
         magic: Number of the desk.
         pause: Waits so many seconds.
+        profile: A symbol's profile.
 
     Attributes:
+        tickets: Takes a person's tickets.
         sender: Sends approved ideas.
         recovery: Finds out what became of what is unknown.
         positions: Closes and moves positions.
@@ -67,6 +71,7 @@ class OrderService:
         dealer: Dealer,
         magic: int,
         pause: Callable[[float], None],
+        profile: Callable[[str], Profile],
     ) -> None:
         switch = ControlSwitch(control)
         asking = Asking(journal, dealer, clock, switch, pause)
@@ -91,6 +96,14 @@ class OrderService:
         self._follower = Follower(book, looker, self.waiting, clock, pause)
         self.sender = Sender(parts)
         self.recovery = Recovery(parts, journal, terminal, self.sender, self._follower, looker, pause)
+        self.tickets = TicketDesk(
+            book=book,
+            judge=judge,
+            sender=self.sender,
+            clock=clock,
+            profile=profile,
+            refused=self.record_refusal,
+        )
         self.kill = KillSwitch(
             halts=switch,
             asking=asking,

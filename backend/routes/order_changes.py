@@ -1,15 +1,18 @@
-"""/api/positions and /api/orders, writing: close, move, cancel; and what an unknown idea became."""
+"""/api/positions and /api/orders, writing: send, close, move, cancel; and what an unknown idea became."""
 
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Body, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool
 
 from backend.core.errors import Invalid
 from backend.ideas.lifecycle import Status
+from backend.orders.tickets import Ticket
 from backend.routes.access import actor, desk
 from backend.routes.errors import refusals, to_json
+from backend.strategies.model import OrderType
+from backend.trading.sides import Side
 
 router = APIRouter(prefix="/api", tags=["trading"])
 
@@ -66,6 +69,38 @@ class Resolved(BaseModel):
     status: Literal["open", "placed", "closed", "cancelled", "expired", "failed"]
     ticket: int | None = Field(None, ge=1, lt=2**63, description="Of its order; not needed for failed")
     reason: str = Field(min_length=1, max_length=500, description="How that is known")
+
+
+class NewOrder(BaseModel):
+    """An order ticket. Prices that a person sets stay where they are put."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    symbol: str = Field(min_length=1, max_length=50)
+    side: Side
+    type: OrderType = OrderType.MARKET
+    price: Number | None = Field(None, description="Of a limit or stop order")
+    stop: Number = Field(description="Stop price; every order has one at the broker")
+    target: Number | None = None
+    volume: Number | None = Field(None, description="Lots; sized by risk if absent")
+    risk: Number | None = Field(None, description="Fraction of the account: 0.01 is 1 %")
+    expires_at: AwareDatetime | None = Field(None, description="Of an order that waits")
+    note: Why = ""
+    key: str | None = Field(
+        None, min_length=1, max_length=100, description="The same key is the same order, sent once"
+    )
+
+
+@router.post("/orders", response_model=dict[str, Any], responses=_REFUSALS)
+def send_order(request: Request, body: NewOrder) -> Response:
+    """Send an order by hand: judged by the gate (all but confidence, age, drift and AI-on), then once."""
+    return _json(desk(request).orders.tickets.send(_ticket_of(body), actor=actor(request)))
+
+
+@router.post("/orders/preview", response_model=dict[str, Any], responses=_REFUSALS)
+def preview_order(request: Request, body: NewOrder) -> Response:
+    """What sending the ticket now would lead to; nothing is sent or recorded."""
+    return _json(desk(request).orders.tickets.preview(_ticket_of(body)))
 
 
 @router.post("/positions/{ticket}/close", response_model=Changed, responses=_REFUSALS)
@@ -128,6 +163,10 @@ def _levels(body: MovePosition) -> dict[str, Decimal | None]:
     if not given and not extra:
         raise Invalid("nothing_to_change", "name what to change")
     return {name: None if value is None else _exact(value) for name, value in given.items()}
+
+
+def _ticket_of(body: NewOrder) -> Ticket:
+    return Ticket(**body.model_dump())
 
 
 def _exact(value: float) -> Decimal:

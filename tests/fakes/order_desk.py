@@ -32,7 +32,7 @@ from backend.simulator.account import SimulatedAccount
 from backend.simulator.faults import Fault, Faults
 from backend.simulator.statefile import BookFile
 from backend.storage.files import FileStorage
-from backend.strategies.model import OrderType
+from backend.strategies.model import OrderType, Profile
 from backend.trading.conversion import conversion
 from backend.trading.desk import Circumstances
 from backend.trading.sides import Side
@@ -211,6 +211,7 @@ class OrderDesk:
             dealer=self.dealer,
             magic=MAGIC,
             pause=self.pause,
+            profile=lambda symbol: Profile(symbol=symbol),
         )
 
     def idea(self, name: str = "i-1", **fields: Any) -> str:
