@@ -16,7 +16,7 @@ and the two fills. A fill's price difference is split by what stands against it:
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final, Protocol
@@ -34,7 +34,11 @@ _SURE: Final = Decimal(1)
 
 
 class Cause(StrEnum):
-    """What a part of a difference comes from. The last two name what no other explains."""
+    """What a part of a difference comes from.
+
+    Conversion and rounding name what no other explains. The last three are those of live trading, where it
+    is known when a trade was approved and sent.
+    """
 
     DATA = "data"
     SIGNAL = "signal"
@@ -45,7 +49,15 @@ class Cause(StrEnum):
     VOLUME = "volume"
     CONVERSION = "conversion"
     ROUNDING = "rounding"
+    LATENCY = "latency"
+    HUMAN_DELAY = "human_delay"
+    GATE = "gate"
 
+
+OF_TESTERS: Final[tuple[Cause, ...]] = tuple(
+    cause for cause in Cause if cause not in {Cause.LATENCY, Cause.HUMAN_DELAY, Cause.GATE}
+)
+"""What the difference to a tester can come from."""
 
 Parts = Mapping[Cause, Decimal]
 
@@ -72,6 +84,23 @@ class OurBars(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Sent:
+    """How a live market order came to its fill: side prices, an ask for a buy.
+
+    Attributes:
+        asked: The price when it was sent.
+        approved: The price when it was approved; None where it is not known.
+        spread: Ask − bid when it was sent; None where it is not known.
+        by_person: Whether a person approved it.
+    """
+
+    asked: Decimal
+    approved: Decimal | None = None
+    spread: Decimal | None = None
+    by_person: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Leg:
     """One fill of theirs and ours. Prices; `gain` is +1 where a higher price of theirs earns more.
 
@@ -94,8 +123,15 @@ class _Leg:
     ours_at_level: bool | None
 
 
-def split(theirs: TheirTrade, ours: OurTrade, bars: OurBars) -> Parts:
-    """Parts in account currency that add up to theirs.net − ours.net exactly; none is zero."""
+def split(theirs: TheirTrade, ours: OurTrade, bars: OurBars, sent: Sent | None = None) -> Parts:
+    """Parts in account currency that add up to theirs.net − ours.net exactly; none is zero.
+
+    Args:
+        theirs: Their trade.
+        ours: Our trade.
+        bars: Our bars.
+        sent: How a live market order of theirs came to its fill; None where that is not known.
+    """
     scale = theirs.volume / ours.volume
     profit, commission, swap = (to_cents(part * scale) for part in (ours.profit, ours.commission, ours.swap))
     parts = defaultdict(Decimal)
@@ -108,8 +144,14 @@ def split(theirs: TheirTrade, ours: OurTrade, bars: OurBars) -> Parts:
         worth, our_worth = worths
         prices: defaultdict[Cause, Decimal] = defaultdict(Decimal)
         unit = our_worth * ours.volume
-        for leg in _legs(theirs, ours, unit):
-            _split_leg(leg, ours.spread_cost / unit, bars, prices)
+        entry, leave = _legs(theirs, ours, unit)
+        spread = ours.spread_cost / unit
+        if sent is None or entry.level is not None:
+            _split_leg(entry, spread, bars, prices)
+        else:
+            _split_sent(entry, spread, bars, sent, prices)
+            leave = _moved_with_entry(entry, leave, sent, prices)
+        _split_leg(leave, spread, bars, prices)
         for cause, price in prices.items():
             money = to_cents(price * worth * theirs.volume)
             parts[cause] += money
@@ -200,6 +242,44 @@ def _split_leg(leg: _Leg, spread: Decimal, bars: OurBars, prices: defaultdict[Ca
     beyond = min(abs(outside), abs(rest)).copy_sign(outside) if outside * rest > 0 else Decimal(0)
     prices[Cause.DATA] += leg.gain * beyond
     prices[_within(leg, bars)] += leg.gain * (rest - beyond)
+
+
+def _split_sent(
+    leg: _Leg, spread: Decimal, bars: OurBars, sent: Sent, prices: defaultdict[Cause, Decimal]
+) -> None:
+    """The same of a live entry at market: what the price did until it was approved, and until it was sent."""
+    prices[Cause.FILL] += leg.gain * (leg.fill - sent.asked) + leg.slipped
+    rest = sent.asked - leg.ours
+    if leg.on_ask and sent.spread is not None:
+        wider = sent.spread - spread
+        prices[Cause.SPREAD] += leg.gain * wider
+        rest -= wider
+    outside = _outside(leg, sent.asked, spread if sent.spread is None else sent.spread, bars)
+    if outside:  # so much of the move is none that our data show
+        beyond = min(abs(outside), abs(rest)).copy_sign(outside) if outside * rest > 0 else Decimal(0)
+        prices[Cause.DATA] += leg.gain * beyond
+        rest -= beyond
+    if not sent.by_person:
+        prices[Cause.LATENCY] += leg.gain * rest
+        return
+    late = Decimal(0) if sent.approved is None else sent.asked - sent.approved
+    prices[Cause.LATENCY] += leg.gain * late
+    prices[Cause.HUMAN_DELAY] += leg.gain * (rest - late)
+
+
+def _moved_with_entry(entry: _Leg, leave: _Leg, sent: Sent, prices: defaultdict[Cause, Decimal]) -> _Leg:
+    """Their exit, with what moved the entry taken out and given back to its causes.
+
+    Stop and target keep their distance from the price that was asked, where both exits are at such a level.
+    """
+    moved = sent.asked - entry.ours
+    if leave.level is None or not leave.ours_at_level or not moved:
+        return leave
+    apart = leave.level - leave.ours
+    common = min(abs(apart), abs(moved)).copy_sign(moved) if apart * moved > 0 else Decimal(0)
+    for cause in (Cause.SPREAD, Cause.DATA, Cause.LATENCY, Cause.HUMAN_DELAY):
+        prices[cause] -= prices[cause] * common / moved
+    return replace(leave, ours=leave.ours + common)
 
 
 def _within(leg: _Leg, bars: OurBars) -> Cause:

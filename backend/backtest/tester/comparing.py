@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from backend.backtest.tester.causes import Band, Cause, Parts, split
+from backend.backtest.tester.causes import OF_TESTERS, Band, Cause, Parts, split
 from backend.backtest.tester.model import Imported, TheirTrade
 from backend.backtest.tester.ours import OurRun, OurTrade
 from backend.core.bars import Bars
@@ -144,10 +144,10 @@ def compare(
             ours.append(own)
     pairs = tuple(
         Pair(theirs=a, ours=b, parts=_parts(a, b, bars))
-        for a, b in _matched(theirs, ours, names, window_bars * run.timeframe.seconds)
+        for a, b in matched(theirs, ours, names, window_bars * run.timeframe.seconds)
     )
-    causes = {
-        cause: sum((pair.parts.get(cause, Decimal(0)) for pair in pairs), Decimal(0)) for cause in Cause
+    causes: Parts = {
+        cause: sum((pair.parts.get(cause, Decimal(0)) for pair in pairs), Decimal(0)) for cause in OF_TESTERS
     }
     there = bool(bars.bars)
     notes = list(imported.notes)
@@ -189,20 +189,30 @@ def _suffixed(theirs: str, ours: str) -> bool:
     return theirs.startswith(ours) and not theirs[len(ours) :][:1].isupper()
 
 
-def _matched(
+def matched(
     theirs: Sequence[TheirTrade], ours: Sequence[OurTrade], names: Mapping[str, str], window: int
 ) -> list[tuple[TheirTrade | None, OurTrade | None]]:
-    """Pairs of one symbol and side, the nearest entries first, then the nearest exits; each trade once."""
-    lanes: defaultdict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    """Pairs of one symbol and side, the nearest entries first, then the nearest exits; each trade once.
+
+    A trade with a key pairs with one of the same key alone, however far apart their entries lie.
+
+    Args:
+        theirs: Their trades.
+        ours: Our trades.
+        names: Their symbol → ours.
+        window: Seconds between the entries of one trade without a key.
+    """
+    lanes: defaultdict[tuple[str, str, str | None], list[tuple[int, int]]] = defaultdict(list)
     for j, own in enumerate(ours):
-        lanes[own.symbol, own.side].append((own.entry_time, j))
+        lanes[own.symbol, own.side, own.key].append((own.entry_time, j))
     for lane in lanes.values():
         lane.sort()
     near = []
     for i, trade in enumerate(theirs):
-        lane = lanes[names[trade.symbol], trade.side]
-        for entered, j in lane[bisect_left(lane, (trade.entry_time - window, -1)) :]:
-            if entered > trade.entry_time + window:
+        lane = lanes[names[trade.symbol], trade.side, trade.key]
+        first = 0 if trade.key is not None else bisect_left(lane, (trade.entry_time - window, -1))
+        for entered, j in lane[first:]:
+            if trade.key is None and entered > trade.entry_time + window:
                 break
             apart = abs(entered - trade.entry_time), abs(ours[j].exit_time - trade.exit_time)
             near.append((*apart, i, j))

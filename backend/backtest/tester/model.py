@@ -116,6 +116,7 @@ class TheirTrade:
         commission: Commission and fees, a cost above zero.
         rows: Where the opening and the closing deal stand in the file.
         assumed: Whether the file leaves open which of several positions the deal closed.
+        key: Names the one trade of ours that it is, where that is known; None is found by nearness.
     """
 
     id: int
@@ -135,6 +136,7 @@ class TheirTrade:
     swap: Decimal
     rows: tuple[str, str]
     assumed: bool
+    key: str | None = None
 
     @property
     def net(self) -> Decimal:

@@ -35,6 +35,9 @@ class OurTrade:
     """A row of trades.csv: times UTC epochs, money exact in account currency.
 
     net = gross − spread_cost − slippage_cost − gap_cost − commission + swap.
+
+    Attributes:
+        key: Names the trade of theirs that it is, where that is known; see `TheirTrade`.
     """
 
     id: str
@@ -53,6 +56,7 @@ class OurTrade:
     commission: Decimal
     swap: Decimal
     net: Decimal
+    key: str | None = None
 
     @property
     def profit(self) -> Decimal:
@@ -168,6 +172,7 @@ def _trade(row: Mapping[str, str], where: str) -> OurTrade:
         exit_time=_epoch(row["exit_time"]),
         exit_price=number(row["exit_price"], where, "exit_price"),
         exit_reason=row["exit_reason"],
+        key=None,
         **money,
     )
 

@@ -312,6 +312,7 @@ def our_trades(draw: st.DrawFn) -> OurTrade:
         gross=gross,
         swap=swap,
         net=gross - sum(costs.values(), Decimal(0)) + swap,
+        key=None,
         **costs,
     )
 
