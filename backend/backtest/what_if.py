@@ -155,9 +155,10 @@ def _is_half(payload: Mapping[str, Any], limits: RiskLimits) -> bool:
 
 def _found(result: Result, payload: Mapping[str, Any], job: Job) -> WhatIf:
     (stream,) = job.streams
-    closed = int(parse_iso(payload["bar_close"]).timestamp())
+    opened, closed = (int(parse_iso(payload[name]).timestamp()) for name in ("bar_time", "bar_close"))
     trades = result.trades
-    mine = np.flatnonzero(trades.signal_time == closed)
+    # along minutes a bar ends with its last minute that there is
+    mine = np.flatnonzero((trades.signal_time > opened) & (trades.signal_time <= closed))
     if not len(mine):
         expiry = payload["order"]["expiry_bars"] if payload["order"] is not None else None
         waited = len(stream.bars) - stream.first

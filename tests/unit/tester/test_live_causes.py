@@ -1,8 +1,8 @@
 """What delay, spread and slippage of a live trade cost beside its twin, worked by hand.
 
-The twin is that of `test_causes`: 0.10 lots of EURUSD, a point is 0.10 USD, bought at the open's ask of 1.10010
-with 2 points of slippage, a spread of 10 points. Live the spread was 12 points; the ask stood at 1.10030 when
-it was approved and at 1.10034 when it was sent, and was filled a point above.
+The twin is that of `test_causes`: 0.10 lots of EURUSD, a point is 0.10 USD, bought at the open's ask of
+1.10010 with 2 points of slippage, a spread of 10 points. Live the spread was 12 points; the ask stood at
+1.10030 when it was approved and at 1.10034 when it was sent, and was filled a point above.
 """
 
 from dataclasses import replace

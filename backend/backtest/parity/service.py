@@ -1,0 +1,229 @@
+"""The parity audit: a live day beside the same day as a backtest, in ``data/parity/{YYYY-MM-DD}.json``."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from backend.backtest.process import run_in_child
+from backend.backtest.running import Progress
+from backend.core.clock import Clock, FixedClock, iso, parse_iso
+from backend.core.errors import Invalid, NotFound
+from backend.mt5.account import Account
+from backend.mt5.orders import Deal
+from backend.mt5.server_time import ServerClock
+from backend.storage.files import FileStorage
+
+FOLDER: Final = "parity"
+DEADLINE_SECONDS: Final = 1800.0
+_MOST_DECISIONS: Final = 200_000
+_ZERO: Final = Decimal(0)
+
+
+class Deals(Protocol):
+    """What the broker dealt."""
+
+    def deals(self, since: datetime, until: datetime | None = None) -> Sequence[Deal]:
+        """Deals of a time."""
+
+    def deals_of_position(self, position_id: int) -> Sequence[Deal]:
+        """All deals of a position."""
+
+
+class Terminal(Protocol):
+    """The account."""
+
+    def account(self) -> Account:
+        """The account."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DayWork:
+    """What the child is to do; see `ParityService.audit`.
+
+    Attributes:
+        root: The data folder.
+        server_clock: Rule of the broker's clock.
+        now: Desk time.
+        day: The broker's day.
+        deals: All deals of the positions that were closed on it.
+        currency: Account currency.
+        digits: Decimals to which the broker books money.
+        hedging: Whether several positions of a symbol stand beside each other.
+    """
+
+    root: Path
+    server_clock: str
+    now: datetime
+    day: str
+    deals: tuple[Deal, ...]
+    currency: str
+    digits: int
+    hedging: bool
+
+    def run(self, progress: Progress) -> dict[str, Any]:
+        """Run the day again, compare, write; gives the whole audit."""
+        from backend.backtest.compiling import prepare
+
+        prepare(self.root / "compiled")
+        page = self.compared()
+        progress(1, 1)
+        FileStorage(self.root).write_json(f"{FOLDER}/{self.day}.json", page)
+        return page
+
+    def compared(self) -> dict[str, Any]:
+        """The audit as JSON values."""
+        from backend.backtest.parity.audit import audit, described, excluded_live
+        from backend.backtest.parity.live import live_trades
+        from backend.backtest.parity.twin import TwinRun, Twins, day_of
+        from backend.ideas.book import IdeaBook
+        from backend.ideas.replaying import Replayer
+        from backend.journal.columns import Wanted
+        from backend.journal.journal import Journal
+        from backend.journal.record import Kind
+        from backend.market.store import MarketStore
+
+        clock, server = FixedClock(self.now), ServerClock.parse(self.server_clock)
+        storage = FileStorage(self.root)
+        journal = Journal(storage, clock)
+        store = MarketStore(storage, server, clock=clock)
+        span = day_of(self.day, server)
+        ideas = IdeaBook(storage, journal, clock).all()
+        positions = {deal.position_id for deal in self.deals}
+        mine = [idea for idea in ideas if (idea.get("position") or {}).get("id") in positions]
+        # those of the day, and those that its trades began with
+        records = journal.decisions(Wanted(since=span[0], until=span[1]), limit=_MOST_DECISIONS)
+        decisions = {str(record.payload["id"]): record.payload for record in reversed(records)}
+        asked = [str(idea["decision_id"]) for idea in mine if idea.get("decision_id")]
+        earlier = journal.find_many(Kind.DECISION, [each for each in asked if each not in decisions])
+        decisions = {key: record.payload for key, record in earlier.items()} | decisions
+        live, others = live_trades(self.deals, mine, decisions, currency=self.currency, hedging=self.hedging)
+        payloads = sorted(decisions.values(), key=lambda payload: str(payload["bar_close"]))
+        complete = [payload for payload in payloads if isinstance(payload.get("inputs"), dict)]
+        begin = min([span[0], *(parse_iso(p["bar_close"]) for p in complete if p["id"] in asked)])
+        twins = Twins(trades=(), bars={}, signals={}, notes=("No strategy decided anything that day.",))
+        if complete:
+            runner = TwinRun(Replayer(storage, journal, store), store, server, self.now)
+            twins = runner.run(complete, begin, self.digits, hedging=self.hedging)
+        of_decision = {str(idea["decision_id"]): idea for idea in ideas if idea.get("decision_id")}
+        result = audit(live, twins, complete, of_decision, span)
+        live_net = sum((gap.live.trade.net for gap in result.gaps if gap.live is not None), start=_ZERO)
+        twin_net = sum((gap.twin.net for gap in result.gaps if gap.twin is not None), start=_ZERO)
+        return {
+            "day": self.day,
+            "from": iso(span[0]),
+            "to": iso(span[1]),
+            "at": iso(self.now),
+            "complete": self.now >= span[1],
+            "currency": self.currency,
+            "live_trades": sum(gap.live is not None for gap in result.gaps),
+            "twin_trades": sum(gap.twin is not None for gap in result.gaps),
+            "paired": sum(gap.live is not None and gap.twin is not None for gap in result.gaps),
+            "live_net": str(live_net),
+            "twin_net": str(twin_net),
+            "gap": str(live_net - twin_net),
+            "causes": {name: str(money) for name, money in result.causes.items()},
+            "pairs": [described(gap) for gap in result.gaps],
+            "excluded": excluded_live(others) + result.excluded,
+            "notes": list(twins.notes),
+        }
+
+
+class ParityService:
+    """Audits days and keeps what was found.
+
+    Args:
+        storage: Files below ``data/``.
+        clock: Desk time.
+        server_clock: Rule of the broker's clock.
+        dealer: The broker's deals.
+        terminal: The account.
+        check: Called between steps; what it raises ends the child.
+        progress: Told what is done.
+    """
+
+    def __init__(
+        self,
+        *,
+        storage: FileStorage,
+        clock: Clock,
+        server_clock: ServerClock,
+        dealer: Deals,
+        terminal: Terminal,
+        check: Callable[[], None] = lambda: None,
+        progress: Progress | None = None,
+    ) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._server_clock = server_clock
+        self._dealer = dealer
+        self._terminal = terminal
+        self._check = check
+        self._progress = progress
+
+    def audit(self, day: str | None = None) -> dict[str, Any]:
+        """Run a broker's day again as a backtest and put each live trade that closed on it beside its twin.
+
+        Args:
+            day: ``YYYY-MM-DD``; the broker's last whole day if not given.
+
+        Returns:
+            What the day's file holds.
+
+        Raises:
+            Invalid: ``bad_day``: no day, or one that has not begun.
+            Unavailable: The terminal does not answer.
+        """
+        work = self.work(day)
+        return run_in_child(work, check=self._check, progress=self._progress, deadline=DEADLINE_SECONDS)
+
+    def work(self, day: str | None) -> DayWork:
+        """What the child is given; errors as in `audit`."""
+        from backend.backtest.parity.twin import day_of
+
+        now = self._clock.now()
+        if day is None:
+            before = self._server_clock.server_epoch(now) - 86_400
+            day = f"{datetime.fromtimestamp(before, now.tzinfo):%Y-%m-%d}"
+        begin, end = day_of(day, self._server_clock)
+        if begin >= now:
+            raise Invalid("bad_day", f"{day} has not begun on the broker's clock", day=day)
+        account = self._terminal.account()
+        of_day = self._dealer.deals(begin - timedelta(hours=1), end + timedelta(hours=1))
+        closed = {
+            deal.position_id
+            for deal in of_day
+            if deal.trade and deal.position_id and deal.entry != "in" and begin <= deal.time < end
+        }
+        deals = [deal for position in sorted(closed) for deal in self._dealer.deals_of_position(position)]
+        return DayWork(
+            root=self._storage.root,
+            server_clock=self._server_clock.rule,
+            now=now,
+            day=day,
+            deals=tuple(deal for deal in deals if deal.time < end),
+            currency=account.currency,
+            digits=account.currency_digits,
+            hedging=account.hedging,
+        )
+
+    def days(self) -> list[dict[str, Any]]:
+        """The days that were audited, the newest first: what a list shows of each."""
+        found = []
+        for name in reversed(self._storage.names(f"{FOLDER}/*.json")):
+            page = self._storage.read_json(name)
+            found.append({key: value for key, value in page.items() if key not in _LONG})
+        return found
+
+    def get(self, day: str) -> dict[str, Any]:
+        """One day's audit; `NotFound` if it was not audited."""
+        name = f"{FOLDER}/{FileStorage.safe_name(day)}.json"
+        page: dict[str, Any] | None = self._storage.read_json_or(name, None)
+        if page is None:
+            raise NotFound("unknown_day", f"{day} was not audited; POST /api/parity does it", day=day)
+        return page
+
+
+_LONG: Final = frozenset({"pairs", "excluded"})
