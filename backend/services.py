@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from backend.adapters.connector_client import ConnectorAddress, ConnectorClock, ConnectorLink
     from backend.adapters.fetch import HttpFetcher
+    from backend.backtest.parity.service import ParityService
     from backend.backtest.service import BacktestService
     from backend.control.desk import Control
     from backend.core.timeframes import Timeframe
@@ -343,6 +344,22 @@ class Services:
             strategies=self.strategies,
             symbols=self.symbols,
             market=self.market,
+            terminal=self.terminal,
+            check=check,
+            progress=progress,
+        )
+
+    @cached_property
+    def parity(self) -> "ParityService":
+        """Live days beside the same days as backtests."""
+        from backend.backtest.parity.service import ParityService
+        from backend.jobs.context import check, progress
+
+        return ParityService(
+            storage=self.storage,
+            clock=self.clock,
+            server_clock=self.server_clock,
+            dealer=self.dealer,
             terminal=self.terminal,
             check=check,
             progress=progress,

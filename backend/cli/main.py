@@ -17,6 +17,7 @@ from backend.cli.jobs import finish, queued
 from backend.cli.journal import replay, verify_journal
 from backend.cli.kill import kill
 from backend.cli.output import console, moment, print_json, show, span, table
+from backend.cli.parity import parity
 from backend.config import BrokerChoice, load_settings
 from backend.core.clock import SystemClock
 from backend.core.errors import DeskError, Invalid
@@ -36,6 +37,7 @@ app.add_typer(decision_commands.app, name="decisions")
 app.add_typer(control_commands.app, name="control")
 app.command()(backtest)
 app.command()(kill)
+app.command()(parity)
 app.command()(verify_journal)
 app.command()(replay)
 

@@ -156,6 +156,12 @@ DEFAULTS: tuple[Schedule, ...] = (
         at_start=True,
     ),
     Schedule(
+        name="audit-parity",
+        task=f"{_TRADING}.audit_parity",
+        when=_cron(hour=1, minute=30),
+        queue="research",
+    ),
+    Schedule(
         name="weigh-refusals",
         task=f"{_AI}.weigh_refusals",
         when=_cron(hour=1, minute=10),

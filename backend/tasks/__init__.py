@@ -20,10 +20,11 @@ from backend.tasks.maintenance_tasks import (
     optimize_csv_files,
     system_health_check,
 )
-from backend.tasks.trading_tasks import expire_ideas, kill_switch, reconcile_orders, send_idea
+from backend.tasks.trading_tasks import audit_parity, expire_ideas, kill_switch, reconcile_orders, send_idea
 
 __all__ = [
     "archive_old_trades",
+    "audit_parity",
     "backtest_strategy",
     "cleanup_cache",
     "cleanup_old_logs",

@@ -31,3 +31,11 @@ def kill_switch(reason: str = "kill switch", close: int = 0, everyones: int = 0)
     return services().orders.kill.pull(
         close=bool(close), all_=bool(everyones), actor=trigger(), reason=reason
     )
+
+
+@desk_task(queue="research", deadline=1800)
+def audit_parity(day: str = "") -> dict[str, Any]:
+    """Run a live day again as a backtest and split the gap; the broker's last whole day if none is named."""
+    from backend.backtest.parity.kept import in_short
+
+    return in_short(services().parity.audit(day or None))

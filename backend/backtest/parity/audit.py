@@ -14,6 +14,7 @@ from backend.backtest.tester.comparing import matched
 from backend.backtest.tester.model import TheirTrade
 from backend.backtest.tester.ours import OurTrade
 from backend.core.clock import from_epoch, iso
+from backend.trading.profit import to_cents
 
 NAMES: Final[Mapping[Cause, str]] = {cause: str(cause) for cause in Cause} | {Cause.FILL: "slippage"}
 """Words of the audit: what a fill differs by, live, is slippage."""
@@ -55,8 +56,8 @@ class Audit:
         """Every cause with its sum, zeros included."""
         sums: defaultdict[Cause, Decimal] = defaultdict(Decimal)
         for gap in self.gaps:
-            for cause, money in gap.parts.items():
-                sums[cause] += money
+            for cause, part in gap.parts.items():
+                sums[cause] += part
         return {NAMES[cause]: sums[cause] for cause in Cause}
 
 
@@ -125,8 +126,8 @@ def _gap(
     return Gap(live=None, twin=twin, parts=_all(cause, -twin.net), why=why)
 
 
-def _all(cause: Cause, money: Decimal) -> Parts:
-    return {cause: money} if money else {}
+def _all(cause: Cause, amount: Decimal) -> Parts:
+    return {cause: amount} if amount else {}
 
 
 def _unlike(live: TheirTrade, twin: OurTrade) -> str:
@@ -181,8 +182,8 @@ def described(gap: Gap) -> dict[str, Any]:
         "idea_id": None if gap.live is None else gap.live.idea["id"],
         "live": None if gap.live is None else _trade(gap.live.trade),
         "twin": None if gap.twin is None else _trade(gap.twin) | {"exit_reason": gap.twin.exit_reason},
-        "gap": str(gap.money),
-        "causes": {NAMES[cause]: str(money) for cause, money in gap.parts.items()},
+        "gap": money(gap.money),
+        "causes": {NAMES[cause]: money(part) for cause, part in gap.parts.items()},
         "why": gap.why,
     }
 
@@ -195,10 +196,15 @@ def _trade(trade: TheirTrade | OurTrade) -> dict[str, Any]:
         "entry_price": str(trade.entry_price),
         "exit_time": iso(from_epoch(trade.exit_time)),
         "exit_price": str(trade.exit_price),
-        "commission": str(trade.commission),
-        "swap": str(trade.swap),
-        "net": str(trade.net),
+        "commission": money(trade.commission),
+        "swap": money(trade.swap),
+        "net": money(trade.net),
     }
+
+
+def money(amount: Decimal) -> str:
+    """An amount as exact text, to the cent."""
+    return str(to_cents(amount))
 
 
 def _words(side: str, trade: TheirTrade | OurTrade) -> dict[str, Any]:

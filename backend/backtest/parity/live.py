@@ -9,11 +9,9 @@ from backend.backtest.tester.causes import Sent
 from backend.backtest.tester.closing import closed_trades
 from backend.backtest.tester.model import Accounting, Deal, Direction, PendingOrder, Tables, TheirTrade
 from backend.core.clock import parse_iso
+from backend.ideas.rows import DESK
 from backend.mt5.orders import Deal as BrokerDeal
 from backend.mt5.words import DealEntry, Reason
-
-DESK: Final = "desk"
-"""Who approves where no person does."""
 
 _DIRECTIONS: Final = {
     DealEntry.IN: Direction.IN,

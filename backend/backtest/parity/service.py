@@ -7,16 +7,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from backend.backtest.parity.kept import file_of
 from backend.backtest.process import run_in_child
 from backend.backtest.running import Progress
 from backend.core.clock import Clock, FixedClock, iso, parse_iso
-from backend.core.errors import Invalid, NotFound
+from backend.core.errors import Invalid
 from backend.mt5.account import Account
 from backend.mt5.orders import Deal
 from backend.mt5.server_time import ServerClock
 from backend.storage.files import FileStorage
 
-FOLDER: Final = "parity"
 DEADLINE_SECONDS: Final = 1800.0
 _MOST_DECISIONS: Final = 200_000
 _ZERO: Final = Decimal(0)
@@ -70,12 +70,12 @@ class DayWork:
         prepare(self.root / "compiled")
         page = self.compared()
         progress(1, 1)
-        FileStorage(self.root).write_json(f"{FOLDER}/{self.day}.json", page)
+        FileStorage(self.root).write_json(file_of(self.day), page)
         return page
 
     def compared(self) -> dict[str, Any]:
         """The audit as JSON values."""
-        from backend.backtest.parity.audit import audit, described, excluded_live
+        from backend.backtest.parity.audit import audit, described, excluded_live, money
         from backend.backtest.parity.live import live_trades
         from backend.backtest.parity.twin import TwinRun, Twins, day_of
         from backend.ideas.book import IdeaBook
@@ -121,10 +121,10 @@ class DayWork:
             "live_trades": sum(gap.live is not None for gap in result.gaps),
             "twin_trades": sum(gap.twin is not None for gap in result.gaps),
             "paired": sum(gap.live is not None and gap.twin is not None for gap in result.gaps),
-            "live_net": str(live_net),
-            "twin_net": str(twin_net),
-            "gap": str(live_net - twin_net),
-            "causes": {name: str(money) for name, money in result.causes.items()},
+            "live_net": money(live_net),
+            "twin_net": money(twin_net),
+            "gap": money(live_net - twin_net),
+            "causes": {name: money(part) for name, part in result.causes.items()},
             "pairs": [described(gap) for gap in result.gaps],
             "excluded": excluded_live(others) + result.excluded,
             "notes": list(twins.notes),
@@ -208,22 +208,3 @@ class ParityService:
             digits=account.currency_digits,
             hedging=account.hedging,
         )
-
-    def days(self) -> list[dict[str, Any]]:
-        """The days that were audited, the newest first: what a list shows of each."""
-        found = []
-        for name in reversed(self._storage.names(f"{FOLDER}/*.json")):
-            page = self._storage.read_json(name)
-            found.append({key: value for key, value in page.items() if key not in _LONG})
-        return found
-
-    def get(self, day: str) -> dict[str, Any]:
-        """One day's audit; `NotFound` if it was not audited."""
-        name = f"{FOLDER}/{FileStorage.safe_name(day)}.json"
-        page: dict[str, Any] | None = self._storage.read_json_or(name, None)
-        if page is None:
-            raise NotFound("unknown_day", f"{day} was not audited; POST /api/parity does it", day=day)
-        return page
-
-
-_LONG: Final = frozenset({"pairs", "excluded"})
