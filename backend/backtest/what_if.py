@@ -71,8 +71,8 @@ def what_if(payload: Mapping[str, Any], source: Replayer, store: MarketStore, no
     while True:
         try:
             job, more = _job(payload, source, store, now, after)
-            if job is None:
-                return WhatIf(status="unknown", reason="its bar is not in the market store", final=False)
+            if isinstance(job, str):
+                return WhatIf(status="unknown", reason=job, final=False)
             result = _run(job, payload)
         except DeskError as error:
             return WhatIf(status="unknown", reason=f"{error.code}: {error.message}", final=False)
@@ -84,8 +84,8 @@ def what_if(payload: Mapping[str, Any], source: Replayer, store: MarketStore, no
 
 def _job(
     payload: Mapping[str, Any], source: Replayer, store: MarketStore, now: datetime, after: int
-) -> tuple[Job | None, bool]:
-    """The run, and whether there are bars after those that it takes; None where the decided bar is gone."""
+) -> tuple[Job | str, bool]:
+    """The run or why there is none, and whether there are bars after those that it takes."""
     inputs = payload["inputs"]
     strategy, profile, instrument, account, limits = (
         source.made(name, str(inputs[name]))
@@ -100,8 +100,10 @@ def _job(
     bars = parts.pop(strategy.timeframe)
     opened = int(parse_iso(payload["bar_time"]).timestamp())
     at = int(np.searchsorted(bars.time, opened))
-    if at + 1 >= len(bars) or int(bars.time[at]) != opened:
-        return None, False
+    if at >= len(bars) or int(bars.time[at]) != opened:
+        return "its bar is not in the market store", False
+    if at + 1 == len(bars):
+        return "no bar closed after it yet", False
     more = len(bars) > at + 1 + after
     bars = bars[: at + 1 + after]
     fine = None

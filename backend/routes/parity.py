@@ -60,7 +60,7 @@ class AuditedDays(BaseModel):
 @router.post("", responses=refusals(422, 503))
 def audit_day(request: Request, body: AuditRequest | None = None) -> Queued:
     """Queue the audit of a day; its result stands under the day afterwards."""
-    day = "" if body is None or body.day is None else body.day.isoformat()
+    day = "last" if body is None or body.day is None else body.day.isoformat()
     return Queued(task_id=desk(request).jobs.submit(TASK, {"day": day}, actor=actor(request)))
 
 

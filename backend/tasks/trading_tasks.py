@@ -34,8 +34,8 @@ def kill_switch(reason: str = "kill switch", close: int = 0, everyones: int = 0)
 
 
 @desk_task(queue="research", deadline=1800)
-def audit_parity(day: str = "") -> dict[str, Any]:
-    """Run a live day again as a backtest and split the gap; the broker's last whole day if none is named."""
+def audit_parity(day: str = "last") -> dict[str, Any]:
+    """Run a live day again as a backtest and split the gap; ``last`` is the broker's last whole day."""
     from backend.backtest.parity.kept import in_short
 
-    return in_short(services().parity.audit(day or None))
+    return in_short(services().parity.audit(None if day == "last" else day))

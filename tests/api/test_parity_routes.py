@@ -20,7 +20,19 @@ PAGE: dict[str, Any] = {
     "twin_net": "12.50",
     "gap": "-2.50",
     "causes": {"human_delay": "-2.50"},
-    "pairs": [{"gap": "-2.50"}],
+    "pairs": [
+        {
+            "strategy": "S",
+            "symbol": "EURUSD",
+            "signal_time": "2026-03-04T10:00:00Z",
+            "idea_id": "i-1",
+            "live": {"net": "10.00"},
+            "twin": {"net": "12.50"},
+            "gap": "-2.50",
+            "causes": {"human_delay": "-2.50"},
+            "why": "",
+        }
+    ],
     "excluded": [],
     "notes": [],
 }
@@ -31,7 +43,7 @@ def test_a_day_is_queued(client: TestClient, desk: FakeDesk) -> None:
     job = desk.jobs.rows[answer.json()["task_id"]]
     assert (job.task, job.kwargs) == ("backend.tasks.trading_tasks.audit_parity", {"day": "2026-03-04"})
     for empty in (client.post("/api/parity"), client.post("/api/parity", json={})):
-        assert desk.jobs.rows[empty.json()["task_id"]].kwargs == {"day": ""}
+        assert desk.jobs.rows[empty.json()["task_id"]].kwargs == {"day": "last"}
 
 
 def test_what_is_no_day_is_refused_before_anything_is_queued(client: TestClient, desk: FakeDesk) -> None:

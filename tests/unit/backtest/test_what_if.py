@@ -134,6 +134,10 @@ def test_without_its_bar_it_is_not_known(make: Make) -> None:
     assert desk.ask().reason == "its bar is not in the market store"
 
 
+def test_before_another_bar_closed_it_is_not_known(make: Make) -> None:
+    assert make([]).ask().reason == "no bar closed after it yet"
+
+
 def test_an_order_that_nobody_reached_costs_nothing(make: Make) -> None:
     waiting = strategy(order={"type": "limit", "offset_atr": 1.0, "expiry_bars": 2})
     after: list[Row] = [(10000, 10020, 9990, 10000, QUIET)] * 2

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from backend.cli.main import main
+from tests.api.test_parity_routes import PAGE
 from tests.fakes.desk import ROOT, simulated_desk
 
 AT = datetime(2026, 3, 4, 10, 0, 5, tzinfo=UTC)
@@ -137,3 +138,15 @@ def test_why_not(run: Run) -> None:
 def test_why_not_computes_in_a_process_of_its_own(run: Run) -> None:
     code, out, _ = run("decisions", "why-not", "--compute", "--json")
     assert (code, json.loads(out)["computed"]["new"]) == (0, 0)
+
+
+def test_audits_that_are_kept_are_shown_without_a_terminal(run: Run, home: Path) -> None:
+    code, _, err = run("parity", "--kept", "--day", "2026-03-04")
+    assert (code, "was not audited" in err) == (1, True)
+    folder = home / "data" / "parity"
+    folder.mkdir()
+    (folder / "2026-03-04.json").write_text(json.dumps(PAGE), encoding="utf-8")
+    assert json.loads(run("parity", "--kept", "--json")[1])["days"][0]["gap"] == "-2.50"
+    code, out, _ = run("parity", "--kept", "--day", "2026-03-04")
+    assert (code, "gap -2.50 USD" in out, "human_delay" in out) == (0, True, True)
+    assert "2026-03-04" in run("parity", "--kept")[1]
