@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from backend.backtest.columns import COLUMNS, REASONS, Trades
+from backend.backtest.columns import COLUMNS, Trades
 from backend.backtest.measures import Measures
 from backend.core.bars import Floats, Ints
 from backend.strategies.sessions import SESSIONS, in_session
+from backend.trading.reasons import REASONS
 
 COSTS = ("spread_cost", "slippage_cost", "gap_cost", "commission")
 _WATERFALL = ("gross", *COSTS, "swap", "net")

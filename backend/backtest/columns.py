@@ -3,32 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
-from enum import StrEnum
 from typing import Self
 
 import numpy as np
 
 from backend.core.bars import Floats, Ints
 from backend.core.instruments import Instrument
+from backend.trading.reasons import REASONS, Reason
 from backend.trading.sides import Side
-
-
-class Reason(StrEnum):
-    """Why a trade ended."""
-
-    TARGET = "target"
-    STOP = "stop"
-    GAP_STOP = "gap_stop"
-    EXIT_RULE = "exit_rule"
-    INVALIDATION = "invalidation"
-    TIME_STOP = "time_stop"
-    TRAIL = "trail"
-    BREAKEVEN = "breakeven"
-    PARTIAL = "partial"
-    WEEKEND = "weekend"
-    OPPOSITE = "opposite"
-    STOP_OUT = "stop_out"
-    END = "end"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,10 +71,6 @@ class Book:
     instrument: Instrument
 
 
-REASONS: tuple[Reason, ...] = tuple(Reason)
-"""Column `reason` holds indices into this."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Trades:
     """Closed trades as int64 columns of shape (m,), in the order of their exits.
@@ -105,7 +83,7 @@ class Trades:
         digits: Decimals of money: 2 where the unit is a cent.
         stream: Index into `books`.
         side: +1 long, −1 short.
-        reason: Index into `REASONS`.
+        reason: Index into `backend.trading.reasons.REASONS`.
         ambiguous: 0 or 1.
         risk: Loss from the fill to the first stop, without costs.
         others: As the fields of `Trade`.

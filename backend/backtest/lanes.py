@@ -9,7 +9,6 @@ import numpy as np
 from backend.backtest.kernel import records
 from backend.backtest.model import Job, Reading, Stream
 from backend.backtest.paths import Path
-from backend.backtest.prices import last_of_week_second, trades_weekends
 from backend.core.errors import Invalid
 from backend.core.instruments import Instrument
 from backend.core.timeframes import DAY_SECONDS, Timeframe
@@ -36,6 +35,7 @@ from backend.trading.swap import (
     MoneyUnit,
     money_unit,
 )
+from backend.trading.week import last_of_week_second, trades_weekends
 
 _KINDS: Final = {
     OrderType.MARKET: records.MARKET,

@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.backtest.breakdowns import of_stream
-from backend.backtest.columns import REASONS, Trades
+from backend.backtest.columns import Trades
 from backend.backtest.model import Job, Result, Stream
 from backend.core.bars import Floats, Ints
+from backend.trading.reasons import REASONS
 
 CURVE_BUCKETS = 1200
 CANDLES = 700

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from backend.backtest.columns import REASONS, Book, Trades
+from backend.backtest.columns import Book, Trades
 from backend.core.bars import Floats, Ints
+from backend.trading.reasons import REASONS
 
 CSV_COLUMNS = (
     "id",

@@ -1,9 +1,10 @@
-"""Prices in whole ticks: plain arithmetic on floats, which the backtest's kernel compiles too."""
+"""Whole ticks and whole steps: plain arithmetic on floats, which the backtest's kernel compiles too."""
 
 import math
 
 _NOISE = 1e6
 """A millionth of a tick is float noise: 1.10000 ÷ 0.00001 must be 110000, also when rounding up."""
+_STEP_NOISE = 1e-9
 
 
 def ticks_nearest(price: float, tick_size: float) -> int:
@@ -18,3 +19,8 @@ def ticks_up(distance: float, tick_size: float) -> int:
 
 def _in_ticks(number: float, tick_size: float) -> float:
     return math.floor(number / tick_size * _NOISE + 0.5) / _NOISE
+
+
+def whole_steps(steps: float) -> int:
+    """A volume in steps, floored; a billionth of a step is float noise: 0.29 ÷ 0.01 is 29."""
+    return math.floor(steps + _STEP_NOISE)

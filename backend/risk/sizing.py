@@ -1,17 +1,16 @@
 """How many lots a risk allows."""
 
-import math
 from decimal import Decimal
 
 from backend.core.errors import Invalid
 from backend.core.instruments import Instrument
+from backend.core.ticks import whole_steps
 from backend.trading.conversion import Conversion
 from backend.trading.profit import loss_per_lot, to_cents
 from backend.trading.sides import Side
 from backend.trading.verdict import Size
 
 MAX_RISK_FRACTION = Decimal("0.05")
-_NOISE = 1e-9
 
 
 def check_fraction(fraction: Decimal) -> Decimal:
@@ -30,11 +29,6 @@ def check_fraction(fraction: Decimal) -> Decimal:
             f"{fraction} % is written {fraction / 100:f}",
         )
     return fraction
-
-
-def whole_steps(steps: float) -> int:
-    """A volume in steps, floored; a billionth of a step is float noise: 0.29 ÷ 0.01 is 29."""
-    return math.floor(steps + _NOISE)
 
 
 def size_position(

@@ -22,10 +22,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from backend.backtest.columns import REASONS, Reason
 from backend.backtest.compiling import prepare
 from backend.backtest.model import Costs
 from backend.backtest.running import run_backtest
+from backend.trading.reasons import REASONS, Reason
 from tests.benchmarks.bench_backtest import REQUIREMENTS
 from tests.benchmarks.peer_environments import ROOT, install, python_of
 from tests.benchmarks.peers import work

@@ -4,7 +4,6 @@ from decimal import ROUND_CEILING, Decimal
 
 import numpy as np
 
-from backend.backtest.columns import Reason
 from backend.backtest.model import Stream
 from backend.evaluation.arrays import SideArrays
 from backend.evaluation.conditions import compile_strategy
@@ -12,7 +11,9 @@ from backend.mt5 import constants as mt5
 from backend.mt5.mapping import exact
 from backend.mt5.structures import TradePosition
 from backend.strategies.model import Direction, OnOpposite
+from backend.trading.management import least_distance, may_move
 from backend.trading.profit import profit
+from backend.trading.reasons import Reason
 from backend.trading.sides import Side
 from tests.reference.terminal_rows import Notes
 
@@ -62,24 +63,25 @@ class Closes:
         if found is not None:
             self.leaving.setdefault(position.identifier, found)
 
-    def stop(self, position: TradePosition, index: int) -> Decimal | None:
-        """The stop's new price, if it moves: only towards profit, and only below the price."""
+    def stop(self, position: TradePosition, index: int, spread: int) -> Decimal | None:
+        """The stop's new price, if it moves: only towards profit, and not where the broker refuses it."""
         symbol, management, side = self._stream.instrument, self._rules.management, _side(position)
         first_stop = self._notes.sent[position.identifier].order.sl
         entry, now, standing, first = (
             side.sign * symbol.ticks(price)
             for price in (position.price_open, position.price_current, position.sl, first_stop)
         )
+        least = least_distance(symbol.points_to_ticks(symbol.stops_level), spread)
         stop, why = standing, None
         after = management.breakeven_after_r
         if after is not None and now - entry >= after * (entry - first):
             level = entry + self._cost(position, side)
-            if stop < level < now:
+            if may_move(stop, level, now, least):
                 stop, why = level, Reason.BREAKEVEN
         atr = float(self.facts.atr[index])
         if management.trail_atr is not None and np.isfinite(atr):
             level = now - symbol.ticks_up(management.trail_atr * atr)
-            if stop < level < now:
+            if may_move(stop, level, now, least):
                 stop, why = level, Reason.TRAIL
         if why is None:
             return None

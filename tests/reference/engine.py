@@ -11,9 +11,10 @@ from decimal import Decimal
 
 import numpy as np
 
-from backend.backtest.columns import Book, Reason, Trades
+from backend.backtest.columns import Book, Trades
 from backend.backtest.model import Job, Reading, Result, Stream
 from backend.core.timeframes import DAY_SECONDS
+from backend.trading.reasons import Reason
 from tests.reference.fills import (
     Exit,
     Quotes,
@@ -99,6 +100,10 @@ def _bar(state: State, index: int) -> None:
         _overnight(state, state.position, index)
         _at_open(state, state.position, index)
     request, state.requested = state.requested, None
+    if state.resting is not None and state.rules.management.close_before_weekend and state.week_end[index]:
+        # cancelled before the week's last bar can fill it: nothing is carried over the weekend
+        state.refusals["order_cancelled"] += 1
+        state.resting = None
     if request is not None:
         send(state, request, index)
     if state.resting is not None:

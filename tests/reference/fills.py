@@ -6,9 +6,9 @@ and negated, so that up is always towards the target.
 
 from dataclasses import dataclass
 
-from backend.backtest.columns import Reason
 from backend.backtest.model import Reading
 from backend.strategies.model import OrderType
+from backend.trading.reasons import Reason
 from backend.trading.sides import Side
 from tests.reference.prices import Prices
 

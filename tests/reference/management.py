@@ -4,8 +4,8 @@ from decimal import ROUND_CEILING
 
 import numpy as np
 
-from backend.backtest.columns import Reason
 from backend.strategies.model import Direction, OnOpposite
+from backend.trading.reasons import Reason
 from tests.reference.fills import Exit, Quotes, quotes
 from tests.reference.position import Position
 from tests.reference.state import State
@@ -26,11 +26,11 @@ def manage(state: State, index: int) -> None:
         return
     after, trail = management.breakeven_after_r, management.trail_atr
     if after is not None and bar.close - position.entry.fill >= after * position.risk_ticks:
-        _move_stop(position, position.entry.fill + _cost_ticks(state, position), bar, Reason.BREAKEVEN)
+        _move_stop(state, position, position.entry.fill + _cost_ticks(state, position), bar, Reason.BREAKEVEN)
     atr = float(state.facts.atr[index])
     if trail is not None and np.isfinite(atr):
         away = state.stream.instrument.ticks_up(trail * atr)
-        _move_stop(position, bar.close - away, bar, Reason.TRAIL)
+        _move_stop(state, position, bar.close - away, bar, Reason.TRAIL)
 
 
 def _manage_order(state: State, index: int) -> None:
@@ -64,8 +64,11 @@ def _leave_reason(state: State, position: Position, direction: Direction, index:
     return None
 
 
-def _move_stop(position: Position, level: int, bar: Quotes, reason: Reason) -> None:
-    if position.stop < level < bar.close:
+def _move_stop(state: State, position: Position, level: int, bar: Quotes, reason: Reason) -> None:
+    """Only towards profit, only below the price, and not where the broker would refuse it."""
+    symbol = state.stream.instrument
+    least = symbol.points_to_ticks(symbol.stops_level) if symbol.stops_level else bar.spread
+    if position.stop < level < bar.close and bar.close - level >= least:
         position.stop, position.stop_reason = level, reason
 
 

@@ -129,6 +129,10 @@ def send(state: State, request: Request, index: int) -> None:
     refusal = next((refusal.check for refusal in verdict.refusals if refusal.blocks), "")
     if not refusal and planned.stop < broker_minimum(job.instrument, bar.spread):
         refusal = "stop_too_close"
+    if not refusal and _inside_the_level(
+        state, request, side.sign * (planned.reference + planned.offset) - live
+    ):
+        refusal = "order_too_close"
     if not refusal and state.rules.management.close_before_weekend and bool(state.week_end[index]):
         refusal = "weekend"
     if refusal:
@@ -149,6 +153,18 @@ def send(state: State, request: Request, index: int) -> None:
         open_position(state, order, Entry(level=entry, slippage=state.slip, at_open=True), index)
     else:
         state.resting = order
+
+
+def _inside_the_level(state: State, request: Request, ahead: int) -> bool:
+    """Whether the broker states a level, and a pending order so far ahead of the price is nearer than that.
+
+    A limit that the price has passed is nearer, too; a stop that it has passed is a market order.
+    """
+    symbol = state.stream.instrument
+    level = symbol.points_to_ticks(symbol.stops_level) if symbol.stops_level else 0
+    if request.kind is OrderType.LIMIT:
+        return level > 0 and -ahead < level
+    return request.kind is OrderType.STOP and 0 < ahead < level
 
 
 def open_position(state: State, order: Resting, entry: Entry, index: int) -> Position:

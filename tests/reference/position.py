@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from backend.backtest.columns import COLUMNS, REASONS, Reason
+from backend.backtest.columns import COLUMNS
 from backend.backtest.model import Job
 from backend.core.instruments import Instrument
 from backend.trading.conversion import Conversion
 from backend.trading.profit import loss_per_lot, profit, to_cents
+from backend.trading.reasons import REASONS, Reason
 from backend.trading.sides import Side
 from backend.trading.swap import nights, swap
 from tests.reference.fills import Entry, Exit, Quotes

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.backtest.model import Costs
-from backend.backtest.prices import hours_of_week, last_of_week_second, weekdays
+from backend.backtest.prices import hours_of_week
 from backend.core.bars import Bars, Ints
 from backend.core.errors import Invalid
 from backend.core.instruments import Instrument
+from backend.trading.week import last_of_week_second, weekdays
 
 _DAY = 86_400
 _SATURDAY = 5

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from backend.backtest.model import Job, Reading
-from backend.backtest.prices import trades_weekends
 from backend.core.bars import check_prices
 from backend.core.errors import Invalid
 from backend.core.timeframes import DAY_SECONDS, Timeframe, close_of
@@ -16,6 +15,7 @@ from backend.risk.rules import DeskRules
 from backend.strategies.model import OrderType
 from backend.trading.desk import Circumstances
 from backend.trading.sides import Side
+from backend.trading.week import trades_weekends
 from tests.reference.account import Account
 from tests.reference.fills import Exit
 from tests.reference.position import NET, Money, Position

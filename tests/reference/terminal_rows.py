@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from backend.backtest.columns import Reason, Trade
+from backend.backtest.columns import Trade
 from backend.backtest.model import Job, Stream
 from backend.core.timeframes import close_of
 from backend.mt5 import constants as mt5
@@ -13,6 +13,7 @@ from backend.simulator.book import Book, Deal
 from backend.simulator.driven import DrivenAccount, DrivenBar
 from backend.simulator.symbols import SymbolSpec
 from backend.simulator.ways import Candle
+from backend.trading.reasons import Reason
 from backend.trading.sides import Side
 from tests.reference.prices import prices
 from tests.reference.sending import Asked

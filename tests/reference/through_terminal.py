@@ -9,7 +9,6 @@ from copy import deepcopy
 from dataclasses import dataclass
 from decimal import Decimal
 
-from backend.backtest.columns import Reason
 from backend.backtest.model import Job
 from backend.core.clock import from_epoch
 from backend.core.timeframes import Timeframe, close_of
@@ -25,6 +24,7 @@ from backend.risk.rules import DeskRules
 from backend.simulator.driven import DrivenAccount
 from backend.strategies.model import OnOpposite, OrderType
 from backend.trading.desk import Purpose
+from backend.trading.reasons import Reason
 from tests.reference.closes import Closes
 from tests.reference.knowing import Knowing
 from tests.reference.prices import last_of_week
@@ -90,6 +90,8 @@ class _Desk:
     def _open(self, index: int) -> None:
         asked, self._wanted = self._wanted, None
         bar = self.path.bar(index)
+        if self._weekend and bool(self._week_end[index]):
+            self._remove([order.ticket for order in self.account.orders()])
         if asked is not None and asked.type is OrderType.LIMIT and asked.passed_by(bar):
             # A broker refuses a limit that the price has passed. The rule is that of one which was there
             # before the open, so it is sent before it, if at the open it would be.
@@ -143,7 +145,9 @@ class _Desk:
             if self._weekend and self._day_bars and bool(self._week_end[index]):
                 self._leave_at_close(position, Reason.WEEKEND)
                 continue
-            stop = self._closes.stop(position, index)
+            bar = self.path.bar(index)
+            spread = self._stream.instrument.ticks(float(bar.ask.close - bar.bid.close))
+            stop = self._closes.stop(position, index, spread)
             if stop is not None:
                 change = EMPTY_REQUEST._replace(
                     action=mt5.TRADE_ACTION_SLTP,

@@ -3,11 +3,11 @@
 import math
 from typing import Any
 
-from backend.backtest.kernel.fills import NONE, R_PARTIAL, R_STOP
 from backend.backtest.kernel.money import booked, equity_with, margin_of_lot, refill_margin, worth
 from backend.backtest.kernel.prices import closing_side
 from backend.backtest.kernel.records import PARTIAL_TOO_SMALL
-from backend.risk.sizing import whole_steps
+from backend.trading.management import part_level, part_steps
+from backend.trading.reasons import NONE, R_PARTIAL, R_STOP
 
 
 def open_position(lanes: Any, desk: Any, s: int, level: int, gap: int, slip: int) -> None:
@@ -26,7 +26,7 @@ def open_position(lanes: Any, desk: Any, s: int, level: int, gap: int, slip: int
     desk.balance -= lane.entry_commission
     lane.partial_at = 0
     if not math.isnan(lane.partial):
-        lane.partial_at = fill + math.ceil(lane.partial * (fill - lane.first_stop) - 1e-9)
+        lane.partial_at = part_level(fill, lane.first_stop, lane.partial)
     lane.margin = lots * margin_of_lot(lane, abs(fill))
     lane.mark = closing_side(lane, lane.side)[0]
     lane.r_side = 0
@@ -39,8 +39,8 @@ def close_part(lanes: Any, desk: Any, trades: Any, s: int) -> None:
     lane = lanes[s]
     level = lane.partial_at
     lane.partial_at = 0
-    steps = whole_steps(lane.steps * lane.partial_share)
-    if steps < lane.min_steps or lane.steps - steps < lane.min_steps:
+    steps = part_steps(lane.steps, lane.partial_share, lane.min_steps)
+    if steps == 0:
         desk.refusals[PARTIAL_TOO_SMALL] += 1
         return
     lane.high = max(lane.high, level)

@@ -24,6 +24,7 @@ from backend.backtest.kernel.records import (
     LOW_SCORE,
     MARKET,
     OPPOSITE_OPEN,
+    ORDER_TOO_CLOSE,
     REVERSE,
     SHORT,
     STOP,
@@ -32,7 +33,7 @@ from backend.backtest.kernel.records import (
     WAIT_RR,
     WEEKEND,
 )
-from backend.core.ticks import ticks_up
+from backend.core.ticks import ticks_up, whole_steps
 from backend.core.timeframes import DAY_SECONDS
 from backend.evaluation.confidence import (
     PlainWeights,
@@ -46,8 +47,8 @@ from backend.evaluation.confidence import (
 )
 from backend.evaluation.levels import stop_distance, target_distance
 from backend.risk.gate import State, judge
-from backend.risk.sizing import whole_steps
 from backend.trading.conversion import converted
+from backend.trading.management import least_distance, order_fits
 
 _WEEK = 7 * DAY_SECONDS
 _MONDAY = 3 * DAY_SECONDS  # the epoch was a Thursday
@@ -168,11 +169,12 @@ def send(lanes: Any, desk: Any, s: int, week_ends: bool) -> bool:
     desk.state[State.DRIFT_ATR] = drift
     blocking = judge(desk.state, lane.limits, desk.applies, desk.measured) & desk.blocking
     refusal = -1
-    level = lane.level_ticks if lane.level_ticks > 0 else lane.spread
     if blocking != 0:
         refusal = _first_bit(blocking)
-    elif stop < stop_distance(0, lane.spread, level):
+    elif stop < stop_distance(0, lane.spread, least_distance(lane.level_ticks, lane.spread)):
         refusal = STOP_TOO_CLOSE
+    elif _too_close(lane, kind, side * (entry - live)):
+        refusal = ORDER_TOO_CLOSE
     elif lane.close_weekend != 0 and week_ends:
         refusal = WEEKEND
     elif desk.netting != 0 and _symbol_taken(lanes, s):
@@ -190,6 +192,13 @@ def send(lanes: Any, desk: Any, s: int, week_ends: bool) -> bool:
     lane.r_stop, lane.r_target = side * entry - stop, side * entry + lane.q_target
     lane.r_bar, lane.r_expiry, lane.r_time = lane.bar, lane.q_expiry, lane.q_time
     return True
+
+
+def _too_close(lane: Any, kind: int, ahead: int) -> bool:
+    """Whether the broker refuses a pending order so many ticks ahead of the price; a passed stop is none."""
+    if kind == LIMIT:
+        return not order_fits(-ahead, lane.level_ticks)
+    return kind == STOP and ahead > 0 and not order_fits(ahead, lane.level_ticks)
 
 
 def _occupied(lanes: Any, desk: Any, s: int, long: bool, short: bool) -> int:
@@ -222,7 +231,7 @@ def _levels(lane: Any, side: int, spread: int) -> tuple[int, int, int]:
     if not math.isfinite(lane.atr):
         return 0, 0, 0
     reference = lane.bid_close + (spread if side > 0 else 0)
-    level = lane.level_ticks if lane.level_ticks > 0 else spread
+    level = least_distance(lane.level_ticks, spread)
     stop = stop_distance(ticks_up(lane.atr * lane.stop_multiplier, lane.tick), spread, level)
     target = 0
     if lane.has_target == 0:

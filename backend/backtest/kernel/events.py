@@ -5,24 +5,7 @@ from typing import Any
 
 from backend.backtest.kernel.booking import book_trade, close_part, close_position, open_position
 from backend.backtest.kernel.deciding import breaches, send
-from backend.backtest.kernel.fills import (
-    NONE,
-    R_BREAKEVEN,
-    R_END,
-    R_EXIT_RULE,
-    R_INVALIDATION,
-    R_OPPOSITE,
-    R_STOP,
-    R_STOP_OUT,
-    R_TARGET,
-    R_TIME_STOP,
-    R_TRAIL,
-    R_WEEKEND,
-    entry_fill,
-    exit_after_entry,
-    exit_at_open,
-    exit_in_bar,
-)
+from backend.backtest.kernel.fills import entry_fill, exit_after_entry, exit_at_open, exit_in_bar
 from backend.backtest.kernel.money import accrue_swap, balance, equity_with, floating, worth
 from backend.backtest.kernel.prices import closing_side, entering_side
 from backend.backtest.kernel.records import (
@@ -39,20 +22,32 @@ from backend.backtest.kernel.records import (
     SHORT_EXIT,
     SHORT_INVALID,
 )
-from backend.core.ticks import ticks_up
-from backend.core.timeframes import DAY_SECONDS
+from backend.trading.management import (
+    CANCELLED,
+    EXPIRED,
+    cost_ticks,
+    earns_breakeven,
+    least_distance,
+    leave_reason,
+    may_move,
+    order_ends,
+    trail_level,
+    week_ends,
+    works_now,
+)
+from backend.trading.reasons import (
+    NONE,
+    R_BREAKEVEN,
+    R_END,
+    R_STOP,
+    R_STOP_OUT,
+    R_TARGET,
+    R_TRAIL,
+    R_WEEKEND,
+)
 
-_MONDAY = 3 * DAY_SECONDS  # the epoch was a Thursday
-_WEEK = 7 * DAY_SECONDS
-_SATURDAY_ENDS = 6 * DAY_SECONDS
 _END_OF_DAY = 2
 _FROM_BALANCE, _FROM_EQUITY = 0, 1
-
-
-def week_ends(lane: Any) -> bool:
-    """Whether the bar at hand opens at or after the usual last of the trading week."""
-    of_week = (lane.server + _MONDAY) % _WEEK
-    return bool(lane.week_end <= of_week < _SATURDAY_ENDS)
 
 
 def at_open(lanes: Any, desk: Any, trades: Any, s: int) -> None:
@@ -61,8 +56,17 @@ def at_open(lanes: Any, desk: Any, trades: Any, s: int) -> None:
     if lane.side != 0:
         accrue_swap(lane, desk)
         _position_at_open(lanes, desk, trades, s)
-    if lane.q_side != 0 and send(lanes, desk, s, week_ends(lane)) and lane.r_kind == MARKET:
+    last = _last(lane)
+    if last and lane.r_side != 0:
+        desk.refusals[ORDER_CANCELLED] += 1
+        lane.r_side = 0
+    if lane.q_side != 0 and send(lanes, desk, s, last) and lane.r_kind == MARKET:
         open_position(lanes, desk, s, lane.r_level, 0, lane.slip)
+
+
+def _last(lane: Any) -> bool:
+    """Whether the bar at hand opens at or after the usual last of the trading week."""
+    return week_ends(lane.server, lane.week_end)
 
 
 def _position_at_open(lanes: Any, desk: Any, trades: Any, s: int) -> None:
@@ -73,7 +77,7 @@ def _position_at_open(lanes: Any, desk: Any, trades: Any, s: int) -> None:
         close_part(lanes, desk, trades, s)
     reason, level, gap, slip = exit_at_open(opened, lane.stop, lane.target, lane.slip)
     if reason == NONE:
-        if lane.close_weekend != 0 and lane.day_bars == 0 and lane.leave == NONE and week_ends(lane):
+        if lane.close_weekend != 0 and lane.day_bars == 0 and lane.leave == NONE and _last(lane):
             lane.leave = R_WEEKEND
         if lane.leave == NONE:
             return
@@ -237,18 +241,17 @@ def manage(lanes: Any, desk: Any, trades: Any, s: int) -> None:
     if lane.ends != 0 and lane.leave == NONE:
         lane.leave = _leave_reason(lane)
     close = closing_side(lane, lane.side)[3]
-    if lane.close_weekend != 0 and lane.day_bars != 0 and week_ends(lane):
+    if lane.close_weekend != 0 and lane.day_bars != 0 and lane.ends != 0 and _last(lane):
         close_position(lanes, desk, trades, s, R_WEEKEND, close, 0, lane.slip, lane.close_time)
         return
     lasted = lane.close_time - lane.time
-    if lasted < lane.manage_seconds and (lane.server + lasted) % lane.manage_seconds != 0:
+    if not works_now(lane.server + lasted, lasted, lane.manage_seconds):
         return
-    gained = close - lane.entry_fill
-    if gained >= lane.breakeven * (lane.entry_fill - lane.first_stop):  # never, where breakeven is NaN
+    if earns_breakeven(close, lane.entry_fill, lane.first_stop, lane.breakeven):
         _move_stop(lane, lane.entry_fill + _cost_ticks(lane), close, R_BREAKEVEN)
     atr = lane.atr if lane.ends != 0 else lane.atr_before
     if math.isfinite(lane.trail * atr):
-        _move_stop(lane, close - ticks_up(lane.trail * atr, lane.tick), close, R_TRAIL)
+        _move_stop(lane, trail_level(close, lane.trail * atr, lane.tick), close, R_TRAIL)
 
 
 def _manage_order(lane: Any, desk: Any) -> None:
@@ -256,36 +259,33 @@ def _manage_order(lane: Any, desk: Any) -> None:
         against = LONG_EXIT | LONG_INVALID | SHORT | EMBARGO
     else:
         against = SHORT_EXIT | SHORT_INVALID | LONG | EMBARGO
-    if lane.flags & against != 0:
+    ends = order_ends(lane.flags & against != 0, lane.bar - lane.r_bar + 1, lane.r_expiry)
+    if ends == CANCELLED:
         desk.refusals[ORDER_CANCELLED] += 1
         lane.r_side = 0
-    elif lane.r_expiry > 0 and lane.bar - lane.r_bar + 1 >= lane.r_expiry:
+    elif ends == EXPIRED:
         desk.refusals[ORDER_EXPIRED] += 1
         lane.r_side = 0
 
 
 def _leave_reason(lane: Any) -> int:
     long = lane.side > 0
-    if lane.flags & (LONG_EXIT if long else SHORT_EXIT) != 0:
-        return R_EXIT_RULE
-    if lane.flags & (LONG_INVALID if long else SHORT_INVALID) != 0:
-        return R_INVALIDATION
-    if lane.flags & (SHORT if long else LONG) != 0 and lane.on_opposite != IGNORE:
-        return R_OPPOSITE
-    if lane.time_stop > 0 and lane.bar - lane.opened_bar + 1 >= lane.time_stop:
-        return R_TIME_STOP
-    return NONE
+    exits = lane.flags & (LONG_EXIT if long else SHORT_EXIT) != 0
+    invalid = lane.flags & (LONG_INVALID if long else SHORT_INVALID) != 0
+    opposite = lane.flags & (SHORT if long else LONG) != 0 and lane.on_opposite != IGNORE
+    return leave_reason(exits, invalid, opposite, lane.bar - lane.opened_bar + 1, lane.time_stop)
 
 
 def _move_stop(lane: Any, level: int, close: int, reason: int) -> None:
-    if lane.stop < level < close:
+    least = least_distance(lane.level_ticks, lane.ask_close - lane.bid_close)
+    if may_move(lane.stop, level, close, least):
         lane.stop, lane.stop_reason = level, reason
 
 
 def _cost_ticks(lane: Any) -> int:
     """Ticks that pay the round turn's commission and the slippage of a stop."""
     tick = worth(lane, 1.0, 1 / lane.volume_step, lane.entry_fill + 1)
-    return math.ceil(2 * lane.commission / tick - 1e-9) + int(lane.slip)
+    return cost_ticks(lane.commission, tick, int(lane.slip))
 
 
 def watch_limits(lanes: Any, desk: Any) -> None:

@@ -3,25 +3,8 @@
 Mirrored ticks throughout. An outcome is (reason, level, gap, slippage); reason −1 is none.
 """
 
-from typing import Final
-
-from backend.backtest.columns import REASONS, Reason
 from backend.backtest.kernel.records import LIMIT, STOP
-
-NONE: Final = -1
-R_TARGET: Final = REASONS.index(Reason.TARGET)
-R_STOP: Final = REASONS.index(Reason.STOP)
-R_GAP_STOP: Final = REASONS.index(Reason.GAP_STOP)
-R_EXIT_RULE: Final = REASONS.index(Reason.EXIT_RULE)
-R_INVALIDATION: Final = REASONS.index(Reason.INVALIDATION)
-R_TIME_STOP: Final = REASONS.index(Reason.TIME_STOP)
-R_TRAIL: Final = REASONS.index(Reason.TRAIL)
-R_BREAKEVEN: Final = REASONS.index(Reason.BREAKEVEN)
-R_PARTIAL: Final = REASONS.index(Reason.PARTIAL)
-R_WEEKEND: Final = REASONS.index(Reason.WEEKEND)
-R_OPPOSITE: Final = REASONS.index(Reason.OPPOSITE)
-R_STOP_OUT: Final = REASONS.index(Reason.STOP_OUT)
-R_END: Final = REASONS.index(Reason.END)
+from backend.trading.reasons import NONE, R_GAP_STOP, R_STOP, R_TARGET
 
 
 def exit_at_open(opened: int, stop: int, target: int, slip: int) -> tuple[int, int, int, int]:

@@ -7,7 +7,6 @@ import numpy as np
 
 from backend.backtest.kernel.deciding import breaches, decide
 from backend.backtest.kernel.events import at_open, begin_day, finish, inside, manage, mark, watch_limits
-from backend.backtest.kernel.fills import NONE
 from backend.backtest.kernel.money import balance, equity_with, worth
 from backend.backtest.kernel.records import (
     LONG,
@@ -23,6 +22,7 @@ from backend.backtest.kernel.records import (
 )
 from backend.backtest.kernel.usual import hour_of_week, look_up
 from backend.core.timeframes import DAY_SECONDS
+from backend.trading.reasons import NONE
 
 _NEVER = 1 << 62
 _TRAILING = 1

@@ -58,6 +58,7 @@ EXTRA_REFUSALS: Final = (
     "confidence_at_decision",
     "partial_below_minimum",
     "symbol_occupied",
+    "order_too_close",
 )
 (
     LEVELS,
@@ -69,6 +70,7 @@ EXTRA_REFUSALS: Final = (
     LOW_SCORE,
     PARTIAL_TOO_SMALL,
     SYMBOL_OCCUPIED,
+    ORDER_TOO_CLOSE,
 ) = range(EXTRA, EXTRA + len(EXTRA_REFUSALS))
 
 HOURS: Final = 168

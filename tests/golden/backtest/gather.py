@@ -19,6 +19,7 @@ MODULES: Final = (
     "test_refusal_tables",
     "test_part_tables",
     "test_stream_tables",
+    "test_broker_tables",
 )
 
 

@@ -18,6 +18,8 @@ Engine = Callable[..., Result]
 
 # in the order of their imports: each takes the fresh ones above it
 _MODULES: Final[tuple[str, ...]] = (
+    "backend.core.ticks",
+    "backend.trading.management",
     "backend.risk.gate",
     "backend.risk.sizing",
     "backend.trading.margin",

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from backend.backtest.columns import Reason
+from backend.trading.reasons import Reason
 from tests.fakes.backtests import QUIET, Row, table
 from tests.golden.backtest.hand import CALM, SIGNAL, START, D, at, money, only, run
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from backend.backtest.columns import Reason
 from backend.backtest.model import Reading
 from backend.core.errors import Invalid
+from backend.trading.reasons import Reason
 from tests.fakes.backtests import QUIET, table
 from tests.golden.backtest.hand import BOTH, CALM, SELL_SIGNAL, SIGNAL, START, D, at, money, only, run
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from backend.backtest.columns import Reason
 from backend.backtest.model import Reading
+from backend.trading.reasons import Reason
 from tests.fakes.backtests import EXIT_LONG, LONG, QUIET, SHORT, WIDE_OPEN, Row, table
 from tests.golden.backtest.hand import BOTH, CALM, SELL_SIGNAL, SIGNAL, START, D, limits, only, run
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from backend.backtest.columns import Reason
 from backend.backtest.model import Reading
 from backend.backtest.running import run_backtest
+from backend.trading.reasons import Reason
 from tests.fakes.backtests import QUIET, Row, table
 from tests.golden.backtest.hand import (
     BOTH,

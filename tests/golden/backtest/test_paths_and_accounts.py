@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from backend.backtest import running
-from backend.backtest.columns import Reason, Trade
+from backend.backtest.columns import Trade
 from backend.backtest.model import Asks, Job, Reading
 from backend.core.timeframes import Timeframe
 from backend.economic_calendar.model import CalendarView, Event, Impact
+from backend.trading.reasons import Reason
 from tests.fakes.backtests import LONG, MONDAY, QUIET, SHORT, Row, rows_to_bars, table
 
 D = Decimal
@@ -127,6 +128,21 @@ def test_breakeven_moves_within_the_bar_on_the_management_timeframe() -> None:
     # without finer bars nothing moves before the hour has closed
     (late,) = trades(job)
     assert late.exit_reason is Reason.END
+
+
+def test_with_finer_bars_too_days_are_left_at_fridays_close() -> None:
+    times = [datetime(2026, 3, day, tzinfo=UTC) for day in (10, 11, 12, 13, 16)]
+    rows = [START, SIGNAL, CALM, (10100, 10150, 10050, 10130, QUIET), CALM]
+    leaves = {"management": {"close_before_weekend": True}}
+    job = table(rows, times=times, timeframe=Timeframe.D1, rules=leaves)
+    (stream,) = job.streams
+    halves = rows_to_bars(
+        [(10100, 10150, 10050, 10080, QUIET), (10080, 10140, 10070, 10130, QUIET)],
+        times=[datetime(2026, 3, 13, hour, tzinfo=UTC) for hour in (0, 12)],
+        timeframe=Timeframe.H12,
+    )
+    (trade,) = trades(replace(job, streams=(replace(stream, fine=halves),)))
+    assert (trade.exit_reason, trade.exit_price) == (Reason.WEEKEND, D("1.10130"))
 
 
 # --- rates that move

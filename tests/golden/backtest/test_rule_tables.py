@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from backend.backtest.columns import Reason
 from backend.core.timeframes import Timeframe
+from backend.trading.reasons import Reason
 from tests.fakes.backtests import EXIT_LONG, INVALID_LONG, MONDAY, QUIET, WIDE_OPEN, Row, table
 from tests.golden.backtest.hand import CALM, SELL_SIGNAL, SIGNAL, START, D, at, only, run
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from backend.backtest.columns import Reason
 from backend.backtest.model import Job, Result
 from backend.backtest.running import run_backtest
 from backend.risk.limits import DailyLoss, Drawdown
+from backend.trading.reasons import Reason
 from tests.fakes.backtests import EXIT_LONG, MONDAY, QUIET, Row, table
 from tests.golden.backtest.hand import (
     BOTH,

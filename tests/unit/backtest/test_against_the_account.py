@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.backtest.columns import Reason, Trade
+from backend.backtest.columns import Trade
 from backend.backtest.model import Job
 from backend.backtest.running import run_backtest
 from backend.mt5.arguments import EMPTY_REQUEST
@@ -21,6 +21,7 @@ from backend.simulator.account import SimulatedAccount
 from backend.simulator.driven import DrivenAccount, DrivenBar
 from backend.simulator.symbols import SYMBOLS, SymbolSpec
 from backend.simulator.ways import Candle
+from backend.trading.reasons import Reason
 from tests.fakes.backtests import LONG, QUIET, SHORT, table
 
 EURUSD: SymbolSpec = SYMBOLS[0]

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.backtest import running
-from backend.backtest.columns import Reason
 from backend.backtest.compiling import compiled
 from backend.backtest.kernel import loop
 from backend.backtest.model import Job, Reading, Result
 from backend.backtest.running import run_backtest
 from backend.backtest.tables import tables
+from backend.trading.reasons import Reason
 from tests.fakes.backtests import LONG, QUIET, SHORT, Row, table
 from tests.unit.backtest.test_kernel_equals_reference import market, times
 

@@ -8,10 +8,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.backtest.columns import Reason
 from backend.backtest.model import Job
 from backend.backtest.running import run_backtest
 from backend.risk.limits import DailyLoss, Drawdown
+from backend.trading.reasons import Reason
 from backend.trading.scoring import Thresholds
 from tests.fakes.backtests import WIDE_OPEN, table
 from tests.reference.terminal_rows import Row
@@ -77,6 +77,7 @@ def random_job(seed: int, count: int = 120) -> Job:
         limits=limits,
         profile={"commission_per_lot": 3.5, "slippage_points": 2.0},
         specification={
+            "stops_level": one(0, 0, 30, 300),
             "swap_mode": one(0, 1, 4, 5, 6),
             "swap_long": Decimal("-7.3"),
             "swap_short": Decimal("2.1"),
@@ -110,4 +111,12 @@ def test_the_walks_hold_what_is_to_be_compared() -> None:
     assert any(trade.swap for trade in trades)
     assert any(trade.gap_cost for trade in trades)
     refusals = {check for result in results for check in result.refusals}
-    assert {"halted", "drift", "margin", "weekend", "order_cancelled", "order_expired"} <= refusals
+    assert {
+        "halted",
+        "drift",
+        "margin",
+        "weekend",
+        "order_cancelled",
+        "order_expired",
+        "order_too_close",
+    } <= refusals
