@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from backend.backtest.collecting import costs_of
-from backend.backtest.columns import Reason, Trades
+from backend.backtest.columns import Trades
 from backend.backtest.kernel import records
 from backend.backtest.model import ENGINE_VERSION, AccountSettings, Job, Reading, Result, Stream
 from backend.backtest.request import CostChanges
@@ -29,6 +29,7 @@ from backend.ideas.replaying import Replayer
 from backend.market.store import MarketStore
 from backend.risk.limits import RiskLimits
 from backend.trading.conversion import conversion
+from backend.trading.reasons import Reason
 
 _BARS_AFTER: Final = 1500
 _CENTS: Final = 2

@@ -15,6 +15,7 @@ from backend.strategies.model import OrderType
 from backend.trading.account import AccountState
 from backend.trading.conversion import Conversion
 from backend.trading.desk import Circumstances, DeskState, Purpose
+from backend.trading.management import order_fits
 from backend.trading.profit import to_cents
 from backend.trading.sides import Side
 from backend.trading.terms import Terms
@@ -201,9 +202,10 @@ def level_faults(levels: Levels, wanted: Wanted, prices: Prices, *, reached: boo
     nearest = instrument.points_to_ticks(instrument.stops_level)
     found = []
     entry = levels.reference + levels.offset
-    if wanted.type is not OrderType.MARKET and not reached:
-        away = abs(entry - prices.opening(side))
-        if away < nearest:
+    if wanted.type is OrderType.LIMIT or (wanted.type is OrderType.STOP and not reached):
+        ahead = (entry - prices.opening(side)) * side.sign
+        away = -ahead if wanted.type is OrderType.LIMIT else ahead
+        if not order_fits(away, nearest):
             reason = f"the entry {levels.entry_price} is {away} ticks from the price"
             found.append(_fault("entry", f"{reason}, the broker takes {nearest}", away, nearest))
     if levels.stop < levels.minimum:
