@@ -89,6 +89,14 @@ def test_a_part_below_the_smallest_volume_is_left_and_counted() -> None:
     assert result.refusals == {"partial_below_minimum": 1}
 
 
+def test_a_part_of_some_steps_below_the_smallest_volume_is_left_and_counted() -> None:
+    # 10 % of 0.50 lots are 0.05, and 0.10 is the smallest
+    rules = {"management": {"partial_at_r": 1.0, "partial_fraction": 0.1}}
+    job = table([START, SIGNAL, TO_ONE_R, CALM], rules=rules, specification={"volume_min": D("0.10")})
+    result = run(job)
+    assert (only(result).volume, result.refusals) == (D("0.50"), {"partial_below_minimum": 1})
+
+
 def test_a_part_that_would_leave_less_than_the_smallest_volume_is_left_and_counted() -> None:
     # 90 % of 0.50 lots would leave 0.05
     rules = {"management": {"partial_at_r": 1.0, "partial_fraction": 0.9}}
