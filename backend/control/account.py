@@ -1,0 +1,261 @@
+"""The account as decisions see it: from what the terminal says and what the desk keeps on record."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, Protocol
+
+from backend.accounts.deals import Holding
+from backend.accounts.service import Money, MoneyRecords
+from backend.core.bars import Bars
+from backend.core.errors import DeskError
+from backend.core.instruments import Instrument
+from backend.core.timeframes import Timeframe
+from backend.mt5.account import Account, Position
+from backend.mt5.mapping import exact
+from backend.mt5.orders import Order
+from backend.risk.limits import RiskLimits
+from backend.trading.account import AccountState, OpenTrade
+from backend.trading.conversion import conversion
+from backend.trading.exposure import exposure_of, netted
+from backend.trading.profit import loss_per_lot, profit
+from backend.trading.sides import Side
+
+log = logging.getLogger(__name__)
+
+BY_HAND: Final = "manual"
+"""Stands for the strategy of a trade of ours that none made."""
+ZERO: Final = Decimal(0)
+_OLDEST_BAR: Final = 4 * 86_400.0  # seconds before a reset: a long weekend
+
+Owner = Callable[[int], str | None]
+"""The strategy of a position's identifier or an order's ticket; None where the desk knows none."""
+Unknown = Callable[[str, DeskError], None]
+"""Told of a trade whose worth cannot be told, and why."""
+
+
+class Orders(Protocol):
+    """What waits at the broker."""
+
+    def orders(self) -> tuple[Order, ...]:
+        """All pending orders, ours and others'."""
+
+
+class Positions(Protocol):
+    """What is open at the broker."""
+
+    def positions(self) -> tuple[Position, ...]:
+        """All open positions, ours and others'."""
+
+
+class StoredBars(Protocol):
+    """Closed bars on disk."""
+
+    def bars(self, symbol: str, timeframe: Timeframe, *, until: datetime, count: int) -> Bars:
+        """The latest `count` that had closed by then."""
+
+
+def _nobody(number: int) -> str | None:
+    del number
+    return None
+
+
+class DeskAccount:
+    """The account now.
+
+    Args:
+        records: What the desk keeps of its money.
+        positions: What is open.
+        orders: What waits.
+        instrument: Gives a symbol's specification.
+        limits: The limits in force.
+        magic: Number of the desk's own trades.
+        owner: Tells whose a trade of ours is.
+    """
+
+    def __init__(
+        self,
+        records: MoneyRecords,
+        positions: Positions,
+        orders: Orders,
+        instrument: Callable[[str], Instrument],
+        limits: Callable[[], RiskLimits],
+        *,
+        magic: int,
+        owner: Owner = _nobody,
+    ) -> None:
+        self._records = records
+        self._positions = positions
+        self._orders = orders
+        self._instrument = instrument
+        self._limits = limits
+        self._magic = magic
+        self._owner = owner
+
+    def state(self, unknown: Unknown | None = None) -> AccountState:
+        """Money, trades, exposure and risk at this instant.
+
+        Args:
+            unknown: Told of trades whose worth cannot be told; without it they are logged.
+
+        Raises:
+            Unavailable: The terminal does not answer.
+            Invalid: The limits or the account's record are wrong.
+        """
+        limits = self._limits()
+        account, money = self._records.observe(limits.daily_loss.reset_tz)
+        state = account_state(
+            account,
+            self._positions.positions(),
+            self._instrument,
+            unknown or _logged,
+            orders=self._orders.orders(),
+            magic=self._magic,
+            owner=self._owner,
+        )
+        return with_references(state, money, limits)
+
+    def money(self) -> tuple[Account, Money]:
+        """The account and its references, without looking at any trade; raises as `state`."""
+        return self._records.observe(self._limits().daily_loss.reset_tz)
+
+
+def with_references(state: AccountState, money: Money, limits: RiskLimits) -> AccountState:
+    """With the day's reference and the peak that the limits count from."""
+    at_reset = money.balance if money.equity is None else money.equity
+    references = {"balance": money.balance, "equity": at_reset, "higher": max(money.balance, at_reset)}
+    by_day = limits.drawdown.kind == "trailing_end_of_day"
+    return replace(
+        state,
+        day_reference=references[limits.daily_loss.reset_from],
+        initial_balance=money.initial_balance,
+        peak=max(money.day_peak if by_day else money.peak, money.initial_balance),
+    )
+
+
+def account_state(
+    account: Account,
+    positions: Iterable[Position],
+    instrument: Callable[[str], Instrument],
+    unknown: Unknown,
+    *,
+    orders: Iterable[Order] = (),
+    magic: int | None = None,
+    owner: Owner = _nobody,
+) -> AccountState:
+    """Money, trades, net exposure and open risk, without what only records tell.
+
+    Trades that are not ours count like ours, but one of them without a stop is left out of the open risk;
+    one of ours without a stop makes it unknown.
+
+    Args:
+        account: From the terminal.
+        positions: From the terminal.
+        instrument: Gives a symbol's specification.
+        unknown: Told of a trade whose exposure and risk cannot be told, and why.
+        orders: Pending orders, from the terminal.
+        magic: Number of the desk's own trades; None where none is.
+        owner: Tells whose a trade of ours is.
+    """
+    trades: list[OpenTrade] = []
+    exposures: list[dict[str, Decimal]] = []
+    risk: Decimal | None = ZERO
+    shown = [(_of_position(one), one.magic, one.identifier, exact(one.price_current)) for one in positions]
+    shown += [(_of_order(one), one.magic, one.ticket, None) for one in orders if one.price is not None]
+    for seen, number, ticket, now in shown:
+        ours = magic is not None and number == magic
+        trade = replace(seen, strategy=owner(ticket) or BY_HAND) if ours else seen
+        trades.append(trade)
+        lost: Decimal | None = None
+        try:
+            known = instrument(trade.symbol)
+            rate = conversion(known, account.currency)
+            exposures.append(exposure_of(known, trade.side, trade.lots, now or trade.price, rate))
+            lost = _at_risk(trade, known, account.currency, now)
+        except DeskError as error:
+            unknown(trade.symbol, error)
+        if lost is not None and risk is not None:
+            risk += lost
+        elif ours:
+            risk = None
+    return AccountState(
+        login=account.login,
+        server=account.server,
+        currency=account.currency,
+        leverage=account.leverage,
+        balance=exact(account.balance),
+        equity=exact(account.equity),
+        margin=exact(account.margin),
+        margin_free=exact(account.margin_free),
+        trades=tuple(trades),
+        exposure=netted(*exposures),
+        open_risk=risk,
+    )
+
+
+def floating_then(
+    held: Sequence[Holding],
+    moment: datetime,
+    *,
+    bars: StoredBars,
+    instrument: Callable[[str], Instrument],
+    currency: str,
+) -> Decimal | None:
+    """Floating profit of holdings at an instant, from the last bar that had closed; None if one is unknown.
+
+    A long is worth the bar's close, a short that and the bar's spread. What a conversion costs is taken as
+    of now, and swap is left out.
+    """
+    total = ZERO
+    for one in held:
+        found = bars.bars(one.symbol, Timeframe.M1, until=moment, count=1)
+        if not len(found) or moment.timestamp() - float(found.time[-1]) > _OLDEST_BAR:
+            log.warning("no minute of %s before %s is stored", one.symbol, moment)
+            return None
+        known = instrument(one.symbol)
+        price = exact(float(found.close[-1]))
+        side = Side.BUY if one.buy else Side.SELL
+        if side is Side.SELL:
+            price += int(found.spread[-1]) * known.point
+        total += profit(known, side, one.lots, one.price, price, conversion(known, currency))
+    return total.quantize(Decimal("0.01"))
+
+
+def _of_position(position: Position) -> OpenTrade:
+    return OpenTrade(
+        symbol=position.symbol,
+        side=Side.BUY if position.buy else Side.SELL,
+        lots=position.volume,
+        price=exact(position.price_open),
+        stop=None if position.stop is None else exact(position.stop),
+    )
+
+
+def _of_order(order: Order) -> OpenTrade:
+    return OpenTrade(
+        symbol=order.symbol,
+        side=Side.BUY if order.type.buy else Side.SELL,
+        lots=order.volume_left,
+        price=order.stop_limit or order.price or ZERO,
+        stop=order.stop,
+        pending=True,
+    )
+
+
+def _at_risk(trade: OpenTrade, known: Instrument, currency: str, now: Decimal | None) -> Decimal | None:
+    """What the trade can still lose down to its stop, from its worth now; None without a stop."""
+    if trade.stop is None:
+        return None
+    rate = conversion(known, currency)
+    if now is None:
+        return trade.lots * loss_per_lot(known, trade.side, trade.price, trade.stop, rate)
+    worth, stopped = (
+        profit(known, trade.side, trade.lots, trade.price, price, rate) for price in (now, trade.stop)
+    )
+    return max(worth - stopped, ZERO)
+
+
+def _logged(symbol: str, error: DeskError) -> None:
+    log.warning("what %s is worth to the account cannot be told: %s", symbol, error.message)
