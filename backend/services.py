@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from backend.adapters.fetch import HttpFetcher
     from backend.backtest.parity.service import ParityService
     from backend.backtest.service import BacktestService
+    from backend.control.account import DeskAccount
     from backend.control.desk import Control
     from backend.core.timeframes import Timeframe
     from backend.economic_calendar.service import CalendarService
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from backend.simulator.file_history import FileHistory
     from backend.strategies.files import StrategyFiles
     from backend.strategies.repository import StrategyRepository
-    from backend.trading.account import AccountState
 
 SEND_IDEA = "backend.tasks.trading_tasks.send_idea"
 CONNECTOR_FILE = "connector.json"
@@ -242,6 +242,25 @@ class Services:
         return Control(self._settings.config_dir, self.storage, self.journal, self.clock)
 
     @cached_property
+    def account(self) -> "DeskAccount":
+        """The account as decisions see it, with what is kept on record of its money."""
+        from backend.accounts.service import MoneyRecords
+        from backend.control.account import DeskAccount
+        from backend.control.past_worth import PastWorth
+
+        worth = PastWorth(self.market, self.terminal)
+        records = MoneyRecords(self.storage, self.terminal, self.dealer, self.clock, self.server_clock, worth)
+        return DeskAccount(
+            records,
+            self.terminal,
+            self.dealer,
+            self.market.instrument,
+            self.control.limits,
+            magic=self._settings.magic,
+            owners=self.idea_book.owners,
+        )
+
+    @cached_property
     def ideas(self) -> "IdeaService":
         """From closed bars to decisions and trade ideas."""
         from backend.ideas.service import IdeaService
@@ -254,7 +273,8 @@ class Services:
             strategies=self.strategies,
             symbols=self.symbols,
             market=self.market,
-            terminal=self.terminal,
+            account=self.account,
+            server_clock=self.server_clock,
             calendar=self.calendar,
             journal=self.journal,
             book=self.idea_book,
@@ -283,7 +303,7 @@ class Services:
             clock=self.clock,
             calendar=self.calendar,
             control=self.control,
-            account=self._account_state,
+            account=self.account.state,
         )
 
     @cached_property
@@ -318,14 +338,6 @@ class Services:
             clock=self.clock,
             send=self._send_idea,
             cancel_order=self.orders.cancel_idea,
-        )
-
-    def _account_state(self) -> "AccountState":
-        from backend.ideas.account import account_state
-
-        positions = self.terminal.positions()
-        return account_state(
-            self.terminal.account(), positions, self.market.instrument, lambda _symbol, _error: None
         )
 
     def _send_idea(self, idea_id: str) -> str:

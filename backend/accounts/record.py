@@ -138,7 +138,9 @@ def record_of(data: Mapping[str, Any], name: str) -> MoneyRecord:
             notes=tuple(str(note) for note in data["notes"]),
         )
     except (KeyError, TypeError, ValueError, ArithmeticError, Invalid) as error:
-        raise Invalid("bad_account_record", f"data/{name} is no account's record: {error!r}", name=name) from error
+        raise Invalid(
+            "bad_account_record", f"data/{name} is no account's record: {error!r}", name=name
+        ) from error
 
 
 def _json(value: Any) -> Any:

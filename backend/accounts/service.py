@@ -232,9 +232,7 @@ class MoneyRecords:
         if money == record.money and record.open_since is None:
             return record
         deals = [
-            deal
-            for deal in self._deals.deals(record.settled_at - AGAIN)
-            if deal.ticket > record.last_ticket
+            deal for deal in self._deals.deals(record.settled_at - AGAIN) if deal.ticket > record.last_ticket
         ]
         deals.sort(key=lambda each: each.ticket)
         totals = [record.money + total for total in accumulate(deal.net for deal in deals)]
@@ -263,9 +261,7 @@ class MoneyRecords:
             open_since=None,
         )
 
-    def _with_days(
-        self, record: MoneyRecord, account: Account, now: datetime, *, fresh: bool
-    ) -> MoneyRecord:
+    def _with_days(self, record: MoneyRecord, account: Account, now: datetime, *, fresh: bool) -> MoneyRecord:
         """With every day that began since the last one on record."""
         newest = last_reset(now, record.zone, self._server_clock)
         if record.days and record.days[-1].reset_at == newest:

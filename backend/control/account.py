@@ -1,20 +1,15 @@
 """The account as decisions see it: from what the terminal says and what the desk keeps on record."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
 from decimal import Decimal
 from typing import Final, Protocol
 
-from backend.accounts.deals import Holding
 from backend.accounts.service import Money, MoneyRecords
-from backend.core.bars import Bars
 from backend.core.errors import DeskError
 from backend.core.instruments import Instrument
-from backend.core.timeframes import Timeframe
 from backend.mt5.account import Account, Position
-from backend.mt5.mapping import exact
 from backend.mt5.orders import Order
 from backend.risk.limits import RiskLimits
 from backend.trading.account import AccountState, OpenTrade
@@ -25,13 +20,12 @@ from backend.trading.sides import Side
 
 log = logging.getLogger(__name__)
 
-BY_HAND: Final = "manual"
-"""Stands for the strategy of a trade of ours that none made."""
+BY_HAND: Final = "(by hand)"
+"""Stands for the strategy of a trade of ours that none made; no strategy can have this id."""
 ZERO: Final = Decimal(0)
-_OLDEST_BAR: Final = 4 * 86_400.0  # seconds before a reset: a long weekend
 
-Owner = Callable[[int], str | None]
-"""The strategy of a position's identifier or an order's ticket; None where the desk knows none."""
+Owners = Mapping[int, str]
+"""Strategies by the identifiers of their positions and the tickets of their orders."""
 Unknown = Callable[[str, DeskError], None]
 """Told of a trade whose worth cannot be told, and why."""
 
@@ -50,18 +44,6 @@ class Positions(Protocol):
         """All open positions, ours and others'."""
 
 
-class StoredBars(Protocol):
-    """Closed bars on disk."""
-
-    def bars(self, symbol: str, timeframe: Timeframe, *, until: datetime, count: int) -> Bars:
-        """The latest `count` that had closed by then."""
-
-
-def _nobody(number: int) -> str | None:
-    del number
-    return None
-
-
 class DeskAccount:
     """The account now.
 
@@ -72,7 +54,7 @@ class DeskAccount:
         instrument: Gives a symbol's specification.
         limits: The limits in force.
         magic: Number of the desk's own trades.
-        owner: Tells whose a trade of ours is.
+        owners: Tells whose the trades of ours are.
     """
 
     def __init__(
@@ -84,7 +66,7 @@ class DeskAccount:
         limits: Callable[[], RiskLimits],
         *,
         magic: int,
-        owner: Owner = _nobody,
+        owners: Callable[[], Owners] = dict,
     ) -> None:
         self._records = records
         self._positions = positions
@@ -92,7 +74,7 @@ class DeskAccount:
         self._instrument = instrument
         self._limits = limits
         self._magic = magic
-        self._owner = owner
+        self._owners = owners
 
     def state(self, unknown: Unknown | None = None) -> AccountState:
         """Money, trades, exposure and risk at this instant.
@@ -106,14 +88,16 @@ class DeskAccount:
         """
         limits = self._limits()
         account, money = self._records.observe(limits.daily_loss.reset_tz)
+        positions, orders = self._positions.positions(), self._orders.orders()
+        ours = self._magic in {one.magic for one in positions} | {one.magic for one in orders}
         state = account_state(
             account,
-            self._positions.positions(),
+            positions,
             self._instrument,
             unknown or _logged,
-            orders=self._orders.orders(),
+            orders=orders,
             magic=self._magic,
-            owner=self._owner,
+            owners=self._owners() if ours else {},
         )
         return with_references(state, money, limits)
 
@@ -143,7 +127,7 @@ def account_state(
     *,
     orders: Iterable[Order] = (),
     magic: int | None = None,
-    owner: Owner = _nobody,
+    owners: Owners | None = None,
 ) -> AccountState:
     """Money, trades, net exposure and open risk, without what only records tell.
 
@@ -157,16 +141,18 @@ def account_state(
         unknown: Told of a trade whose exposure and risk cannot be told, and why.
         orders: Pending orders, from the terminal.
         magic: Number of the desk's own trades; None where none is.
-        owner: Tells whose a trade of ours is.
+        owners: Whose the trades of ours are.
     """
     trades: list[OpenTrade] = []
     exposures: list[dict[str, Decimal]] = []
     risk: Decimal | None = ZERO
-    shown = [(_of_position(one), one.magic, one.identifier, exact(one.price_current)) for one in positions]
-    shown += [(_of_order(one), one.magic, one.ticket, None) for one in orders if one.price is not None]
+    shown: list[tuple[OpenTrade, int, int, Decimal | None]] = [
+        (_of_position(one), one.magic, one.identifier, _exact(one.price_current)) for one in positions
+    ]
+    shown += [(_of_order(one), one.magic, one.ticket, None) for one in orders]
     for seen, number, ticket, now in shown:
         ours = magic is not None and number == magic
-        trade = replace(seen, strategy=owner(ticket) or BY_HAND) if ours else seen
+        trade = replace(seen, strategy=(owners or {}).get(ticket, BY_HAND)) if ours else seen
         trades.append(trade)
         lost: Decimal | None = None
         try:
@@ -185,42 +171,14 @@ def account_state(
         server=account.server,
         currency=account.currency,
         leverage=account.leverage,
-        balance=exact(account.balance),
-        equity=exact(account.equity),
-        margin=exact(account.margin),
-        margin_free=exact(account.margin_free),
+        balance=_exact(account.balance),
+        equity=_exact(account.equity),
+        margin=_exact(account.margin),
+        margin_free=_exact(account.margin_free),
         trades=tuple(trades),
         exposure=netted(*exposures),
         open_risk=risk,
     )
-
-
-def floating_then(
-    held: Sequence[Holding],
-    moment: datetime,
-    *,
-    bars: StoredBars,
-    instrument: Callable[[str], Instrument],
-    currency: str,
-) -> Decimal | None:
-    """Floating profit of holdings at an instant, from the last bar that had closed; None if one is unknown.
-
-    A long is worth the bar's close, a short that and the bar's spread. What a conversion costs is taken as
-    of now, and swap is left out.
-    """
-    total = ZERO
-    for one in held:
-        found = bars.bars(one.symbol, Timeframe.M1, until=moment, count=1)
-        if not len(found) or moment.timestamp() - float(found.time[-1]) > _OLDEST_BAR:
-            log.warning("no minute of %s before %s is stored", one.symbol, moment)
-            return None
-        known = instrument(one.symbol)
-        price = exact(float(found.close[-1]))
-        side = Side.BUY if one.buy else Side.SELL
-        if side is Side.SELL:
-            price += int(found.spread[-1]) * known.point
-        total += profit(known, side, one.lots, one.price, price, conversion(known, currency))
-    return total.quantize(Decimal("0.01"))
 
 
 def _of_position(position: Position) -> OpenTrade:
@@ -228,8 +186,8 @@ def _of_position(position: Position) -> OpenTrade:
         symbol=position.symbol,
         side=Side.BUY if position.buy else Side.SELL,
         lots=position.volume,
-        price=exact(position.price_open),
-        stop=None if position.stop is None else exact(position.stop),
+        price=_exact(position.price_open),
+        stop=None if position.stop is None else _exact(position.stop),
     )
 
 
@@ -259,3 +217,7 @@ def _at_risk(trade: OpenTrade, known: Instrument, currency: str, now: Decimal | 
 
 def _logged(symbol: str, error: DeskError) -> None:
     log.warning("what %s is worth to the account cannot be told: %s", symbol, error.message)
+
+
+def _exact(value: float) -> Decimal:
+    return Decimal(repr(float(value)))

@@ -73,6 +73,15 @@ class IdeaBook:
             and (strategy is None or idea.get("strategy_id") == strategy)
         ]
 
+    def owners(self) -> dict[int, str]:
+        """Strategies by the identifiers of their positions and the tickets of their orders."""
+        found: dict[int, str] = {}
+        for idea in self.find(Status.OPEN, Status.PLACED):
+            numbers = (idea.get("position") or {}).get("id"), (idea.get("order") or {}).get("ticket")
+            if idea.get("strategy_id") is not None:
+                found.update({int(number): str(idea["strategy_id"]) for number in numbers if number})
+        return found
+
     def get(self, idea_id: str) -> Idea:
         """The idea of that id; `NotFound` if there is none."""
         name = self._name(idea_id)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from backend.control.account import DeskAccount
 from backend.control.desk import Control
 from backend.core.clock import Clock
 from backend.core.errors import DeskError, NotFound, Unavailable
 from backend.core.problems import Problem
 from backend.economic_calendar.model import CalendarView
-from backend.ideas.account import account_state
 from backend.ideas.acting import IdeaDesk
 from backend.ideas.book import IdeaBook
 from backend.ideas.evaluating import RunInputs, Sources, SymbolOutcome, evaluate_symbol, problem_of
@@ -24,7 +24,7 @@ from backend.ideas.usual import UsualFigures
 from backend.journal.journal import Journal
 from backend.market.service import MarketService
 from backend.market.symbols import Symbols
-from backend.mt5.client import MT5Client
+from backend.mt5.server_time import ServerClock
 from backend.storage.files import FileStorage
 from backend.strategies.files import LoadedStrategies, StrategyFiles
 from backend.strategies.model import Strategy
@@ -61,7 +61,8 @@ class IdeaService:
         strategies: Strategies and profiles.
         symbols: The symbol map.
         market: Bars, quotes, specifications.
-        terminal: The account.
+        account: The account now.
+        server_clock: The broker's clock.
         calendar: The economic calendar.
         journal: The record of decisions.
         book: Trade ideas.
@@ -79,7 +80,8 @@ class IdeaService:
         strategies: StrategyFiles,
         symbols: Symbols,
         market: MarketService,
-        terminal: MT5Client,
+        account: DeskAccount,
+        server_clock: ServerClock,
         calendar: Calendar,
         journal: Journal,
         book: IdeaBook,
@@ -93,7 +95,7 @@ class IdeaService:
         self._strategies = strategies
         self._symbols = symbols
         self._market = market
-        self._terminal = terminal
+        self._desk_account = account
         self._calendar = calendar
         self._control = control
         self._book = book
@@ -101,9 +103,9 @@ class IdeaService:
         self._recorder = Recorder(storage, journal, book, acts.proposed)
         self._sources = Sources(
             market=market,
-            server_clock=terminal.server_clock,
+            server_clock=server_clock,
             clock=clock,
-            usual=UsualFigures(market, terminal.server_clock),
+            usual=UsualFigures(market, server_clock),
         )
 
     # Evaluation
@@ -312,8 +314,7 @@ class IdeaService:
         def unknown(symbol: str, error: DeskError) -> None:
             result.problems.append(problem_of(error, symbol=symbol))
 
-        positions = self._terminal.positions()
-        return account_state(self._terminal.account(), positions, self._market.instrument, unknown)
+        return self._desk_account.state(unknown)
 
     def _cursors(self, result: Result, source: str) -> dict[str, dict[str, Any]]:
         return self._recorder.cursors(source, lambda error: result.problems.append(problem_of(error)))

@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from backend.accounts.service import MoneyRecords
+from backend.control.account import DeskAccount
 from backend.control.desk import Control
+from backend.control.past_worth import PastWorth
 from backend.core.clock import require_utc
 from backend.economic_calendar.model import CalendarView
-from backend.ideas.account import account_state
 from backend.ideas.acting import IdeaDesk
 from backend.ideas.book import IdeaBook
 from backend.ideas.live import LiveJudge
@@ -18,11 +20,12 @@ from backend.market.service import MarketService
 from backend.market.store import MarketStore
 from backend.market.symbols import SymbolMap
 from backend.mt5.client import MT5Client
+from backend.mt5.dealer import Dealer
 from backend.mt5.server_time import ServerClock
 from backend.simulator.build import build_simulated_terminal
 from backend.storage.files import FileStorage
 from backend.strategies.files import StrategyFiles
-from backend.trading.account import AccountState
+from tests.fakes.broker_rows import MAGIC
 
 ROOT = Path(__file__).parents[2]
 SERVER = ServerClock.parse("America/New_York+7")
@@ -80,6 +83,7 @@ class SimulatedDesk:
     calendar: QuietCalendar
     journal: Journal
     control: Control
+    account: DeskAccount
     ideas: IdeaService
     book: IdeaBook
     judge: LiveJudge
@@ -111,9 +115,11 @@ def simulated_desk(
     control = Control(config, storage, journal, clock)
     book = IdeaBook(storage, journal, clock)
     sent: list[str] = []
-
-    def account() -> AccountState:
-        return account_state(client.account(), client.positions(), market.instrument, lambda *_: None)
+    dealer = Dealer(terminal, symbols, SERVER)
+    records = MoneyRecords(storage, client, dealer, clock, SERVER, PastWorth(market, client))
+    account = DeskAccount(
+        records, client, dealer, market.instrument, control.limits, magic=MAGIC, owners=book.owners
+    )
 
     judge = LiveJudge(
         book=book,
@@ -123,7 +129,7 @@ def simulated_desk(
         clock=clock,
         calendar=calendar,
         control=control,
-        account=account,
+        account=account.state,
     )
     acts = IdeaDesk(book=book, judge=judge, clock=clock, send=sent.append)
     ideas = IdeaService(
@@ -133,7 +139,8 @@ def simulated_desk(
         strategies=strategies,
         symbols=symbols,
         market=market,
-        terminal=client,
+        account=account,
+        server_clock=SERVER,
         calendar=calendar,
         journal=journal,
         book=book,
@@ -151,6 +158,7 @@ def simulated_desk(
         calendar=calendar,
         journal=journal,
         control=control,
+        account=account,
         ideas=ideas,
         book=book,
         judge=judge,

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from backend.backtest.model import Job
+from backend.control.account import account_state
 from backend.core.errors import DeskError
 from backend.core.timeframes import DAY_SECONDS
 from backend.evaluation.statistics import ProfileStatistics, broker_midnight, profile_statistics
-from backend.control.account import account_state
 from backend.mt5 import constants as mt5
 from backend.mt5.mapping import account_of, exact, position_of
 from backend.mt5.structures import TradePosition
