@@ -39,6 +39,7 @@ from backend.routes import (
     strategies,
     strategy_changes,
     tasks,
+    trading,
 )
 from backend.routes.guard import Guard
 from backend.routes.ports import Desk
@@ -59,6 +60,7 @@ ROUTERS: Final = (
     control.router,
     parity.router,
     market.router,
+    trading.router,
     strategies.router,
     strategy_changes.router,
     calendar.router,

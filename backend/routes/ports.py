@@ -17,6 +17,7 @@ from backend.journal.journal import Journal
 from backend.journal.record import Record
 from backend.market.symbols import SymbolRow
 from backend.mt5.client import MT5Client
+from backend.mt5.dealer import Dealer
 from backend.orders.service import OrderService
 from backend.storage.files import FileStorage
 from backend.strategies.files import StrategyFiles
@@ -161,3 +162,7 @@ class Desk(Protocol):
     @property
     def terminal(self) -> MT5Client:
         """The terminal, through the connector."""
+
+    @property
+    def dealer(self) -> Dealer:
+        """The trading side of the terminal."""

@@ -75,6 +75,14 @@ DESK = [
     ("patch", "/api/risk/limits"),
     ("get", "/api/risk/checks"),
 ]
+TRADING = [
+    ("get", "/api/account"),
+    ("get", "/api/positions"),
+    ("get", "/api/positions/{ticket}"),
+    ("get", "/api/orders"),
+    ("get", "/api/orders/{ticket}"),
+    ("get", "/api/deals"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +99,7 @@ def operations(openapi: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]
     ]
 
 
-@pytest.mark.parametrize(("method", "path"), CONTRACT + MONITOR + STRATEGIES + DESK)
+@pytest.mark.parametrize(("method", "path"), CONTRACT + MONITOR + STRATEGIES + DESK + TRADING)
 def test_each_known_path_is_there(openapi: dict[str, Any], method: str, path: str) -> None:
     assert method in openapi["paths"][path]
 

@@ -445,6 +445,7 @@ class FakeDesk:
     jobs: MemoryJobs = field(default_factory=MemoryJobs)
     terminal: Any = field(default_factory=FakeTerminal)
     orders: Any = None
+    dealer: Any = None
 
     @cached_property
     def control(self) -> Control:
