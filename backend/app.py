@@ -54,6 +54,7 @@ ROUTERS: Final = (
     schedules.router,
     events.router,
     ideas.router,
+    ideas.approval,
     order_changes.router,
     kill.router,
     decisions.router,

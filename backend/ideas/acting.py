@@ -10,10 +10,9 @@ from backend.core.errors import Conflict, DeskError, Invalid
 from backend.ideas.book import Idea, IdeaBook
 from backend.ideas.judging import Judged
 from backend.ideas.lifecycle import Act, Status, target
-from backend.ideas.live import LiveJudge, Market
+from backend.ideas.live import LiveJudge, Market, purpose_of
 from backend.ideas.overrides import Overrides, changed_fields, figures, refuse_faults
-from backend.ideas.rows import DESK, MANUAL
-from backend.trading.desk import Purpose
+from backend.ideas.rows import DESK
 
 log = logging.getLogger(__name__)
 
@@ -239,8 +238,8 @@ class IdeaDesk:
     def _judged(self, idea: Idea, overrides: Overrides) -> tuple[dict[str, Any], Judged]:
         market: Market = self._judge.market(str(idea["symbol"]))
         changed = changed_fields(idea, overrides, market.instrument, market.prices) if overrides else {}
-        purpose = Purpose.MANUAL if idea.get("origin") == MANUAL else Purpose.APPROVAL
-        return changed, self._judge.judge({**idea, **changed}, purpose=purpose, market=market)
+        candidate = {**idea, **changed}
+        return changed, self._judge.judge(candidate, purpose=purpose_of(idea), market=market)
 
     def _supersede(self, newer: Idea) -> None:
         older = self._book.find(

@@ -15,8 +15,9 @@ from backend.economic_calendar.model import CalendarView
 from backend.evaluation.deciding import seconds_to_weekend
 from backend.ideas.book import IdeaBook
 from backend.ideas.judging import Judged, Prices, judged
-from backend.ideas.lifecycle import Status
+from backend.ideas.lifecycle import Act, Status
 from backend.ideas.pace import Pace, pace
+from backend.ideas.rows import DESK, MANUAL
 from backend.ideas.wanted import wanted_of
 from backend.journal.journal import Journal
 from backend.market.service import MarketService
@@ -24,7 +25,7 @@ from backend.mt5.server_time import ServerClock
 from backend.risk.rules import DeskRules
 from backend.trading.account import AccountState, OpenTrade
 from backend.trading.conversion import conversion
-from backend.trading.desk import Circumstances, Purpose
+from backend.trading.desk import Circumstances, Mode, Purpose
 from backend.trading.sides import Side
 from backend.trading.terms import Terms
 from backend.trading.verdict import Refusal
@@ -180,6 +181,38 @@ class LiveJudge:
             return None
         bars = self._market.bars(symbol, Timeframe(idea["timeframe"]), count=terms.cooldown_bars + 1)
         return lately.bars_since(terms.strategy, symbol, bars, len(bars))
+
+
+class SendingJudge:
+    """The same for an approved idea just before it is sent.
+
+    Args:
+        live: Judges at current prices.
+        control: Who decides.
+    """
+
+    def __init__(self, live: LiveJudge, control: Control) -> None:
+        self._live = live
+        self._control = control
+
+    def judge(self, idea: Mapping[str, Any]) -> tuple[Judged, Prices]:
+        """What would be sent now, and the prices of then; errors as `LiveJudge.judge`.
+
+        Only what went to the broker before counts besides the account. What the desk approved by itself is
+        refused once the mode is no longer autonomous.
+        """
+        market = self._live.market(str(idea["symbol"]))
+        found = self._live.judge(idea, purpose=purpose_of(idea), market=market, ahead=UNDER_WAY)
+        approved = [step["by"] for step in idea["history"] if step.get("action") == Act.APPROVE]
+        if approved[-1:] == [DESK] and self._control.limits().mode is not Mode.AUTONOMOUS:
+            reason = "the desk approved it by itself, and the mode is not autonomous any more"
+            found = replace(found, faults=(*found.faults, Refusal(check="mode", reason=reason)))
+        return found, market.prices
+
+
+def purpose_of(idea: Mapping[str, Any]) -> Purpose:
+    """On whose behalf the gate judges an idea."""
+    return Purpose.MANUAL if idea.get("origin") == MANUAL else Purpose.APPROVAL
 
 
 def _promised(idea: Mapping[str, Any]) -> OpenTrade:

@@ -82,6 +82,35 @@ class Decisions(Protocol):
         """The decision computed again."""
 
 
+class IdeaActs(Protocol):
+    """What a person does with a trade idea; see `backend.ideas.acting.IdeaDesk`."""
+
+    def approve(
+        self, idea_id: str, *, actor: str, overrides: Mapping[str, float | None] | None = None, why: str = ""
+    ) -> Mapping[str, Any]:
+        """Approve it and have it sent."""
+
+    def modify(
+        self,
+        idea_id: str,
+        *,
+        actor: str,
+        overrides: Mapping[str, float | None] | None = None,
+        notes: str | None = None,
+        why: str = "",
+    ) -> Mapping[str, Any]:
+        """Change it while it waits."""
+
+    def reject(self, idea_id: str, *, actor: str, why: str) -> Mapping[str, Any]:
+        """Say no."""
+
+    def cancel(self, idea_id: str, *, actor: str, why: str = "") -> Mapping[str, Any]:
+        """Withdraw it."""
+
+    def preview(self, idea_id: str, overrides: Mapping[str, float | None] | None = None) -> Mapping[str, Any]:
+        """What approving now would lead to."""
+
+
 class Calendar(Protocol):
     """The economic calendar."""
 
@@ -138,6 +167,10 @@ class Desk(Protocol):
     @property
     def orders(self) -> OrderService:
         """What asks the broker."""
+
+    @property
+    def idea_desk(self) -> IdeaActs:
+        """What may be done with trade ideas."""
 
     @property
     def journal(self) -> Journal:

@@ -84,6 +84,19 @@ TRADING = [
     ("get", "/api/deals"),
 ]
 
+IDEAS = [
+    ("get", "/api/trade-ideas"),
+    ("get", "/api/trade-ideas/{idea_id}"),
+    ("patch", "/api/trade-ideas/{idea_id}"),
+    ("post", "/api/trade-ideas/{idea_id}/approve"),
+    ("post", "/api/trade-ideas/{idea_id}/reject"),
+    ("post", "/api/trade-ideas/{idea_id}/cancel"),
+    ("post", "/api/trade-ideas/{idea_id}/preview"),
+    ("get", "/api/trade-approval/pending"),
+    ("post", "/api/trade-approval/approve/{idea_id}"),
+    ("post", "/api/trade-approval/reject/{idea_id}"),
+]
+
 
 @pytest.fixture(scope="module")
 def openapi(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
@@ -99,7 +112,7 @@ def operations(openapi: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]
     ]
 
 
-@pytest.mark.parametrize(("method", "path"), CONTRACT + MONITOR + STRATEGIES + DESK + TRADING)
+@pytest.mark.parametrize(("method", "path"), CONTRACT + MONITOR + STRATEGIES + DESK + TRADING + IDEAS)
 def test_each_known_path_is_there(openapi: dict[str, Any], method: str, path: str) -> None:
     assert method in openapi["paths"][path]
 

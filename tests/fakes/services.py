@@ -440,6 +440,7 @@ class FakeDesk:
     symbols: SymbolMap = SYMBOLS
     market: Any = field(default_factory=FakeMarket)
     ideas: Any = field(default_factory=FakeIdeas)
+    idea_desk: Any = None
     calendar: Any = field(default_factory=FakeCalendar)
     news: Any = field(default_factory=FakeNews)
     jobs: MemoryJobs = field(default_factory=MemoryJobs)
