@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from backend.ideas.acting import IdeaDesk
     from backend.ideas.book import IdeaBook
     from backend.ideas.decisions import DecisionService
-    from backend.ideas.live import LiveJudge, SendingJudge
+    from backend.ideas.live import LiveJudge
     from backend.ideas.service import IdeaService
     from backend.jobs.service import Jobs
     from backend.journal.journal import Journal
@@ -326,13 +326,6 @@ class Services:
             pause=pause,
             profile=lambda symbol: self.strategies.load().profile(symbol),
         )
-
-    @cached_property
-    def sending_judge(self) -> "SendingJudge":
-        """Approved ideas judged just before they are sent."""
-        from backend.ideas.live import SendingJudge
-
-        return SendingJudge(self.idea_judge, self.control)
 
     @cached_property
     def idea_desk(self) -> "IdeaDesk":

@@ -15,9 +15,9 @@ from backend.economic_calendar.model import CalendarView
 from backend.evaluation.deciding import seconds_to_weekend
 from backend.ideas.book import IdeaBook
 from backend.ideas.judging import Judged, Prices, judged
-from backend.ideas.lifecycle import Act, Status
+from backend.ideas.lifecycle import Status
 from backend.ideas.pace import Pace, pace
-from backend.ideas.rows import DESK, MANUAL
+from backend.ideas.rows import MANUAL
 from backend.ideas.wanted import wanted_of
 from backend.journal.journal import Journal
 from backend.market.service import MarketService
@@ -25,7 +25,7 @@ from backend.mt5.server_time import ServerClock
 from backend.risk.rules import DeskRules
 from backend.trading.account import AccountState, OpenTrade
 from backend.trading.conversion import conversion
-from backend.trading.desk import Circumstances, Mode, Purpose
+from backend.trading.desk import Circumstances, Purpose
 from backend.trading.sides import Side
 from backend.trading.terms import Terms
 from backend.trading.verdict import Refusal
@@ -105,9 +105,9 @@ class LiveJudge:
         """The rules under the limits in force."""
         return DeskRules(self._control.limits())
 
-    def pace(self) -> Pace:
-        """What the desk has done lately."""
-        return pace(self._book, self._journal, self._server_clock, self._clock.now())
+    def pace(self, *, besides: str = "") -> Pace:
+        """What the desk has done lately, without the idea of that id."""
+        return pace(self._book, self._journal, self._server_clock, self._clock.now(), besides=besides)
 
     def judge(
         self,
@@ -137,7 +137,7 @@ class LiveJudge:
         account = self._account()
         others = [other for other in self._book.find(*ahead) if other["id"] != idea["id"]]
         account = replace(account, trades=(*account.trades, *map(_promised, others)))
-        lately = self.pace()
+        lately = self.pace(besides=str(idea["id"]))
         strategy = wanted.terms.strategy
         desk = lately.of(self._control.desk(), strategy, self._bars_since(lately, idea, wanted.terms))
         found = judged(
@@ -181,33 +181,6 @@ class LiveJudge:
             return None
         bars = self._market.bars(symbol, Timeframe(idea["timeframe"]), count=terms.cooldown_bars + 1)
         return lately.bars_since(terms.strategy, symbol, bars, len(bars))
-
-
-class SendingJudge:
-    """The same for an approved idea just before it is sent.
-
-    Args:
-        live: Judges at current prices.
-        control: Who decides.
-    """
-
-    def __init__(self, live: LiveJudge, control: Control) -> None:
-        self._live = live
-        self._control = control
-
-    def judge(self, idea: Mapping[str, Any]) -> tuple[Judged, Prices]:
-        """What would be sent now, and the prices of then; errors as `LiveJudge.judge`.
-
-        Only what went to the broker before counts besides the account. What the desk approved by itself is
-        refused once the mode is no longer autonomous.
-        """
-        market = self._live.market(str(idea["symbol"]))
-        found = self._live.judge(idea, purpose=purpose_of(idea), market=market, ahead=UNDER_WAY)
-        approved = [step["by"] for step in idea["history"] if step.get("action") == Act.APPROVE]
-        if approved[-1:] == [DESK] and self._control.limits().mode is not Mode.AUTONOMOUS:
-            reason = "the desk approved it by itself, and the mode is not autonomous any more"
-            found = replace(found, faults=(*found.faults, Refusal(check="mode", reason=reason)))
-        return found, market.prices
 
 
 def purpose_of(idea: Mapping[str, Any]) -> Purpose:

@@ -67,7 +67,9 @@ NO_PACE = Pace(entries={}, orders=0, closes={})
 """Of a desk that has done nothing."""
 
 
-def pace(book: IdeaBook, journal: Journal, server_clock: ServerClock, now: datetime) -> Pace:
+def pace(
+    book: IdeaBook, journal: Journal, server_clock: ServerClock, now: datetime, *, besides: str = ""
+) -> Pace:
     """The pace now.
 
     Args:
@@ -75,13 +77,18 @@ def pace(book: IdeaBook, journal: Journal, server_clock: ServerClock, now: datet
         journal: Order intents.
         server_clock: Whose midnight begins the day.
         now: Desk time.
+        besides: Id of an idea that is judged: it does not count against itself.
     """
     midnight = server_clock.utc_datetime(broker_midnight(int(server_clock.server_epoch(now))))
     entries: Counter[str | None] = Counter()
     closes: dict[tuple[str | None, str], datetime] = {}
     for idea in book.all():
         strategy = idea.get("strategy_id")
-        if parse_iso(idea["history"][-1]["at"]) >= midnight and idea["status"] != Status.FAILED:
+        if (
+            parse_iso(idea["history"][-1]["at"]) >= midnight
+            and idea["status"] != Status.FAILED
+            and idea["id"] != besides
+        ):
             sent = _sent(idea)
             entries[strategy] += sent is not None and midnight <= sent <= now
         closed = _closed(idea)

@@ -1,41 +1,53 @@
 """Sending on a running desk: judged as approval judges, and held back by the desk's halts."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from backend.control.desk import Control
 from backend.control.state import HaltKind
 from backend.ideas.judging import Judged, Prices
 from backend.ideas.lifecycle import Act
-from backend.ideas.live import UNDER_WAY, LiveJudge
-from backend.ideas.rows import DESK, MANUAL
+from backend.ideas.live import UNDER_WAY, LiveJudge, purpose_of
+from backend.ideas.rows import DESK
 from backend.orders.parts import Judge, SendSwitch
-from backend.trading.desk import Purpose
+from backend.trading.desk import Mode, Purpose
+from backend.trading.verdict import Refusal
 
 
 class SendJudge(Judge):
-    """Judges an idea for whoever approved it.
+    """Judges an approved idea just before it is sent.
 
     Args:
         live: Judges at current prices.
+        control: Who decides.
     """
 
-    def __init__(self, live: LiveJudge) -> None:
+    def __init__(self, live: LiveJudge, control: Control) -> None:
         self._live = live
+        self._control = control
 
     def judge(self, idea: Mapping[str, Any]) -> tuple[Judged, Prices]:
-        """What would be sent now, and the prices of then; errors as `LiveJudge.judge`."""
+        """What would be sent now, and the prices of then; errors as `LiveJudge.judge`.
+
+        Only what went to the broker before counts besides the account. What the desk approved by itself
+        has to pass what it asks of itself as well, and is refused once the mode is not autonomous any more.
+        """
         market = self._live.market(str(idea["symbol"]))
         judged = self._live.judge(idea, purpose=purpose_of(idea), market=market, ahead=UNDER_WAY)
+        if _approved_by_desk(idea):
+            own = self._live.judge(idea, purpose=Purpose.DESK, market=market, ahead=UNDER_WAY)
+            known = {refusal.check for refusal in judged.refusals}
+            more = [refusal for refusal in own.refusals if refusal.check not in known]
+            if self._control.limits().mode is Mode.SUPERVISED:
+                more.append(Refusal(check="mode", reason="the desk approved it, and a person decides now"))
+            judged = replace(judged, faults=(*judged.faults, *more))
         return judged, market.prices
 
 
-def purpose_of(idea: Mapping[str, Any]) -> Purpose:
-    """On whose behalf an approved idea is sent."""
-    if idea.get("origin") == MANUAL:
-        return Purpose.MANUAL
-    approvals = [step["by"] for step in idea["history"] if step["action"] == Act.APPROVE]
-    return Purpose.DESK if approvals and approvals[-1] == DESK else Purpose.APPROVAL
+def _approved_by_desk(idea: Mapping[str, Any]) -> bool:
+    approvals = [step["by"] for step in idea["history"] if step.get("action") == Act.APPROVE]
+    return approvals[-1:] == [DESK]
 
 
 class ControlSwitch(SendSwitch):

@@ -79,7 +79,7 @@ class OrderService:
             book=book,
             asking=asking,
             dealer=dealer,
-            judge=SendJudge(judge),
+            judge=SendJudge(judge, control),
             switch=switch,
             clock=clock,
             server_clock=server_clock,
