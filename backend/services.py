@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from backend.backtest.service import BacktestService
     from backend.control.account import DeskAccount
     from backend.control.desk import Control
+    from backend.control.watch import Watch
     from backend.core.timeframes import Timeframe
     from backend.economic_calendar.service import CalendarService
     from backend.ideas.acting import IdeaDesk
@@ -326,6 +327,18 @@ class Services:
             pause=pause,
             profile=lambda symbol: self.strategies.load().profile(symbol),
         )
+
+    @cached_property
+    def watch(self) -> "Watch":
+        """The account against the day's loss and the drawdown."""
+        from backend.control.state import HaltKind
+        from backend.control.watch import ACTOR, Watch
+
+        def end(kind: HaltKind, reason: str, close: bool) -> dict[str, Any]:  # noqa: FBT001 - a port
+            kill = self.orders.kill
+            return kill.pull(close=close, all_=False, actor=ACTOR, reason=reason, kind=kind)
+
+        return Watch(self.account, self.control, self.storage, self.clock, end)
 
     @cached_property
     def idea_desk(self) -> "IdeaDesk":

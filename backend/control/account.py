@@ -101,9 +101,11 @@ class DeskAccount:
         )
         return with_references(state, money, limits)
 
-    def money(self) -> tuple[Account, Money]:
-        """The account and its references, without looking at any trade; raises as `state`."""
-        return self._records.observe(self._limits().daily_loss.reset_tz)
+    def standing(self) -> tuple[AccountState, Money]:
+        """Money and its references, without any trade: one question to the terminal. Raises as `state`."""
+        limits = self._limits()
+        account, money = self._records.observe(limits.daily_loss.reset_tz)
+        return with_references(account_state(account, (), self._instrument, _logged), money, limits), money
 
 
 def with_references(state: AccountState, money: Money, limits: RiskLimits) -> AccountState:

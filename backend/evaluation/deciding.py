@@ -213,7 +213,6 @@ class Deciding:
             seconds_to_weekend=float(seconds_to_weekend(self._bar.server_close)),
             conflict=conflict,
             spread_points=self._bar.spread_points,
-            age_seconds=max((known.now - self._bar.closed).total_seconds(), 0.0),
         )
 
 

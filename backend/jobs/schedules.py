@@ -149,6 +149,14 @@ DEFAULTS: tuple[Schedule, ...] = (
         at_start=True,
     ),
     Schedule(
+        name="watch-account",
+        task=f"{_TRADING}.watch_account",
+        when=Every(10),
+        queue="orders",
+        clock="desk",
+        at_start=True,
+    ),
+    Schedule(
         name="update-symbol-info",
         task=f"{_DATA}.update_symbol_info",
         when=_cron(hour=0, minute=10),

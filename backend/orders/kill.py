@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from backend.control.state import HaltKind
 from backend.core.errors import DeskError, Unavailable
 from backend.journal.journal import Journal
 from backend.mt5.account import Position
@@ -37,7 +38,7 @@ _SENDER_WAIT = 5.0
 class Halts(Protocol):
     """Halts the desk for all processes."""
 
-    def halt(self, reason: str, *, actor: str) -> Any:
+    def halt(self, reason: str, *, actor: str, kind: HaltKind) -> Any:
         """Send nothing new until a person resumes; in force in every process when this returns."""
 
 
@@ -109,7 +110,15 @@ class KillSwitch:
         self._magic = magic
         self._after = after
 
-    def pull(self, *, close: bool, all_: bool, actor: str, reason: str) -> dict[str, Any]:
+    def pull(
+        self,
+        *,
+        close: bool,
+        all_: bool,
+        actor: str,
+        reason: str,
+        kind: HaltKind = HaltKind.KILL_SWITCH,
+    ) -> dict[str, Any]:
         """Halt, cancel, close if asked, look again, and tell what is left.
 
         Args:
@@ -117,6 +126,7 @@ class KillSwitch:
             all_: Also what is not ours.
             actor: Who pulls it.
             reason: Why.
+            kind: Of the halt: a person's, or a limit that is reached.
 
         Raises:
             Unavailable: ``terminal_…``: the terminal does not answer at all. The desk is halted.
@@ -124,7 +134,7 @@ class KillSwitch:
         began = time.monotonic()
         report = KillReport()
         try:
-            self._halts.halt(reason, actor=actor)
+            self._halts.halt(reason, actor=actor, kind=kind)
             report.halted = True
         except DeskError as error:  # what is at the broker goes all the same
             log.exception("the halt is not on record")

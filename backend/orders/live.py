@@ -74,6 +74,6 @@ class ControlSwitch(SendSwitch):
         """Send nothing new until a person resumes."""
         self._control.pause(reason, actor=actor)
 
-    def halt(self, reason: str, *, actor: str) -> None:
-        """The kill switch was pulled."""
-        self._control.halt(HaltKind.KILL_SWITCH, reason, actor=actor)
+    def halt(self, reason: str, *, actor: str, kind: HaltKind) -> None:
+        """The kill switch was pulled, or a limit is reached."""
+        self._control.halt(kind, reason, actor=actor)

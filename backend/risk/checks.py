@@ -8,7 +8,6 @@ from backend.trading.desk import Purpose
 EVERYONE = frozenset(Purpose)
 NOT_MANUAL = EVERYONE - {Purpose.MANUAL}
 NOT_BACKTEST = EVERYONE - {Purpose.BACKTEST}
-SENDING = frozenset({Purpose.APPROVAL, Purpose.BACKTEST})
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,14 +231,14 @@ TABLE: tuple[Check, ...] = (
         Bit.AGE,
         "age",
         "the idea is {measured:.0f} s old, {bound:.0f} s are allowed",
-        SENDING,
+        NOT_MANUAL,
         "The idea is young enough",
     ),
     Check(
         Bit.DRIFT,
         "drift",
         "the price is {measured:.2f} ATR away from the decision's, {bound:g} is allowed",
-        SENDING,
+        NOT_MANUAL,
         "The price has not run away",
     ),
     Check(
@@ -268,6 +267,16 @@ def mask(purpose: Purpose) -> int:
 
 
 MASKS = {purpose: mask(purpose) for purpose in Purpose}
+
+
+def markdown() -> str:
+    """The table for a person, as it stands in the documentation: which check runs on whose behalf."""
+    rows = [f"| check | asks | {' | '.join(Purpose)} | refusing |", "| --- " * (len(Purpose) + 3) + "|"]
+    for check in TABLE:
+        runs = " | ".join("yes" if purpose in check.applies else "–" for purpose in Purpose)
+        effect = "blocks" if check.hard else "chooses the action"
+        rows.append(f"| `{check.key}` | {check.meaning} | {runs} | {effect} |")
+    return "\n".join(rows)
 
 
 def table() -> list[dict[str, object]]:

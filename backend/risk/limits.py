@@ -77,6 +77,8 @@ class RiskLimits(_Part):
     """Loss of all open trades at their stops, the new one included ÷ equity."""
     daily_loss: DailyLoss = DailyLoss()
     drawdown: Drawdown = Drawdown()
+    on_breach: Literal["halt", "halt_and_close"] = "halt"
+    """What reaching daily loss or drawdown does besides cancelling what waits: halts, or closes as well."""
     max_positions: Count = 10
     max_positions_per_symbol: Count = 2
     max_trades_per_day: Count = 30

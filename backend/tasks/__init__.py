@@ -20,7 +20,14 @@ from backend.tasks.maintenance_tasks import (
     optimize_csv_files,
     system_health_check,
 )
-from backend.tasks.trading_tasks import audit_parity, expire_ideas, kill_switch, reconcile_orders, send_idea
+from backend.tasks.trading_tasks import (
+    audit_parity,
+    expire_ideas,
+    kill_switch,
+    reconcile_orders,
+    send_idea,
+    watch_account,
+)
 
 __all__ = [
     "archive_old_trades",
@@ -41,5 +48,6 @@ __all__ = [
     "system_health_check",
     "update_economic_calendar",
     "update_symbol_info",
+    "watch_account",
     "weigh_refusals",
 ]

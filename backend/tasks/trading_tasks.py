@@ -25,6 +25,12 @@ def reconcile_orders() -> dict[str, Any]:
     return services().orders.recovery.run()
 
 
+@desk_task(queue="orders", deadline=30, once=True)
+def watch_account() -> dict[str, Any]:
+    """Halt where the day's loss or the drawdown reached its limit, and end what the limits say."""
+    return services().watch.look()
+
+
 @desk_task(queue="orders", deadline=30, once=True, bounds={"close": (0, 1), "everyones": (0, 1)})
 def kill_switch(reason: str = "kill switch", close: int = 0, everyones: int = 0) -> dict[str, Any]:
     """Halt, cancel every pending order and, with close=1, close the positions; everyones=1 means all."""

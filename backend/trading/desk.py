@@ -81,7 +81,8 @@ class Circumstances:
         seconds_to_weekend: Server seconds until Saturday 00:00; below 0 at the weekend.
         conflict: Both directions signal on the same bar.
         spread_points: Spread of the bar in points; None if unknown.
-        age_seconds: Since the bar's close.
+        age_seconds: Of an idea that is sent, since its bar's close; 0 while it is decided, where a late bar
+            is marked as missed instead.
         drift_atr: Distance of the live price from the reference in ATR; 0 where no price is compared.
     """
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.control.desk import Control
+from backend.control.state import HaltKind
 from backend.core.clock import iso
 from backend.evaluation.levels import Levels
 from backend.ideas.book import IdeaBook
@@ -60,7 +61,7 @@ class FakeSwitch:
     def paused(self) -> str:
         return self.pauses[-1] if self.pauses else ""
 
-    def halt(self, reason: str, *, actor: str) -> None:
+    def halt(self, reason: str, *, actor: str, kind: HaltKind) -> None:
         self.halt_reason = reason
 
 

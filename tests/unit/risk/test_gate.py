@@ -4,11 +4,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backend.risk.checks import MASKS, SOFT, TABLE, table
+from backend.risk.checks import MASKS, SOFT, TABLE, markdown, table
 from backend.risk.gate import Bit, Limit, State, judge
 from backend.risk.limits import DailyLoss, Drawdown, RiskLimits
 from backend.risk.rules import DeskRules
@@ -226,13 +227,13 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         "21.0 points, 20 are allowed",
     ),
     "age": (
-        {"around": {"age_seconds": 900.0}, "purpose": Purpose.APPROVAL},
-        {"around": {"age_seconds": 901.0}, "purpose": Purpose.APPROVAL},
+        {"around": {"age_seconds": 900.0}},
+        {"around": {"age_seconds": 901.0}},
         "901 s old, 900 s",
     ),
     "drift": (
-        {"around": {"drift_atr": 0.25}, "purpose": Purpose.APPROVAL},
-        {"around": {"drift_atr": 0.26}, "purpose": Purpose.APPROVAL},
+        {"around": {"drift_atr": 0.25}},
+        {"around": {"drift_atr": 0.26}},
         "0.26 ATR away",
     ),
     "order_rate": (
@@ -294,6 +295,14 @@ def test_a_manual_ticket_skips_confidence_age_drift_and_ai_and_nothing_else(key:
     found = ask(**(refusing | {"purpose": Purpose.MANUAL}))
     sends_itself = {"autonomous_confidence", "commission_known"}  # a person sends a manual ticket
     assert found.refused_by(key) is (key not in skipped | sends_itself)
+
+
+@pytest.mark.parametrize("purpose", [Purpose.DESK, Purpose.APPROVAL, Purpose.BACKTEST])
+@pytest.mark.parametrize("key", ["age", "drift"])
+def test_whoever_sends_an_idea_is_held_to_its_age_and_drift(purpose: Purpose, key: str) -> None:
+    passing, refusing, _ = CASES[key]
+    assert not ask(**passing, purpose=purpose).refused_by(key)
+    assert ask(**refusing, purpose=purpose).refused_by(key)
 
 
 def test_a_manual_ticket_has_no_confidence() -> None:
@@ -381,6 +390,11 @@ def test_daily_loss_may_be_a_share_of_the_initial_balance() -> None:
 
 def test_soft_checks_do_not_block() -> None:
     assert {"confidence", "autonomous_confidence", "commission_known", "reward_to_risk"} == SOFT
+
+
+def test_the_documented_table_is_the_one_that_runs() -> None:
+    page = Path(__file__).parents[3] / "docs" / "risk_gate.md"
+    assert markdown() in page.read_text(encoding="utf-8")
 
 
 def test_masks_have_no_bit_beyond_the_table() -> None:
