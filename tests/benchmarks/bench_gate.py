@@ -1,4 +1,4 @@
-"""What sizing and the gate take for one idea: `python -m tests.benchmarks.bench_gate`. The bound is 0.2 ms."""
+"""What sizing and the gate take for one idea, at most 0.2 ms: `python -m tests.benchmarks.bench_gate`."""
 
 import sys
 import time
