@@ -4,6 +4,7 @@ Reads answer with what there is: an empty tuple means that there is nothing, and
 is `Unavailable` with `terminal_code`. Sending answers always, with what is known of the request's fate.
 """
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -44,6 +45,9 @@ NOT_HANDED_OVER = frozenset(
 a timeout, a call that failed without saying where."""
 
 _LATEST_DATE = 2**31 - 1  # that a terminal reads
+TERMS_LAST = 30.0
+"""Seconds for which a symbol's trading terms are taken to hold."""
+
 _END_OF_TIME = from_epoch(_LATEST_DATE)
 
 
@@ -60,6 +64,7 @@ class Dealer:
         self._asker = Asker(api)
         self._symbols = symbols
         self._server_clock = server_clock
+        self._terms: dict[str, tuple[float, TradingTerms]] = {}
 
     # What there is
 
@@ -119,15 +124,22 @@ class Dealer:
         return exact(found)
 
     def terms(self, symbol: str, broker_symbol: str = "") -> TradingTerms:
-        """How a symbol may be traded, as the broker states it now.
+        """How a symbol may be traded, as the broker stated it within the last `TERMS_LAST` seconds.
+
+        They choose what is asked for; whether it may be done, order_check and the server say each time.
 
         Args:
             symbol: Canonical symbol.
             broker_symbol: The broker's name, for a symbol that the map does not have.
         """
         name = broker_symbol or self._symbols.broker_symbol(symbol)
-        found = self._asker.answer_symbol("symbol_info", symbol, name, lambda: self._api.symbol_info(name))
-        return terms_of(found)
+        kept = self._terms.get(name)
+        if kept is None or time.monotonic() - kept[0] > TERMS_LAST:
+            found = self._asker.answer_symbol(
+                "symbol_info", symbol, name, lambda: self._api.symbol_info(name)
+            )
+            kept = self._terms[name] = (time.monotonic(), terms_of(found))
+        return kept[1]
 
     def check(self, request: OrderRequest) -> CheckAnswer:
         """What the request would do to the account; a refusal is an answer."""
