@@ -6,6 +6,7 @@ looked at: the whole window once, then only what is new or was changed since. So
 and a day of decisions costs one window a series and one row a bar.
 """
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,7 +35,7 @@ def file_of(date: str) -> str:
 
 
 class BarsKeeper:
-    """Writes down what decisions looked at; remembers, within this process, what it wrote today.
+    """Writes down what decisions looked at; remembers, within this process, what it wrote today. Thread-safe.
 
     Two processes that write the same series write some bars twice, which does no harm.
 
@@ -44,6 +45,7 @@ class BarsKeeper:
 
     def __init__(self, storage: FileStorage) -> None:
         self._storage = storage
+        self._mutex = threading.Lock()
         self._day = ""
         self._size = 0
         self._written: dict[_Series, tuple[Ints, _Keys]] = {}
@@ -54,18 +56,19 @@ class BarsKeeper:
         They are not synced: the same bars stand in the market store, which is.
         """
         days: dict[str, list[dict[str, Any]]] = {}
-        try:
-            for at, bars in windows:
-                rows = self._fresh(bars, day(at))
-                if len(rows):
-                    days.setdefault(day(at), []).append(_line(rows, at))
-            for date, lines in days.items():
-                self._storage.append_jsonl(file_of(date), lines)
-        except BaseException:
-            self._day = ""  # nobody knows how much of it was written
-            raise
-        if days:
-            self._size = self._size_of(self._day)
+        with self._mutex:
+            try:
+                for at, bars in windows:
+                    rows = self._fresh(bars, day(at))
+                    if len(rows):
+                        days.setdefault(day(at), []).append(_line(rows, at))
+                for date, lines in days.items():
+                    self._storage.append_jsonl(file_of(date), lines)
+            except BaseException:
+                self._day = ""  # nobody knows how much of it was written
+                raise
+            if days:
+                self._size = self._size_of(self._day)
 
     def _size_of(self, date: str) -> int:
         try:

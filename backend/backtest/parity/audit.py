@@ -114,7 +114,7 @@ def _gap(
     if live is not None and twin is not None:
         strategy = str(twin.key).partition("|")[0]
         parts = split(live.trade, twin, twins.bars[strategy, twin.symbol], live.sent)
-        return Gap(live=live, twin=twin, parts=parts, why=_unlike(live.trade, twin))
+        return Gap(live=live, twin=twin, parts=parts, why=_unlike(live.idea, twin))
     if live is not None:
         cause, why = _without_twin(live, twins)
         return Gap(live=live, twin=None, parts=_all(cause, live.trade.net), why=why)
@@ -130,11 +130,22 @@ def _all(cause: Cause, amount: Decimal) -> Parts:
     return {cause: amount} if amount else {}
 
 
-def _unlike(live: TheirTrade, twin: OurTrade) -> str:
-    return "the twin was still open at the last bar" if twin.exit_reason == "end" and live.exit_time else ""
+def _unlike(idea: Idea, twin: OurTrade) -> str:
+    """What is to be known about a pair."""
+    told = []
+    if twin.exit_reason == "end":
+        told.append("the twin was still open at the last bar")
+    changed = sorted(
+        {name for step in idea["history"] if step["action"] == "modify" for name in step["changes"]}
+    )
+    if changed:
+        told.append(f"a person changed {', '.join(changed)}")
+    return "; ".join(told)
 
 
 def _without_twin(live: LiveTrade, twins: Twins) -> tuple[Cause, str]:
+    if (str(live.idea["strategy_id"]), live.trade.symbol) not in twins.bars:
+        return Cause.DATA, "its strategy could not be run again; see the notes"
     word = twins.signals.get(str(live.trade.key))
     if word == ("long" if live.trade.side.sign > 0 else "short"):
         return Cause.GATE, "the backtest has the signal, and its checks or an open trade refused it"

@@ -15,6 +15,7 @@ from backend.core.errors import Invalid
 from backend.mt5.account import Account
 from backend.mt5.orders import Deal
 from backend.mt5.server_time import ServerClock
+from backend.mt5.words import DealEntry, DealType
 from backend.storage.files import FileStorage
 
 DEADLINE_SECONDS: Final = 1800.0
@@ -93,16 +94,17 @@ class DayWork:
         ideas = IdeaBook(storage, journal, clock).all()
         positions = {deal.position_id for deal in self.deals}
         mine = [idea for idea in ideas if (idea.get("position") or {}).get("id") in positions]
-        # those of the day, and those that its trades began with
-        records = journal.decisions(Wanted(since=span[0], until=span[1]), limit=_MOST_DECISIONS)
-        decisions = {str(record.payload["id"]): record.payload for record in reversed(records)}
         asked = [str(idea["decision_id"]) for idea in mine if idea.get("decision_id")]
-        earlier = journal.find_many(Kind.DECISION, [each for each in asked if each not in decisions])
-        decisions = {key: record.payload for key, record in earlier.items()} | decisions
-        live, others = live_trades(self.deals, mine, decisions, currency=self.currency, hedging=self.hedging)
-        payloads = sorted(decisions.values(), key=lambda payload: str(payload["bar_close"]))
-        complete = [payload for payload in payloads if isinstance(payload.get("inputs"), dict)]
-        begin = min([span[0], *(parse_iso(p["bar_close"]) for p in complete if p["id"] in asked)])
+        began = {key: found.payload for key, found in journal.find_many(Kind.DECISION, asked).items()}
+        live, others = live_trades(self.deals, mine, began, currency=self.currency, hedging=self.hedging)
+        begin = min([span[0], *(parse_iso(payload["bar_close"]) for payload in began.values())])
+        # of the day and of the days before on which its trades began; some bars were decided later
+        records = journal.decisions(Wanted(since=begin), limit=_MOST_DECISIONS)
+        decided = [record.payload for record in records if isinstance(record.payload.get("inputs"), dict)]
+        complete = sorted(
+            (each for each in decided if begin <= parse_iso(each["bar_close"]) <= span[1]),
+            key=lambda payload: str(payload["bar_close"]),
+        )
         twins = Twins(trades=(), bars={}, signals={}, notes=("No strategy decided anything that day.",))
         if complete:
             runner = TwinRun(Replayer(storage, journal, store), store, server, self.now)
@@ -195,16 +197,28 @@ class ParityService:
         closed = {
             deal.position_id
             for deal in of_day
-            if deal.trade and deal.position_id and deal.entry != "in" and begin <= deal.time < end
+            if deal.trade and deal.position_id and deal.entry != DealEntry.IN and begin <= deal.time < end
         }
-        deals = [deal for position in sorted(closed) for deal in self._dealer.deals_of_position(position)]
+        deals: list[Deal] = []
+        for position in sorted(closed):
+            whole = [deal for deal in self._dealer.deals_of_position(position) if deal.time < end]
+            if _is_closed(whole):  # with its last part; until then its day is still to come
+                deals += whole
         return DayWork(
             root=self._storage.root,
             server_clock=self._server_clock.rule,
             now=now,
             day=day,
-            deals=tuple(deal for deal in deals if deal.time < end),
+            deals=tuple(deals),
             currency=account.currency,
             digits=account.currency_digits,
             hedging=account.hedging,
         )
+
+
+def _is_closed(deals: Sequence[Deal]) -> bool:
+    """Whether the deals of a position leave nothing of it."""
+    left = _ZERO
+    for deal in deals:
+        left += deal.volume if deal.type == DealType.BUY else -deal.volume
+    return left == _ZERO

@@ -227,6 +227,56 @@ def test_a_signal_that_the_corrected_bars_do_not_give_is_signal(tmp_path: Path) 
     assert pair["why"] == "the stored bars do not give the signal that was decided on"
 
 
+def test_a_position_is_audited_whole_on_the_day_its_last_part_closed(tmp_path: Path) -> None:
+    live = live_desk(tmp_path, noon("NOON"))
+    idea = live.approve()
+    position = int(idea["position"]["id"])
+    [deal] = live.dealer.deals_of_position(position)
+    sell = replace(deal, type=DealType.SELL, entry=DealEntry.OUT, comment="", reason=Reason.CLIENT)
+    half, rest = Decimal("0.1"), deal.volume - Decimal("0.1")
+    first = replace(sell, ticket=900, volume=half, time=deal.time + timedelta(hours=2), profit=Decimal(3))
+    last = replace(sell, ticket=901, volume=rest, time=deal.time + timedelta(hours=26), profit=Decimal(-4))
+    live.go(hours=30)
+
+    class Broker:
+        def deals(self, since: datetime, until: datetime | None = None) -> list[Deal]:
+            return [
+                one for one in (deal, first, last) if since <= one.time and one.time < (until or one.time)
+            ]
+
+        def deals_of_position(self, position_id: int) -> list[Deal]:
+            return [deal, first, last]
+
+    service = ParityService(
+        storage=live.desk.storage,
+        clock=live.desk.clock,
+        server_clock=SERVER,
+        dealer=Broker(),
+        terminal=live.desk.client,
+    )
+    assert service.work(DAY).deals == ()
+    page = service.work("2026-03-05").compared()
+    adds_up(page)
+    assert page["live_net"] == "-1.00"
+    mine = [pair for pair in page["pairs"] if pair["live"] is not None]
+    assert {pair["signal_time"] for pair in mine} == {"2026-03-04T10:00:00Z"}
+    # the noon of the day itself: an idea that nobody approved
+    others = [pair for pair in page["pairs"] if pair["live"] is None and pair["signal_time"] > "2026-03-05"]
+    assert all(list(pair["causes"]) == ["human_delay"] for pair in others)
+
+
+def test_a_strategy_that_cannot_be_run_again_is_data(tmp_path: Path) -> None:
+    live = live_desk(tmp_path, noon("NOON"))
+    live.approve()
+    live.go(hours=11)
+    live.desk.market.store.park("EURUSD", Timeframe.H1)
+    page = live.audit()
+    adds_up(page)
+    [pair] = page["pairs"]
+    assert (list(pair["causes"]), pair["twin"]) == (["data"], None)
+    assert "NOON on EURUSD was not run" in page["notes"][0]
+
+
 def test_two_strategies_of_one_symbol_are_told_apart(tmp_path: Path) -> None:
     live = live_desk(tmp_path, noon("NOON"), noon("NOON_TOO", "short"))
     for idea in live.desk.book.find(Status.PENDING_APPROVAL):
