@@ -1,11 +1,15 @@
 """/api/control and /api/risk: who decides, what holds the desk back, and its limits."""
 
+from decimal import Decimal
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.control.state import ControlState, HaltKind
+from backend.control.watch import measured
+from backend.core.clock import iso
+from backend.core.errors import DeskError
 from backend.risk import checks
 from backend.risk.limits import RiskLimits
 from backend.routes.access import actor, desk
@@ -42,6 +46,27 @@ class Checks(BaseModel):
     """The gate's checks in their order."""
 
     checks: list[dict[str, Any]] = Field(description="check, meaning, on whose behalf it runs, blocks")
+
+
+class Used(BaseModel):
+    """How much of a limit is used; money in account currency."""
+
+    lost: Decimal = Field(description="Below zero is won")
+    of: Decimal = Field(description="What the share is of")
+    share: float = Field(description="lost / of; 0.01 is 1 %")
+    limit: float
+
+
+class Standing(BaseModel):
+    """The account against its limits, on floating equity now."""
+
+    measured: bool = Field(description="False while nothing can be told; never shown as zero")
+    reason: str = Field(description="Why nothing can be told; empty where it can")
+    daily_loss: Used | None = None
+    drawdown: Used | None = None
+    reset_at: str | None = Field(None, description="When the day began")
+    equity_at_reset: str | None = Field(None, description="seen, flat, bars (computed) or unknown")
+    notes: list[str] = Field(default=[], description="What is not known of the account's past")
 
 
 class _Body(BaseModel):
@@ -106,6 +131,33 @@ def show_limits(request: Request) -> RiskLimits:
 def change_limits(request: Request, body: LimitsChange) -> RiskLimits:
     """Change the limits: checked as a whole, in force in every process at once, on record."""
     return desk(request).control.change_limits(body.changes, actor=actor(request), reason=body.reason)
+
+
+@router.get("/risk/standing", responses=refusals(422))
+def show_standing(request: Request) -> Standing:
+    """The day's loss and the drawdown beside their limits."""
+    services = desk(request)
+    limits = services.control.limits()
+    try:
+        state, money = services.account.standing()
+    except DeskError as error:
+        return Standing(measured=False, reason=error.message)
+    used = {
+        kind: Used(lost=one.lost, of=one.of, share=round(one.share, 9), limit=one.limit)
+        for kind, one in measured(state, limits).items()
+        if one.of > 0
+    }
+    day, ever = used.get(HaltKind.DAILY_LOSS), used.get(HaltKind.DRAWDOWN)
+    known = day is not None and ever is not None
+    return Standing(
+        measured=known,
+        reason="" if known else "there is no money on the account that a share could be of",
+        daily_loss=day,
+        drawdown=ever,
+        reset_at=iso(money.reset_at),
+        equity_at_reset=str(money.how),
+        notes=list(money.notes),
+    )
 
 
 @router.get("/risk/checks", responses=refusals(422))

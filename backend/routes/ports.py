@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from backend.config import Settings
+from backend.control.account import DeskAccount
 from backend.control.desk import Control
 from backend.core.bars import Bars
 from backend.core.clock import Clock
@@ -163,6 +164,10 @@ class Desk(Protocol):
     @property
     def control(self) -> Control:
         """Mode, limits and halts."""
+
+    @property
+    def account(self) -> DeskAccount:
+        """The account, with what is kept on record of its money."""
 
     @property
     def orders(self) -> OrderService:

@@ -1,13 +1,23 @@
 """Mode, halts and limits over HTTP."""
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from backend.accounts.record import How
+from backend.accounts.service import Money
+from backend.app import create_app
+from backend.core.errors import Unavailable
 from backend.journal.record import Kind
+from backend.trading.account import AccountState
+from tests.api.conftest import BASE
 from tests.fakes.http import TestClient
-from tests.fakes.services import FakeDesk
+from tests.fakes.services import FakeDesk, fake_desk
 
 
 def refused(answer: Any, status: int, code: str) -> Any:
@@ -83,3 +93,70 @@ def test_the_checks_are_listed(client: TestClient) -> None:
     by_name = {check["check"]: check for check in listed}
     assert "manual" not in by_name["confidence"]["applies"]
     assert "manual" in by_name["daily_loss"]["applies"]
+
+
+class Standing:
+    """An account that lost 300 of 10,000 today and has 10,400 as its peak; or none at all."""
+
+    down = False
+    state = AccountState(
+        currency="USD",
+        leverage=100,
+        balance=Decimal(9_900),
+        equity=Decimal(9_700),
+        margin=Decimal(0),
+        margin_free=Decimal(9_700),
+        day_reference=Decimal(10_000),
+        initial_balance=Decimal(10_000),
+        peak=Decimal(10_400),
+    )
+
+    def standing(self) -> tuple[AccountState, Money]:
+        if self.down:
+            raise Unavailable("terminal_unreachable", "The terminal does not answer")
+        money = Money(
+            initial_balance=Decimal(10_000),
+            peak=Decimal(10_400),
+            day_peak=Decimal(10_000),
+            reset_at=datetime(2026, 1, 5, 22, tzinfo=UTC),
+            balance=Decimal(10_000),
+            equity=None,
+            how=How.UNKNOWN,
+            notes=("not known",),
+        )
+        return self.state, money
+
+
+def client_of(desk: FakeDesk) -> TestClient:
+    return TestClient(create_app(desk, host="127.0.0.1"), base_url=BASE)
+
+
+def test_the_account_stands_beside_its_limits(tmp_path: Path) -> None:
+    with client_of(fake_desk(tmp_path, account=Standing())) as client:
+        found = client.get("/api/risk/standing").json()
+    assert found["measured"] is True
+    assert found["daily_loss"] == {"lost": "300", "of": "10000.0", "share": 0.03, "limit": 0.05}
+    assert found["drawdown"]["share"] == pytest.approx(700 / 10_400)
+    assert (found["equity_at_reset"], found["notes"]) == ("unknown", ["not known"])
+
+
+def test_what_cannot_be_told_is_not_zero(tmp_path: Path) -> None:
+    account = Standing()
+    account.down = True
+    with client_of(fake_desk(tmp_path, account=account)) as client:
+        away = client.get("/api/risk/standing").json()
+    assert (away["measured"], away["daily_loss"], away["drawdown"]) == (False, None, None)
+    assert "does not answer" in away["reason"]
+    empty = Standing()
+    nothing = Decimal(0)
+    empty.state = replace(
+        Standing.state,
+        balance=nothing,
+        equity=nothing,
+        day_reference=nothing,
+        initial_balance=nothing,
+        peak=nothing,
+    )
+    with client_of(fake_desk(tmp_path, account=empty)) as client:
+        found = client.get("/api/risk/standing").json()
+    assert (found["measured"], found["daily_loss"]) == (False, None)

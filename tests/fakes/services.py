@@ -445,6 +445,7 @@ class FakeDesk:
     news: Any = field(default_factory=FakeNews)
     jobs: MemoryJobs = field(default_factory=MemoryJobs)
     terminal: Any = field(default_factory=FakeTerminal)
+    account: Any = None
     orders: Any = None
     dealer: Any = None
 
