@@ -63,7 +63,7 @@ class InputCheck:
             if why is not None:
                 self._fault(record, name, input_file(hashed) if hashed else INPUTS, why)
         at = parse_iso(record.payload["decided_at"])
-        for reference in inputs["bars"]:
+        for reference in inputs.get("bars", ()):
             found = self._bars.find(str(record.payload["symbol"]), reference, at)
             if not found.agree:
                 why = "they are gone" if found.bars is None else "they are not those that the decision saw"

@@ -1,11 +1,12 @@
 """The journal: an append-only, hash-chained record of every decision and every act."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from backend.core.clock import Clock, day, iso
-from backend.core.errors import Invalid, NotFound
+from backend.core.errors import DeskError, Invalid, NotFound
 from backend.journal.columns import Wanted
 from backend.journal.counting import counts
 from backend.journal.ends import FOLDER, PATTERN, DayEnd, day_of, file_of, finish, kept_ends, note_last
@@ -14,6 +15,8 @@ from backend.journal.record import GENESIS, Entry, Kind, Record, digest, read
 from backend.journal.verifying import Verification, verify
 from backend.storage.encoding import decode, encode
 from backend.storage.files import FileStorage
+
+log = logging.getLogger(__name__)
 
 LOCK = f"{FOLDER}/journal"
 LOCK_SECONDS = 30.0
@@ -155,7 +158,10 @@ class Journal:
             closed = self._at(before)
             finish(self._storage, DayEnd(day=day_of(before.file), seq=closed.seq, hash=closed.hash))
         self._storage.append_jsonl(file_of(today), [record.as_dict() for record in fresh], sync=True)
-        note_last(self._storage, DayEnd(day=today, seq=fresh[-1].seq, hash=fresh[-1].hash))
+        try:
+            note_last(self._storage, DayEnd(day=today, seq=fresh[-1].seq, hash=fresh[-1].hash))
+        except DeskError as error:  # the records are on the disk, and the next ones note it again
+            log.warning("the journal's last record could not be noted: %s", error.message)
 
     def _known(self, entry: Entry, made: Mapping[tuple[Kind, str], Record]) -> Record | None:
         if entry.key is None:

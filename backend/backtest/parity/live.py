@@ -103,11 +103,16 @@ def sent_of(idea: Idea) -> Sent | None:
     by_person = False
     asked: Decimal | None = None
     spread: Decimal | None = None
+    # a step names what it changed; before the first that did, the entry was what that one found
+    entry = next(
+        (step["changes"]["entry"][0] for step in idea["history"] if "entry" in step["changes"]),
+        idea["entry"],
+    )
     for step in idea["history"]:
+        entry = step["changes"].get("entry", (None, entry))[1]
         if step["action"] == "approve" and step["status"] == "approved":
             by_person = step["by"] != DESK
-            entry = step["changes"].get("entry")
-            approved = None if entry is None or entry[1] is None else _exact(entry[1])
+            approved = None if entry is None else _exact(entry)
         if step["action"] == "send":
             levels = step["details"].get("levels")
             if levels is not None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from backend.backtest.parity.kept import audited_day, audited_days, file_of
+from backend.backtest.parity.live import sent_of
 from backend.backtest.parity.service import ParityService
 from backend.core.bars import COLUMNS, Bars
 from backend.core.clock import FixedClock
@@ -275,6 +276,41 @@ def test_a_strategy_that_cannot_be_run_again_is_data(tmp_path: Path) -> None:
     [pair] = page["pairs"]
     assert (list(pair["causes"]), pair["twin"]) == (["data"], None)
     assert "NOON on EURUSD was not run" in page["notes"][0]
+
+
+def step(action: str, status: str, by: str, **more: Any) -> dict[str, Any]:
+    return {"action": action, "status": status, "by": by, "changes": {}, "details": {}} | more
+
+
+SEND = step(
+    "send",
+    "sending",
+    "desk",
+    changes={"entry": [1.1003, 1.1005]},
+    details={"levels": {"entry": 1.1005, "tick_size": 1e-05, "spread_ticks": 12}},
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "approved"),
+    [
+        (step("approve", "approved", "anna", changes={"entry": [1.1001, 1.1003]}), "1.1003"),
+        (step("approve", "approved", "anna"), "1.1003"),  # the price was that of the proposal
+    ],
+)
+def test_the_price_at_approval_is_found_in_the_steps(before: dict[str, Any], approved: str) -> None:
+    refused = step("approve", "pending_approval", "anna", changes={})
+    history = [step("propose", "pending_approval", "desk"), refused, before, SEND]
+    idea = {"order_type": "market", "entry": 1.1005, "history": history}
+    found = sent_of(idea)
+    assert found is not None
+    assert (found.asked, found.approved) == (Decimal("1.1005"), Decimal(approved))
+    assert (found.spread, found.by_person) == (Decimal("0.00012"), True)
+    assert sent_of(idea | {"order_type": "limit"}) is None
+    assert sent_of(idea | {"history": history[:-1]}) is None
+    by_desk = sent_of(idea | {"history": [history[0], step("approve", "approved", "desk"), SEND]})
+    assert by_desk is not None
+    assert not by_desk.by_person
 
 
 def test_two_strategies_of_one_symbol_are_told_apart(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.core.clock import FixedClock
-from backend.core.errors import Invalid
+from backend.core.errors import Invalid, Unavailable
 from backend.journal.ends import FINISHED, LAST
 from backend.journal.journal import Journal
 from backend.journal.record import Entry, Kind, Record
@@ -227,3 +227,18 @@ def test_a_damaged_list_of_ends_does_not_stop_the_desk(tmp_path: Path, damage: b
     Journal(FileStorage(tmp_path, fsync=False), later).append(Kind.HALT, {}, actor="local")
     seen = verified(tmp_path)
     assert (seen.ok, seen.records) == (True, DAYS * EACH + 1)
+
+
+def test_a_note_that_the_disk_refuses_does_not_undo_what_was_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise Unavailable("disk_full", "no room")
+
+    monkeypatch.setattr("backend.journal.journal.note_last", refuse)
+    book = Journal(FileStorage(tmp_path, fsync=False), FixedClock(FIRST_DAY))
+    assert book.append(Kind.HALT, {}, actor="local").seq == 1
+    assert book.append(Kind.RESUME, {}, actor="local").seq == 2
+    seen = verified(tmp_path)
+    assert (seen.ok, seen.records) == (True, 2)
+    assert "no end of the journal is on record" in seen.notes[0]
