@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from backend.mt5.dealer import Dealer
     from backend.mt5.server_time import ServerClock
     from backend.news.service import NewsService
+    from backend.orders.managing import Manager
     from backend.orders.service import OrderService
     from backend.simulator.file_history import FileHistory
     from backend.strategies.files import StrategyFiles
@@ -339,6 +340,34 @@ class Services:
             return kill.pull(close=close, all_=False, actor=ACTOR, reason=reason, kind=kind)
 
         return Watch(self.account, self.control, self.storage, self.clock, end)
+
+    @cached_property
+    def manager(self) -> "Manager":
+        """Keeps what is open by its strategy's rules."""
+        from backend.orders.managing import Manager
+        from backend.orders.ruling import ManagerParts
+        from backend.orders.trades import TradeLog
+
+        return Manager(
+            ManagerParts(
+                storage=self.storage,
+                book=self.idea_book,
+                journal=self.journal,
+                clock=self.clock,
+                server_clock=self.server_clock,
+                terminal=self.terminal,
+                dealer=self.dealer,
+                market=self.market,
+                strategies=self.strategies,
+                calendar=self.calendar,
+                positions=self.orders.positions,
+                waiting=self.orders.waiting,
+                follower=self.orders.follower,
+                trades=TradeLog(self.home),
+                commission=lambda: self.control.limits().commission_per_lot,
+                magic=self._settings.magic,
+            )
+        )
 
     @cached_property
     def idea_desk(self) -> "IdeaDesk":

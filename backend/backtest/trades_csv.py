@@ -8,33 +8,8 @@ import numpy as np
 from backend.backtest.columns import Book, Trades
 from backend.core.bars import Floats, Ints
 from backend.trading.reasons import REASONS
+from backend.trading.trade_table import TRADE_COLUMNS
 
-CSV_COLUMNS = (
-    "id",
-    "symbol",
-    "side",
-    "volume",
-    "signal_time",
-    "entry_time",
-    "entry_price",
-    "initial_stop",
-    "initial_target",
-    "exit_time",
-    "exit_price",
-    "exit_reason",
-    "ambiguous",
-    "gross",
-    "spread_cost",
-    "slippage_cost",
-    "gap_cost",
-    "commission",
-    "swap",
-    "net",
-    "r",
-    "mae",
-    "mfe",
-    "strategy",
-)
 _OF_BOOK = ("symbol", "strategy")
 _PRICES = ("entry_price", "initial_stop", "initial_target", "exit_price")
 _TIMES = ("signal_time", "entry_time", "exit_time")
@@ -44,10 +19,10 @@ _MONEY = ("gross", "spread_cost", "slippage_cost", "gap_cost", "commission", "sw
 def trades_csv(trades: Trades) -> bytes:
     """The table with its head, one trade a line, CRLF between them (RFC 4180)."""
     columns = _columns(trades)
-    cells = zip(*(columns[name] for name in CSV_COLUMNS if name not in _OF_BOOK), strict=True)
+    cells = zip(*(columns[name] for name in TRADE_COLUMNS if name not in _OF_BOOK), strict=True)
     lines = [_line(book, trades.digits) for book in trades.books]
     body = "".join(lines[stream] % row for stream, row in zip(trades.stream.tolist(), cells, strict=True))
-    return (",".join(CSV_COLUMNS) + "\r\n" + body).encode()
+    return (",".join(TRADE_COLUMNS) + "\r\n" + body).encode()
 
 
 def iso_times(epochs: Ints) -> list[str]:
@@ -67,7 +42,7 @@ def _line(book: Book, digits: int) -> str:
         **dict.fromkeys(_PRICES, f"%.{book.instrument.digits}f"),
         **dict.fromkeys(_MONEY, f"%.{digits}f"),
     }
-    return ",".join(shapes.get(name, "%s") for name in CSV_COLUMNS) + "\r\n"
+    return ",".join(shapes.get(name, "%s") for name in TRADE_COLUMNS) + "\r\n"
 
 
 def _columns(trades: Trades) -> dict[str, list[Any]]:

@@ -141,6 +141,14 @@ DEFAULTS: tuple[Schedule, ...] = (
         clock="desk",
     ),
     Schedule(
+        name="manage-positions",
+        task=f"{_TRADING}.manage_positions",
+        when=Every(60, offset=5),
+        queue="orders",
+        clock="desk",
+        at_start=True,
+    ),
+    Schedule(
         name="reconcile-orders",
         task=f"{_TRADING}.reconcile_orders",
         when=Every(60, offset=10),

@@ -54,6 +54,7 @@ class OrderService:
         recovery: Finds out what became of what is unknown.
         positions: Closes and moves positions.
         waiting: Cancels and moves pending orders.
+        follower: Brings an idea to where its order stands.
         kill: Ends everything.
     """
 
@@ -93,9 +94,9 @@ class OrderService:
         self._clock = clock
         self.positions = PositionChanges(asking, dealer, terminal, owner)
         self.waiting = OrderChanges(asking, dealer, terminal, owner)
-        self._follower = Follower(book, looker, self.waiting, clock, pause)
+        self.follower = Follower(book, looker, self.waiting, clock, pause)
         self.sender = Sender(parts)
-        self.recovery = Recovery(parts, journal, terminal, self.sender, self._follower, looker, pause)
+        self.recovery = Recovery(parts, journal, terminal, self.sender, self.follower, looker, pause)
         self.tickets = TicketDesk(
             book=book,
             judge=judge,
@@ -225,7 +226,7 @@ class OrderService:
     def _follow(self, ticket: int) -> None:
         idea_id = self._idea_of(ticket)
         if idea_id is not None:
-            self._follower.one(idea_id)
+            self.follower.one(idea_id)
 
     def _note_moved(
         self, ticket: int, price: Decimal | None, levels: Mapping[str, Level], actor: str

@@ -31,6 +31,12 @@ def watch_account() -> dict[str, Any]:
     return services().watch.look()
 
 
+@desk_task(queue="orders", deadline=55, once=True)
+def manage_positions() -> dict[str, Any]:
+    """Keep positions and waiting orders by their strategies' rules, on closed bars; log closed trades."""
+    return services().manager.run()
+
+
 @desk_task(queue="orders", deadline=30, once=True, bounds={"close": (0, 1), "everyones": (0, 1)})
 def kill_switch(reason: str = "kill switch", close: int = 0, everyones: int = 0) -> dict[str, Any]:
     """Halt, cancel every pending order and, with close=1, close the positions; everyones=1 means all."""

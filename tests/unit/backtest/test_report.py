@@ -24,8 +24,9 @@ from backend.backtest.provenance import Options, bars_hash, provenance
 from backend.backtest.report import build_report
 from backend.backtest.report_files import find_report
 from backend.backtest.running import run_backtest
-from backend.backtest.trades_csv import CSV_COLUMNS, trades_csv
+from backend.backtest.trades_csv import trades_csv
 from backend.storage.files import FileStorage
+from backend.trading.trade_table import TRADE_COLUMNS
 from tests.fakes.backtests import LONG, QUIET, Row, table
 from tests.fakes.instruments import instrument
 from tests.fakes.trades import HOUR, MONDAY, result_of, trades_of
@@ -218,7 +219,7 @@ def test_holding_is_bought_at_the_ask_and_valued_at_the_bid() -> None:
 
 def test_csv_has_the_columns_of_the_specification_exact_and_in_utc() -> None:
     # as fills_and_metrics.md orders them
-    assert ",".join(CSV_COLUMNS) == (
+    assert ",".join(TRADE_COLUMNS) == (
         "id,symbol,side,volume,signal_time,entry_time,entry_price,initial_stop,initial_target,exit_time,"
         "exit_price,exit_reason,ambiguous,gross,spread_cost,slippage_cost,gap_cost,commission,swap,net,r,"
         "mae,mfe,strategy"

@@ -1,0 +1,309 @@
+"""Manager: what is open is kept by its strategy's rules, on closed bars, and followed where others change it.
+
+What a look found and asked for is on record in the idea before the broker is asked: closes and moves are
+such that asking again does nothing twice, and a part is asked for once. One manager works at a time.
+"""
+
+import logging
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from backend.core.clock import iso, parse_iso
+from backend.core.errors import DeskError, Invalid, Unavailable
+from backend.core.instruments import Instrument
+from backend.ideas.lifecycle import Act, Status
+from backend.journal.record import Kind
+from backend.mt5.account import Position
+from backend.orders.asking import Change
+from backend.orders.facts import number
+from backend.orders.holding import Holding, Wishes, order_is_against, wishes
+from backend.orders.intents import named_in
+from backend.orders.ruling import ManagerParts, Ruling
+from backend.orders.trades import is_closed, result_of
+from backend.strategies.model import Strategy
+from backend.trading.management import part_steps
+from backend.trading.reasons import Reason
+from backend.trading.sides import Side
+
+log = logging.getLogger(__name__)
+
+ACTOR = "management"
+LOCK = "orders/managing"
+
+Idea = dict[str, Any]
+
+
+class Manager:
+    """Manages positions and waiting orders. Thread-safe, and safe between processes.
+
+    Args:
+        parts: What it stands on.
+    """
+
+    def __init__(self, parts: ManagerParts) -> None:
+        self._parts = parts
+        self._rules = Ruling(parts)
+        self._book = parts.book
+
+    def run(self) -> dict[str, Any]:
+        """Look at everything that is open or waits; one that fails is reported and the others go on.
+
+        Returns:
+            JSON values: how many positions and orders were looked at, what was done, closed trades, problems.
+
+        Raises:
+            Unavailable: The terminal does not answer.
+        """
+        report: dict[str, Any] = {"positions": 0, "orders": 0, "done": [], "closed": [], "problems": []}
+        try:
+            with self._parts.storage.lock(LOCK, 0.0):
+                self._log_closed(report)
+                shown = {one.identifier: one for one in self._parts.terminal.positions()}
+                ideas = self._book.find(Status.OPEN, Status.PLACED)
+                for idea in ideas:
+                    try:
+                        self._look(idea, shown, report)
+                    except DeskError as error:
+                        _problem(report, idea, error)
+                report["foreign"] = sum(one.magic != self._parts.magic for one in shown.values())
+                self._unknown(shown, ideas, report)
+        except Unavailable as error:
+            if error.code != "locked":
+                raise
+            report["problems"].append({"code": "busy", "reason": "another one is managing"})
+        return report
+
+    # One idea
+
+    def _look(self, idea: Idea, shown: Mapping[int, Position], report: dict[str, Any]) -> None:
+        if idea["status"] == Status.PLACED:
+            report["orders"] += 1
+            self._order(idea, report)
+            return
+        report["positions"] += 1
+        position = shown.get(int(idea["position"]["id"]))
+        if position is None:
+            self._gone(idea, report)
+            return
+        idea = self._followed(idea, position, report)
+        strategy = self._rules.strategy(idea)
+        if strategy is not None:
+            self._manage(idea, position, strategy, report)
+
+    def _manage(self, idea: Idea, position: Position, strategy: Strategy, report: dict[str, Any]) -> None:
+        facts = self._rules.facts(idea, strategy, since=position.opened_at)
+        fine = self._rules.fine(strategy, str(idea["symbol"]), position.opened_at)
+        instrument = self._parts.market.instrument(str(idea["symbol"]))
+        held = self._rules.holding(idea, position, instrument)
+        managed = idea["management"]
+        quote = self._parts.market.quote(str(idea["symbol"]))
+        spread = instrument.ticks(float(quote.ask)) - instrument.ticks(float(quote.bid))
+        asked = wishes(held, strategy, facts, fine, spread=spread)
+        leave = asked.leave or (Reason(managed["leaving"]) if managed.get("leaving") else None)
+        if leave is None and self._rules.weekend(strategy, str(idea["symbol"])):
+            leave = Reason.WEEKEND
+        if leave is not None:
+            self._leave(idea, position, leave, report)
+            return
+        if asked.part:
+            idea = self._part(idea, position, strategy, instrument, report)
+        self._move(idea, position, held, asked, report)
+
+    def _leave(self, idea: Idea, position: Position, reason: Reason, report: dict[str, Any]) -> None:
+        """Close it; the reason stands until it is closed, also where the market does not let it go now."""
+        if idea["management"].get("leaving") != str(reason):
+            idea = self._record(idea, f"it leaves: {reason}", leaving=str(reason))
+        change = self._parts.positions.close(position.ticket, actor=ACTOR, why=str(reason))
+        _did(report, idea, str(reason), change)
+        if change.done:
+            self._gone(self._book.get(str(idea["id"])), report)
+
+    def _part(
+        self,
+        idea: Idea,
+        position: Position,
+        strategy: Strategy,
+        instrument: Instrument,
+        report: dict[str, Any],
+    ) -> Idea:
+        share = strategy.strategy.management.partial_fraction or 0.0
+        whole = Decimal(repr(idea["position"]["volume"]))
+        least = float(instrument.volume_min / instrument.volume_step)
+        steps = part_steps(int(whole / instrument.volume_step), share, least)
+        lots = instrument.volume_step * steps
+        if position.volume < whole or not lots:
+            why = (
+                "its part is below the smallest volume and is left"
+                if not lots
+                else "its part was closed already"
+            )
+            return self._record(idea, why, parted=True)
+        change = self._parts.positions.close(position.ticket, lots, actor=ACTOR, why=str(Reason.PARTIAL))
+        _did(report, idea, str(Reason.PARTIAL), change)
+        if not change.done:
+            return idea  # the next look sees whether it was dealt after all
+        left = position.volume - lots
+        return self._record(idea, f"{lots} lots closed at the part's level", parted=True, volume=number(left))
+
+    def _move(
+        self,
+        idea: Idea,
+        position: Position,
+        held: Holding,
+        asked: Wishes,
+        report: dict[str, Any],
+    ) -> None:
+        if asked.stop is None or asked.stop_reason is None:
+            return
+        price = held.instrument.price(held.side.sign * asked.stop)
+        try:
+            change = self._parts.positions.move(
+                position.ticket, stop=price, actor=ACTOR, why=str(asked.stop_reason)
+            )
+        except Invalid as error:  # the price has come too near meanwhile: the next bar tries again
+            _problem(report, idea, error)
+            return
+        _did(report, idea, str(asked.stop_reason), change)
+        if change.done:
+            self._record(
+                idea,
+                f"the stop was moved to {price}: {asked.stop_reason}",
+                stop=number(price),
+                stop_reason=str(asked.stop_reason),
+            )
+
+    def _order(self, idea: Idea, report: dict[str, Any]) -> None:
+        """Take back a waiting order that its strategy's rules speak against."""
+        strategy = self._rules.strategy(idea)
+        if strategy is None:
+            return
+        placed = parse_iso(idea["order"]["placed_at"])
+        facts = self._rules.facts(idea, strategy, since=placed)
+        why = ""
+        if self._rules.weekend(strategy, str(idea["symbol"])):
+            why = "the week ends"
+        elif order_is_against(
+            Side(idea["side"]),
+            facts,
+            placed=int(placed.timestamp()),
+            embargoed=self._rules.embargoed(strategy, str(idea["symbol"])),
+        ):
+            why = "an exit, an invalidation, an opposite signal or an embargo speaks against it"
+        if why:
+            change = self._parts.waiting.cancel(int(idea["order"]["ticket"]), actor=ACTOR, why=why)
+            _did(report, idea, "cancel", change)
+            self._parts.follower.one(str(idea["id"]))
+
+    # What others did
+
+    def _followed(self, idea: Idea, position: Position, report: dict[str, Any]) -> Idea:
+        """The idea with what was changed outside management; a stop that was taken away is put back."""
+        began = idea["position"]
+        managed = idea.get("management") or {
+            "stop": began["initial_stop"],
+            "target": began["initial_target"],
+            "volume": began["volume"],
+            "parted": False,
+        }
+        idea = {**idea, "management": managed}
+        seen: dict[str, Any] = {
+            "stop": position.stop,
+            "target": position.target,
+            "volume": number(position.volume),
+        }
+        changed = {name: value for name, value in seen.items() if value != managed.get(name)}
+        if changed.get("stop", 0.0) is None and managed.get("stop") is not None:
+            del changed["stop"]
+            stop = Decimal(repr(managed["stop"]))
+            change = self._parts.positions.move(
+                position.ticket, stop=stop, actor=ACTOR, why="a position carries a stop"
+            )
+            _did(report, idea, "stop put back", change)
+        if not changed:
+            return idea
+        told = ", ".join(f"{name} {managed.get(name)} → {value}" for name, value in changed.items())
+        if "stop" in changed:
+            changed.update(stop_reason=None, moved_at=iso(self._parts.clock.now()))
+        return self._record(idea, f"changed elsewhere: {told}", **changed)
+
+    def _gone(self, idea: Idea, report: dict[str, Any]) -> None:
+        """Close the idea of a position that the terminal does not show any more, as its deals tell."""
+        deals = self._parts.dealer.deals_of_position(int(idea["position"]["id"]))
+        if not is_closed(deals):
+            report["problems"].append(
+                {
+                    "idea": idea["id"],
+                    "code": "not_shown",
+                    "reason": "neither its position nor the deals that closed it are shown yet",
+                }
+            )
+            return
+        result = result_of(
+            idea,
+            deals,
+            instrument=self._parts.market.instrument(str(idea["symbol"])),
+            currency=self._parts.terminal.account().currency,
+            asked=self._asked,
+        )
+        closed = self._book.step(
+            str(idea["id"]),
+            Act.CLOSE,
+            actor=ACTOR,
+            why=str(result["exit_reason"]),
+            changes={"result": result},
+        )
+        report["closed"].append(closed["id"])
+        self._log(closed)
+
+    def _unknown(self, shown: Mapping[int, Position], ideas: list[Idea], report: dict[str, Any]) -> None:
+        """Name positions that carry our number and belong to no idea: a person has to look at them."""
+        known = {int(idea["position"]["id"]) for idea in ideas if idea.get("position")}
+        pending = {int(idea["order"]["ticket"]) for idea in ideas if idea.get("order")}
+        for one in shown.values():
+            if one.magic == self._parts.magic and one.identifier not in known | pending:
+                report["problems"].append(
+                    {
+                        "code": "no_idea",
+                        "position": one.ticket,
+                        "reason": f"position {one.ticket} of {one.symbol} carries the desk's number and "
+                        "belongs to no open idea; it is not managed",
+                    }
+                )
+
+    def _asked(self, comment: str) -> str | None:
+        name = named_in(comment)
+        if name is None:
+            return None
+        made = self._parts.journal.find_many(Kind.ORDER_INTENT, [name])
+        return str(made[name].payload["why"]) if name in made else None
+
+    # Writing
+
+    def _record(self, idea: Idea, why: str, **facts: Any) -> Idea:
+        managed = {**idea["management"], **facts}
+        return self._book.step(
+            str(idea["id"]), Act.RECORD, actor=ACTOR, why=why, changes={"management": managed}
+        )
+
+    def _log(self, idea: Idea) -> None:
+        name = self._parts.trades.write(idea)
+        self._book.step(str(idea["id"]), Act.RECORD, actor=ACTOR, changes={"logged": name})
+
+    def _log_closed(self, report: dict[str, Any]) -> None:
+        """Write the rows of trades that were closed by a process that was killed before it wrote them."""
+        for idea in self._book.find(Status.CLOSED):
+            if idea.get("result") and not idea.get("logged"):
+                try:
+                    self._log(idea)
+                except DeskError as error:
+                    _problem(report, idea, error)
+
+
+def _did(report: dict[str, Any], idea: Idea, what: str, change: Change) -> None:
+    report["done"].append({"idea": idea["id"], "what": what, **change.as_dict()})
+
+
+def _problem(report: dict[str, Any], idea: Idea, error: DeskError) -> None:
+    log.warning("idea %s: %s", idea["id"], error.message)
+    report["problems"].append({"idea": idea["id"], "code": error.code, "reason": error.message})
