@@ -109,6 +109,14 @@ def broker_minimum(instrument: Instrument, spread: int) -> int:
     return _level(instrument, spread) + spread
 
 
+def target_minimum(instrument: Instrument, spread: int) -> int:
+    """Smallest distance in ticks from entry to target that the broker takes.
+
+    The side that triggers the target lies a spread beyond the entry in the trade's favour.
+    """
+    return max(instrument.points_to_ticks(instrument.stops_level) - spread, 1)
+
+
 def stop_distance(wanted: int, spread: int, level: int) -> int:
     """Ticks from entry to stop: what is wanted, widened to what the broker takes, at least one.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from backend.evaluation.levels import Levels, broker_minimum
+from backend.evaluation.levels import Levels, broker_minimum, target_minimum
 from backend.evaluation.plan import fits, propose
 from backend.strategies.model import OrderType
 from backend.trading.account import AccountState
@@ -214,7 +214,7 @@ def level_faults(levels: Levels, wanted: Wanted, prices: Prices, *, reached: boo
         found.append(
             _fault("stop", f"{reason}, the broker takes {levels.minimum}", levels.stop, levels.minimum)
         )
-    least = max(nearest - prices.spread, 1)
+    least = target_minimum(instrument, prices.spread)
     untargeted = wanted.levels.target == 0 and wanted.fixed.target is None
     if levels.target < least and not untargeted:
         reason = f"the target {levels.target_price} of a {side} at {levels.entry_price}"

@@ -14,6 +14,8 @@ from backend.trading.sides import Side
 
 FIELDS = ("entry", "stop", "target", "volume")
 
+_MOST_TICKS = 10**12  # far beyond any price, and a float still tells one tick from the next
+
 Overrides = Mapping[str, float | None]
 """Field to its new value; None gives it back to the decision. A field that is absent stays as it is."""
 
@@ -42,9 +44,9 @@ def changed_fields(
         if value is None:
             fixed.pop(name, None)
         elif name == "volume":
-            fixed[name] = float(_volume(value, instrument))
+            fixed[name] = float(volume_of(value, instrument))
         else:
-            fixed[name] = float(_price(name, value, instrument))
+            fixed[name] = float(price_of(name, value, instrument))
     changes: dict[str, Any] = {"fixed": fixed}
     if "entry" in overrides:
         changes |= _entry(idea, fixed.get("entry"), instrument, prices)
@@ -84,7 +86,8 @@ def refuse_faults(judged: Judged, overrides: Overrides) -> None:
             raise _bad(fault.check, fault.reason)
 
 
-def _volume(value: float, instrument: Instrument) -> Decimal:
+def volume_of(value: float, instrument: Instrument) -> Decimal:
+    """Lots that the symbol takes, exact; `Invalid` ``bad_override`` where it takes no such volume."""
     lots = _number("volume", value)
     least, most, step = instrument.volume_min, instrument.volume_max, instrument.volume_step
     if lots < least or lots > most:
@@ -94,8 +97,11 @@ def _volume(value: float, instrument: Instrument) -> Decimal:
     return lots
 
 
-def _price(name: str, value: float, instrument: Instrument) -> Decimal:
+def price_of(name: str, value: float, instrument: Instrument) -> Decimal:
+    """A price of the symbol, exact; `Invalid` ``bad_override`` of the field `name` where it is none."""
     price = _number(name, value)
+    if price / instrument.tick_size > _MOST_TICKS:
+        raise _bad(name, f"{name} {value} is no price of {instrument.symbol}")
     if price % instrument.tick_size:
         raise _bad(name, f"{name} {price}: prices of {instrument.symbol} are steps of {instrument.tick_size}")
     return price

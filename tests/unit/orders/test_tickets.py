@@ -102,6 +102,7 @@ def test_orders_that_wait(live: LiveOrders, side: Side, kind: OrderType, away: f
         ({"stop": float("nan")}, "stop"),
         ({"stop": -1.0}, "stop"),
         ({"stop": 1.0000001}, "stop"),
+        ({"stop": 1e300}, "stop"),
         ({"target": 0.5}, "target"),
         ({"price": 1.1}, "price"),
         ({"type": OrderType.LIMIT}, "price"),
