@@ -1,4 +1,4 @@
-"""100,000 decisions: ``python -m tests.benchmarks.bench_decisions``; exits with 1 when a goal is missed.
+"""100,000 decisions: ``python tests/benchmarks/bench_decisions.py``; exits with 1 when a goal is missed.
 
 Goals: a page with filters in at most 200 ms, statistics too, the first one after a start included, and at
 most 40 MB of memory for the index. Also prints how long a start takes with and without side files, and what
@@ -16,6 +16,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from backend.core.clock import FixedClock, iso
 from backend.journal.columns import Wanted
@@ -121,7 +123,7 @@ def main() -> None:
             side.unlink()
         start = milliseconds(lambda: opened(folder).count(Wanted()))
         print(f"start without side files, which are made then: {start / 1000:.1f} s")
-        code = [sys.executable, "-m", "tests.benchmarks.bench_decisions", name]
+        code = [sys.executable, str(Path(__file__).resolve()), name]
         sys.exit(subprocess.run(code, check=False).returncode)
 
 
