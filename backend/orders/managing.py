@@ -5,20 +5,21 @@ such that asking again does nothing twice, and a part is asked for once. One man
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from backend.core.clock import iso, parse_iso
-from backend.core.errors import DeskError, Invalid, Unavailable
+from backend.core.errors import Conflict, DeskError, Invalid, Unavailable
 from backend.core.instruments import Instrument
 from backend.ideas.lifecycle import Act, Status
 from backend.journal.record import Kind
 from backend.mt5.account import Position
+from backend.mt5.orders import Deal
 from backend.orders.asking import Change
 from backend.orders.facts import number
 from backend.orders.holding import Holding, Wishes, order_is_against, wishes
-from backend.orders.intents import named_in
+from backend.orders.intents import Intent, named_in
 from backend.orders.ruling import ManagerParts, Ruling
 from backend.orders.trades import is_closed, result_of
 from backend.strategies.model import Strategy
@@ -215,17 +216,50 @@ class Manager:
         changed = {name: value for name, value in seen.items() if value != managed.get(name)}
         if changed.get("stop", 0.0) is None and managed.get("stop") is not None:
             del changed["stop"]
-            stop = Decimal(repr(managed["stop"]))
-            change = self._parts.positions.move(
-                position.ticket, stop=stop, actor=ACTOR, why="a position carries a stop"
-            )
-            _did(report, idea, "stop put back", change)
+            self._put_back(idea, position, Decimal(repr(managed["stop"])), report)
+        idea, changed = self._of_ours(idea, changed)
         if not changed:
             return idea
+        managed = idea["management"]
         told = ", ".join(f"{name} {managed.get(name)} → {value}" for name, value in changed.items())
         if "stop" in changed:
             changed.update(stop_reason=None, moved_at=iso(self._parts.clock.now()))
         return self._record(idea, f"changed elsewhere: {told}", **changed)
+
+    def _put_back(self, idea: Idea, position: Position, stop: Decimal, report: dict[str, Any]) -> None:
+        """Give a position its stop again; where the broker does not take it, that is a problem to be seen."""
+        why = "a position carries a stop"
+        try:
+            change = self._parts.positions.move(position.ticket, stop=stop, actor=ACTOR, why=why)
+        except DeskError as error:
+            _problem(report, idea, error)
+            return
+        _did(report, idea, "stop put back", change)
+        if not change.done:
+            _problem(report, idea, Conflict("no_stop", f"position {position.ticket}: {change.message}"))
+
+    def _of_ours(self, idea: Idea, changed: dict[str, Any]) -> tuple[Idea, dict[str, Any]]:
+        """Take what management itself had asked for, killed before it could note it; and what is left.
+
+        The intents tell: they are on record before the broker is asked.
+        """
+        facts: dict[str, Any] = {}
+        for record in self._parts.journal.newest(kind=Kind.ORDER_INTENT):
+            if not changed or parse_iso(record.payload["at"]) < parse_iso(idea["position"]["opened_at"]):
+                break
+            intent = Intent.read(record.payload)
+            if intent.idea != idea["id"] or intent.why not in set(Reason):
+                continue
+            stop, volume = changed.get("stop"), changed.get("volume")
+            if stop is not None and number(intent.request.stop) == stop:
+                facts |= {"stop": changed.pop("stop"), "stop_reason": intent.why}
+            elif volume is not None and intent.why == Reason.PARTIAL:
+                had, part = Decimal(repr(idea["management"]["volume"])), intent.request.volume
+                if part is not None and had - part == Decimal(repr(volume)):
+                    facts |= {"volume": changed.pop("volume"), "parted": True}
+        if facts:
+            idea = self._record(idea, "what management had asked for is noted", **facts)
+        return idea, changed
 
     def _gone(self, idea: Idea, report: dict[str, Any]) -> None:
         """Close the idea of a position that the terminal does not show any more, as its deals tell."""
@@ -239,13 +273,7 @@ class Manager:
                 }
             )
             return
-        result = result_of(
-            idea,
-            deals,
-            instrument=self._parts.market.instrument(str(idea["symbol"])),
-            currency=self._parts.terminal.account().currency,
-            asked=self._asked,
-        )
+        result = self._result(idea, deals)
         closed = self._book.step(
             str(idea["id"]),
             Act.CLOSE,
@@ -255,6 +283,15 @@ class Manager:
         )
         report["closed"].append(closed["id"])
         self._log(closed)
+
+    def _result(self, idea: Idea, deals: Sequence[Deal]) -> dict[str, Any]:
+        return result_of(
+            idea,
+            deals,
+            instrument=self._parts.market.instrument(str(idea["symbol"])),
+            currency=self._parts.terminal.account().currency,
+            asked=self._asked,
+        )
 
     def _unknown(self, shown: Mapping[int, Position], ideas: list[Idea], report: dict[str, Any]) -> None:
         """Name positions that carry our number and belong to no idea: a person has to look at them."""
@@ -291,13 +328,26 @@ class Manager:
         self._book.step(str(idea["id"]), Act.RECORD, actor=ACTOR, changes={"logged": name})
 
     def _log_closed(self, report: dict[str, Any]) -> None:
-        """Write the rows of trades that were closed by a process that was killed before it wrote them."""
+        """Write the rows of trades that were closed elsewhere, or by a process that was killed then.
+
+        Reconciling finds ideas closed whose answer was lost; those have no result yet.
+        """
         for idea in self._book.find(Status.CLOSED):
-            if idea.get("result") and not idea.get("logged"):
-                try:
-                    self._log(idea)
-                except DeskError as error:
-                    _problem(report, idea, error)
+            if idea.get("logged") or not idea.get("position"):
+                continue
+            try:
+                self._log(idea if idea.get("result") else self._with_result(idea))
+            except DeskError as error:
+                _problem(report, idea, error)
+
+    def _with_result(self, idea: Idea) -> Idea:
+        deals = self._parts.dealer.deals_of_position(int(idea["position"]["id"]))
+        if not is_closed(deals):
+            raise Conflict("not_shown", "the deals that closed its position are not shown yet")
+        changes = {"result": self._result(idea, deals)}
+        return self._book.step(
+            str(idea["id"]), Act.RECORD, actor=ACTOR, why="what it earned", changes=changes
+        )
 
 
 def _did(report: dict[str, Any], idea: Idea, what: str, change: Change) -> None:

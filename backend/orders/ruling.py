@@ -137,16 +137,21 @@ class Ruling:
         return self._parts.market.top_up(symbol, timeframe, since=begin)
 
     def holding(self, idea: Idea, position: Position, instrument: Instrument) -> Holding:
-        """The position as the rules take it; `Conflict` ``no_stop`` where it carries none."""
+        """The position as the rules take it; one without a stop as if its last one stood.
+
+        Raises:
+            Conflict: ``no_stop``: it never had one, so that there is no R to measure by.
+        """
         side = Side.BUY if position.buy else Side.SELL
         began, managed = idea["position"], idea["management"]
         entry = Decimal(repr(began["price_open"]))
         first = began["initial_stop"]
-        if first is None or position.stop is None:
+        stop = managed["stop"] if position.stop is None else position.stop
+        if first is None or stop is None:
             raise Conflict(
                 "no_stop", f"position {position.ticket} of {position.symbol} carries no stop at the broker"
             )
-        ticks = [side.sign * instrument.ticks(float(price)) for price in (entry, first, position.stop)]
+        ticks = [side.sign * instrument.ticks(float(price)) for price in (entry, first, stop)]
         return Holding(
             instrument=instrument,
             side=side,

@@ -66,7 +66,7 @@ class _Desk:
         self.account = terminal(job)
         self.decisions: list[Decision] = []
         self._knowing = Knowing(job, self.path, self.notes)
-        self._closes = Closes(self._stream, self.notes)
+        self._closes = Closes(self._stream, self.notes, self.path)
 
     def run(self) -> None:
         first, last = self._stream.first, len(self._bars) - 1
@@ -141,13 +141,12 @@ class _Desk:
             [order.ticket for order in self.account.orders() if self._closes.cancels(order.ticket, index)]
         )
         for position in self.account.positions():
-            self._closes.leave(position, self.path.place(position.time), index)
+            opened = self.path.place(position.time)
+            self._closes.leave(position, opened, index)
             if self._weekend and self._day_bars and bool(self._week_end[index]):
                 self._leave_at_close(position, Reason.WEEKEND)
                 continue
-            bar = self.path.bar(index)
-            spread = self._stream.instrument.ticks(float(bar.ask.close - bar.bid.close))
-            stop = self._closes.stop(position, index, spread)
+            stop = self._closes.stop(position, opened, index)
             if stop is not None:
                 change = EMPTY_REQUEST._replace(
                     action=mt5.TRADE_ACTION_SLTP,
