@@ -31,6 +31,7 @@ class JobsDesk:
     def __init__(self, home: Path, mode: str, **environment: str) -> None:
         self.home = home
         self.mode = mode
+        self.app = APP  # whose tasks the workers know
         self.environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         self.environment |= {"MT5UI_HOME": str(home), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
         self.environment |= environment
@@ -107,7 +108,7 @@ class JobsDesk:
             "-m",
             "celery",
             "-A",
-            APP,
+            self.app,
             "worker",
             "-n",
             f"{name}@%h",
