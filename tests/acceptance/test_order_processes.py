@@ -23,7 +23,7 @@ from tests.fakes.market_hours import open_clock
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180)]
 
 TASKS = "backend.tasks.trading_tasks"
-SLOW = {"account": {}, "faults": {"script": {"1": "slow"}, "slow_seconds": 4}}
+SLOW = {"account": {}, "faults": {"script": {"1": "slow"}, "slow_seconds": 8}}
 
 
 class Desk:
