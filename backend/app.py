@@ -39,6 +39,7 @@ from backend.routes import (
     strategies,
     strategy_changes,
     tasks,
+    trades,
     trading,
 )
 from backend.routes.guard import Guard
@@ -62,6 +63,7 @@ ROUTERS: Final = (
     parity.router,
     market.router,
     trading.router,
+    trades.router,
     strategies.router,
     strategy_changes.router,
     calendar.router,

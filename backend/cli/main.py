@@ -19,6 +19,7 @@ from backend.cli.journal import replay, verify_journal
 from backend.cli.kill import kill
 from backend.cli.output import console, moment, print_json, show, span, table
 from backend.cli.parity import parity
+from backend.cli.trades import trades
 from backend.cli.trading import account, orders, positions
 from backend.config import BrokerChoice, load_settings
 from backend.core.clock import SystemClock
@@ -43,7 +44,7 @@ app.command()(kill)
 app.command()(parity)
 app.command()(verify_journal)
 app.command()(replay)
-for command in (account, positions, orders):
+for command in (account, positions, orders, trades):
     app.command()(command)
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout and nothing else.")]
