@@ -1,11 +1,14 @@
 """Management where things go wrong between the broker and the desk's files."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from backend.ideas.lifecycle import Act, Status
+from backend.maintenance.csv_files import optimise
+from backend.maintenance.retention import Maintenance
 from backend.orders.managing import Manager
 from backend.trading.sides import Side
 from tests.unit.orders.test_managing import ALWAYS, Managed
@@ -150,3 +153,20 @@ def test_a_short_is_managed_as_a_long(tmp_path: Path) -> None:
     desk.open(stop=2000)
     assert desk.later(minutes=6)["closed"] == [desk.idea_id]
     assert desk.idea["result"]["exit_reason"] == "exit_rule"
+
+
+def test_upkeep_takes_the_file_of_closed_trades_as_it_is(tmp_path: Path) -> None:
+    desk = Managed(tmp_path, exit_=ALWAYS)
+    desk.open()
+    desk.later(minutes=6)
+    (name,) = desk.home.names("logs/trades_*.csv")
+    os.utime(desk.home.path(name), (0, 0))  # nobody has written it for a while
+    before = desk.home.read_bytes(name)
+    report = optimise(desk.home, desk.live.desk.clock)
+    assert (report["malformed"], desk.home.read_bytes(name)) == ([], before)
+    desk.live.desk.clock.move(days=100)
+    Maintenance(desk.home, desk.live.desk.clock).archive_trades(90)
+    assert desk.home.names("logs/trades_*.csv") == []
+    desk.manager.run()
+    assert desk.home.names("logs/trades_*.csv") == [], "a trade that is on file is not written again"
+    assert desk.home.read_bytes(f"logs/archive/{name.removeprefix('logs/')}") == before
