@@ -122,6 +122,16 @@ def test_a_loser_that_was_refused_saved_its_loss(make: Make) -> None:
     assert (found.trade["exit_reason"], found.trade["net"]) == ("stop", -99.36)
 
 
+def test_no_check_is_asked(make: Make) -> None:
+    # it is night in Tokyo: both the decision and the backtest's own checks refuse it
+    asleep = strategy(sessions=["Tokyo"])
+    desk = make([(10000, 10050, 9990, 10040, QUIET), (10040, 10250, 10030, 10200, QUIET)], asleep)
+    assert {refusal["check"] for refusal in desk.payload["refusals"]} == {"ai_enabled", "session"}
+    found = desk.ask()
+    assert found.trade is not None
+    assert found.trade["net"] == 177.56
+
+
 def test_what_is_still_open_is_not_known(make: Make) -> None:
     found = make([(10000, 10020, 9990, 10000, QUIET)] * 3).ask()
     assert (found.status, found.final, found.trade) == ("unknown", False, None)

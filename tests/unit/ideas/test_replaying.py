@@ -143,13 +143,14 @@ def test_a_bar_revised_between_two_decisions_is_kept_both_ways(data: Path) -> No
     store = desk.market.store
     stored = store.bars("EURUSD", Timeframe.M15, count=30)[:1]
     columns = {name: getattr(stored, name).copy() for name in COLUMNS}
-    columns["spread"] += 3
+    columns["volume"] += 3
     store.append(Bars(symbol="EURUSD", timeframe=Timeframe.M15, **columns), revise=True)
     desk.clock.move(minutes=15)
     before = {record.key for record in desk.journal.newest(kind=Kind.DECISION)}
     desk.ideas.evaluate_symbol("EURUSD", trigger="test")
     made = [r for r in desk.journal.newest(kind=Kind.DECISION) if r.key not in before]
     assert made
+    assert store.bars("EURUSD", Timeframe.M15, count=31).volume[0] == columns["volume"][0]
     again = replayer(data, history=False)
     assert all(again.replay(str(key)).same for key in (*before, *(record.key for record in made)))
 
