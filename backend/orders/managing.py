@@ -4,8 +4,7 @@ What a look found and asked for is on record in the idea before the broker is as
 such that asking again does nothing twice, and a part is asked for once. One manager works at a time.
 """
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -15,21 +14,17 @@ from backend.core.instruments import Instrument
 from backend.ideas.lifecycle import Act, Status
 from backend.journal.record import Kind
 from backend.mt5.account import Position
-from backend.mt5.orders import Deal
 from backend.orders.asking import Change
+from backend.orders.closed import ACTOR, ClosedTrades, note_problem
 from backend.orders.facts import number
 from backend.orders.holding import Holding, Wishes, order_is_against, wishes
-from backend.orders.intents import Intent, named_in
+from backend.orders.intents import Intent
 from backend.orders.ruling import ManagerParts, Ruling
-from backend.orders.trades import is_closed, result_of
 from backend.strategies.model import Strategy
 from backend.trading.management import part_steps
 from backend.trading.reasons import Reason
 from backend.trading.sides import Side
 
-log = logging.getLogger(__name__)
-
-ACTOR = "management"
 LOCK = "orders/managing"
 
 Idea = dict[str, Any]
@@ -46,6 +41,7 @@ class Manager:
         self._parts = parts
         self._rules = Ruling(parts)
         self._book = parts.book
+        self._closed = ClosedTrades(parts)
 
     def run(self) -> dict[str, Any]:
         """Look at everything that is open or waits; one that fails is reported and the others go on.
@@ -59,14 +55,14 @@ class Manager:
         report: dict[str, Any] = {"positions": 0, "orders": 0, "done": [], "closed": [], "problems": []}
         try:
             with self._parts.storage.lock(LOCK, 0.0):
-                self._log_closed(report)
+                self._closed.log_all(report)
                 shown = {one.identifier: one for one in self._parts.terminal.positions()}
                 ideas = self._book.find(Status.OPEN, Status.PLACED)
                 for idea in ideas:
                     try:
                         self._look(idea, shown, report)
                     except DeskError as error:
-                        _problem(report, idea, error)
+                        note_problem(report, idea, error)
                 report["foreign"] = sum(one.magic != self._parts.magic for one in shown.values())
                 self._unknown(shown, ideas, report)
         except Unavailable as error:
@@ -85,7 +81,7 @@ class Manager:
         report["positions"] += 1
         position = shown.get(int(idea["position"]["id"]))
         if position is None:
-            self._gone(idea, report)
+            self._closed.gone(idea, report)
             return
         idea = self._followed(idea, position, report)
         strategy = self._rules.strategy(idea)
@@ -118,7 +114,7 @@ class Manager:
         change = self._parts.positions.close(position.ticket, actor=ACTOR, why=str(reason))
         _did(report, idea, str(reason), change)
         if change.done:
-            self._gone(self._book.get(str(idea["id"])), report)
+            self._closed.gone(self._book.get(str(idea["id"])), report)
 
     def _part(
         self,
@@ -163,7 +159,7 @@ class Manager:
                 position.ticket, stop=price, actor=ACTOR, why=str(asked.stop_reason)
             )
         except Invalid as error:  # the price has come too near meanwhile: the next bar tries again
-            _problem(report, idea, error)
+            note_problem(report, idea, error)
             return
         _did(report, idea, str(asked.stop_reason), change)
         if change.done:
@@ -232,11 +228,11 @@ class Manager:
         try:
             change = self._parts.positions.move(position.ticket, stop=stop, actor=ACTOR, why=why)
         except DeskError as error:
-            _problem(report, idea, error)
+            note_problem(report, idea, error)
             return
         _did(report, idea, "stop put back", change)
         if not change.done:
-            _problem(report, idea, Conflict("no_stop", f"position {position.ticket}: {change.message}"))
+            note_problem(report, idea, Conflict("no_stop", f"position {position.ticket}: {change.message}"))
 
     def _of_ours(self, idea: Idea, changed: dict[str, Any]) -> tuple[Idea, dict[str, Any]]:
         """Take what management itself had asked for, killed before it could note it; and what is left.
@@ -261,38 +257,6 @@ class Manager:
             idea = self._record(idea, "what management had asked for is noted", **facts)
         return idea, changed
 
-    def _gone(self, idea: Idea, report: dict[str, Any]) -> None:
-        """Close the idea of a position that the terminal does not show any more, as its deals tell."""
-        deals = self._parts.dealer.deals_of_position(int(idea["position"]["id"]))
-        if not is_closed(deals):
-            report["problems"].append(
-                {
-                    "idea": idea["id"],
-                    "code": "not_shown",
-                    "reason": "neither its position nor the deals that closed it are shown yet",
-                }
-            )
-            return
-        result = self._result(idea, deals)
-        closed = self._book.step(
-            str(idea["id"]),
-            Act.CLOSE,
-            actor=ACTOR,
-            why=str(result["exit_reason"]),
-            changes={"result": result},
-        )
-        report["closed"].append(closed["id"])
-        self._log(closed)
-
-    def _result(self, idea: Idea, deals: Sequence[Deal]) -> dict[str, Any]:
-        return result_of(
-            idea,
-            deals,
-            instrument=self._parts.market.instrument(str(idea["symbol"])),
-            currency=self._parts.terminal.account().currency,
-            asked=self._asked,
-        )
-
     def _unknown(self, shown: Mapping[int, Position], ideas: list[Idea], report: dict[str, Any]) -> None:
         """Name positions that carry our number and belong to no idea: a person has to look at them."""
         known = {int(idea["position"]["id"]) for idea in ideas if idea.get("position")}
@@ -308,13 +272,6 @@ class Manager:
                     }
                 )
 
-    def _asked(self, comment: str) -> str | None:
-        name = named_in(comment)
-        if name is None:
-            return None
-        made = self._parts.journal.find_many(Kind.ORDER_INTENT, [name])
-        return str(made[name].payload["why"]) if name in made else None
-
     # Writing
 
     def _record(self, idea: Idea, why: str, **facts: Any) -> Idea:
@@ -323,37 +280,6 @@ class Manager:
             str(idea["id"]), Act.RECORD, actor=ACTOR, why=why, changes={"management": managed}
         )
 
-    def _log(self, idea: Idea) -> None:
-        name = self._parts.trades.write(idea)
-        self._book.step(str(idea["id"]), Act.RECORD, actor=ACTOR, changes={"logged": name})
-
-    def _log_closed(self, report: dict[str, Any]) -> None:
-        """Write the rows of trades that were closed elsewhere, or by a process that was killed then.
-
-        Reconciling finds ideas closed whose answer was lost; those have no result yet.
-        """
-        for idea in self._book.find(Status.CLOSED):
-            if idea.get("logged") or not idea.get("position"):
-                continue
-            try:
-                self._log(idea if idea.get("result") else self._with_result(idea))
-            except DeskError as error:
-                _problem(report, idea, error)
-
-    def _with_result(self, idea: Idea) -> Idea:
-        deals = self._parts.dealer.deals_of_position(int(idea["position"]["id"]))
-        if not is_closed(deals):
-            raise Conflict("not_shown", "the deals that closed its position are not shown yet")
-        changes = {"result": self._result(idea, deals)}
-        return self._book.step(
-            str(idea["id"]), Act.RECORD, actor=ACTOR, why="what it earned", changes=changes
-        )
-
 
 def _did(report: dict[str, Any], idea: Idea, what: str, change: Change) -> None:
     report["done"].append({"idea": idea["id"], "what": what, **change.as_dict()})
-
-
-def _problem(report: dict[str, Any], idea: Idea, error: DeskError) -> None:
-    log.warning("idea %s: %s", idea["id"], error.message)
-    report["problems"].append({"idea": idea["id"], "code": error.code, "reason": error.message})
