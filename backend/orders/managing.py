@@ -79,6 +79,8 @@ class Manager:
             self._order(idea, report)
             return
         report["positions"] += 1
+        if (idea.get("order") or {}).get("left"):
+            idea = self._parts.follower.one(str(idea["id"]))
         position = shown.get(int(idea["position"]["id"]))
         if position is None:
             self._closed.gone(idea, report)
@@ -235,11 +237,13 @@ class Manager:
             note_problem(report, idea, Conflict("no_stop", f"position {position.ticket}: {change.message}"))
 
     def _of_ours(self, idea: Idea, changed: dict[str, Any]) -> tuple[Idea, dict[str, Any]]:
-        """Take what management itself had asked for, killed before it could note it; and what is left.
+        """Take what is the desk's own: a further fill, and what management asked for before it was killed.
 
-        The intents tell: they are on record before the broker is asked.
+        The intents tell that: they are on record before the broker is asked. What is left others did.
         """
         facts: dict[str, Any] = {}
+        if changed.get("volume") == idea["position"]["volume"]:  # its order was filled further
+            facts["volume"] = changed.pop("volume")
         for record in self._parts.journal.newest(kind=Kind.ORDER_INTENT):
             if not changed or parse_iso(record.payload["at"]) < parse_iso(idea["position"]["opened_at"]):
                 break
@@ -254,7 +258,7 @@ class Manager:
                 if part is not None and had - part == Decimal(repr(volume)):
                     facts |= {"volume": changed.pop("volume"), "parted": True}
         if facts:
-            idea = self._record(idea, "what management had asked for is noted", **facts)
+            idea = self._record(idea, "what the desk itself had asked for is noted", **facts)
         return idea, changed
 
     def _unknown(self, shown: Mapping[int, Position], ideas: list[Idea], report: dict[str, Any]) -> None:

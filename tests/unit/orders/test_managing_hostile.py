@@ -170,3 +170,20 @@ def test_upkeep_takes_the_file_of_closed_trades_as_it_is(tmp_path: Path) -> None
     desk.manager.run()
     assert desk.home.names("logs/trades_*.csv") == [], "a trade that is on file is not written again"
     assert desk.home.read_bytes(f"logs/archive/{name.removeprefix('logs/')}") == before
+
+
+def test_a_further_fill_of_its_order_is_no_change_by_others(tmp_path: Path) -> None:
+    desk = Managed(tmp_path)
+    desk.open(stop=2000)
+    desk.later(seconds=1)
+    managed = {
+        "stop": desk.position.stop,
+        "target": desk.position.target,
+        "volume": 0.02,  # as it stood when half of the order had been dealt
+        "parted": False,
+    }
+    book = desk.live.desk.book
+    book.step(desk.idea_id, Act.RECORD, actor="test", changes={"management": managed})
+    desk.later(seconds=1)
+    assert desk.idea["management"]["volume"] == 0.04
+    assert not any("changed elsewhere" in step["why"] for step in desk.idea["history"])
