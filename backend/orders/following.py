@@ -49,12 +49,13 @@ class Follower:
         self._clock = clock
         self._wait = wait
 
-    def follow(self, moved: dict[str, str], problem: Callable[..., None]) -> None:
+    def follow(self, moved: dict[str, str], problem: Callable[..., None], *, patient: bool = True) -> None:
         """Look at every order that waits.
 
         Args:
             moved: Is told the new status of each idea that moved.
             problem: Is told what went wrong with which idea.
+            patient: Look a second time for orders that the terminal does not show, ten seconds later.
         """
         unseen = []
         for idea in self._book.find(Status.PLACED, Status.OPEN):
@@ -71,7 +72,7 @@ class Follower:
                 continue
             if after is not None:
                 moved[str(idea["id"])] = str(after["status"])
-        if unseen:
+        if unseen and patient:
             self._missing(unseen, moved, problem)
 
     def one(self, idea_id: str) -> dict[str, Any]:

@@ -125,7 +125,7 @@ class Recovery:
     def settle(self) -> dict[str, Any]:
         """A short pass over the orders that wait, after something was done with them."""
         done = Recovered()
-        self._follower.follow(done.moved, done.problem)
+        self._follower.follow(done.moved, done.problem, patient=False)
         return done.as_dict()
 
     def take_over(self) -> list[str]:
