@@ -48,6 +48,9 @@ _LATEST_DATE = 2**31 - 1  # that a terminal reads
 TERMS_LAST = 30.0
 """Seconds for which a symbol's trading terms are taken to hold."""
 
+SEEN_LASTS = 2.0
+"""Seconds after order_check answered in which sending does not look first whether there is a connection."""
+
 _END_OF_TIME = from_epoch(_LATEST_DATE)
 
 
@@ -64,6 +67,7 @@ class Dealer:
         self._asker = Asker(api)
         self._symbols = symbols
         self._server_clock = server_clock
+        self._seen_at = float("-inf")
         self._terms: dict[str, tuple[float, TradingTerms]] = {}
 
     # What there is
@@ -144,7 +148,9 @@ class Dealer:
     def check(self, request: OrderRequest) -> CheckAnswer:
         """What the request would do to the account; a refusal is an answer."""
         fields = request_fields(request, self._name(request), self._server_clock)
-        return check_answer_of(self._asker.answer("order_check", lambda: self._api.order_check(fields)))
+        found = check_answer_of(self._asker.answer("order_check", lambda: self._api.order_check(fields)))
+        self._seen_at = time.monotonic()
+        return found
 
     def send(self, request: OrderRequest) -> SendResult:
         """Hand the request over, once; it is never sent again here, whatever came of it.
@@ -158,7 +164,8 @@ class Dealer:
         """
         fields = request_fields(request, self._name(request), self._server_clock)
         try:  # a connection that nobody has made yet is made here, and not by sending twice
-            self._asker.answer("version", self._api.version)
+            if time.monotonic() - self._seen_at > SEEN_LASTS:
+                self._asker.answer("version", self._api.version)
         except Unavailable as error:
             return NotSent(int(error.details.get("terminal_code", constants.RES_E_FAIL)), error.message)
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing was sent yet
