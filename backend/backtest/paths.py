@@ -68,11 +68,9 @@ def path_of(stream: Stream) -> Path:
     whole = np.flatnonzero(~told)
     order = np.argsort(np.concatenate((bars.time[whole], fine.time[picked])), kind="stable")
     asks = None
-    if stream.asks is not None:
-        finer = stream.fine_asks or asks_by_spread(
-            stream, fine.server_time, fine.spread, Asks(fine.open, fine.high, fine.low, fine.close)
-        )
-        asks = Asks(*(_mixed(a[whole], b[picked], order) for a, b in zip(stream.asks, finer, strict=True)))
+    if stream.asks is not None or stream.fine_asks is not None:
+        coarse, finer = stream.asks or _made(stream, bars), stream.fine_asks or _made(stream, fine)
+        asks = Asks(*(_mixed(a[whole], b[picked], order) for a, b in zip(coarse, finer, strict=True)))
     owners = _mixed(whole, owner[picked], order)
     return Path(
         time=_mixed(bars.time[whole], fine.time[picked], order),
@@ -125,6 +123,12 @@ def _told(stream: Stream, fine: Bars, owner: Ints) -> Any:
         & (abs(fine.close[rows[lasts]] - bars.close[index]) < half)
     )
     return told
+
+
+def _made(stream: Stream, bars: Bars) -> Asks:
+    return asks_by_spread(
+        stream, bars.server_time, bars.spread, Asks(bars.open, bars.high, bars.low, bars.close)
+    )
 
 
 def asks_by_spread(stream: Stream, server: Ints, spread: Ints, bids: Asks) -> Asks:

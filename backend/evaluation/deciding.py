@@ -137,7 +137,7 @@ class Deciding:
         verdict = rules.judge(proposal, known.account, known.desk, around, purpose=self._purpose)
         pays = drafted.levels.pays(self._strategy.strategy.min_rr)
         return Outcome(
-            action=self._action(scored.score, verdict, pays=pays),
+            action=self._action(scored.score, verdict, signalled=bool(signals), pays=pays),
             refusals=verdict.refusals,
             signal=signal,
             confidence=scored,
@@ -146,11 +146,11 @@ class Deciding:
             around=around,
         )
 
-    def _action(self, score: float, verdict: Verdict, *, pays: bool) -> Action:
+    def _action(self, score: float, verdict: Verdict, *, signalled: bool, pays: bool) -> Action:
         thresholds = self._rules.thresholds
         if any(refusal.blocks for refusal in verdict.refusals):
             return Action.BLOCKED
-        if score < thresholds.pending_only:
+        if not signalled or score < thresholds.pending_only:  # low thresholds make no signal
             return Action.OBSERVE
         if not pays:
             return Action.WAIT_RR

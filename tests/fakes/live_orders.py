@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from backend.mt5.dealer import Dealer
+from backend.orders.managing import Manager
+from backend.orders.ruling import ManagerParts
 from backend.orders.service import OrderService
+from backend.orders.trades import TradeLog
 from backend.simulator.account import SimulatedAccount
 from backend.simulator.build import build_simulated_terminal
 from backend.simulator.faults import Faults
 from backend.simulator.terms import BrokerTerms
+from backend.storage.files import FileStorage
 from tests.fakes.broker_rows import MAGIC
 from tests.fakes.desk import ROOT, SERVER, MovedClock, SimulatedDesk, simulated_desk
 
@@ -29,13 +33,14 @@ class LiveOrders:
         account: SimulatedAccount | None = None,
         symbols: Mapping[str, Mapping[str, Any]] | None = None,
         config: Path = ROOT / "config",
+        replay: Path | None = None,
     ) -> None:
         clock = MovedClock(at)
         terms = BrokerTerms(
             account=account or SimulatedAccount(), symbols=symbols or {}, faults=faults or Faults()
         )
         terminal = build_simulated_terminal(
-            seed=7, replay=None, server_clock=SERVER, now=clock.now, terms=terms
+            seed=7, replay=replay, server_clock=SERVER, now=clock.now, terms=terms
         )
         self.desk: SimulatedDesk = simulated_desk(data, at, clock=clock, api=terminal, config=config)
         desk = self.desk
@@ -53,4 +58,28 @@ class LiveOrders:
             magic=MAGIC,
             pause=lambda seconds: clock.move(seconds=seconds),
             profile=lambda symbol: desk.strategies.load().profile(symbol),
+        )
+
+    def manager(self, home: FileStorage) -> Manager:
+        """What manages its positions, with the trades' files below `home`."""
+        desk = self.desk
+        return Manager(
+            ManagerParts(
+                storage=desk.storage,
+                book=desk.book,
+                journal=desk.journal,
+                clock=desk.clock,
+                server_clock=SERVER,
+                terminal=desk.client,
+                dealer=self.dealer,
+                market=desk.market,
+                strategies=desk.strategies,
+                calendar=desk.calendar,
+                positions=self.orders.positions,
+                waiting=self.orders.waiting,
+                follower=self.orders.follower,
+                trades=TradeLog(home),
+                commission=lambda: None,
+                magic=MAGIC,
+            )
         )

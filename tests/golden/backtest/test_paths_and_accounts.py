@@ -106,6 +106,19 @@ def test_a_bar_that_holds_stop_and_target_is_resolved_by_finer_bars(rows: list[R
     assert trade.bars_held == 1
 
 
+def test_asks_of_the_finer_bars_alone_count_inside_them() -> None:
+    # bids as ever, the hour has no asks: at 02:00 the minutes' ask is 37 above, not the spread of 10
+    rows: list[Row] = [(10100, 10150, 10090, 10140, QUIET), (10140, 10150, 10050, 10100, QUIET)]
+    job = with_minutes(table([START, SIGNAL, CALM, CALM]), 2, rows, [0, 30])
+    (stream,) = job.streams
+    columns = [
+        np.array(side) * 1e-5 + 1.0
+        for side in ([10137, 10177], [10187, 10187], [10127, 10087], [10177, 10137])
+    ]
+    (trade,) = trades(replace(job, streams=(replace(stream, fine_asks=Asks(*columns)),)))
+    assert trade.entry_price == D("1.10137")
+
+
 def test_finer_bars_that_do_not_tell_the_whole_bar_are_not_believed() -> None:
     # the low of 9800 is missing from them
     rows: list[Row] = [(10100, 10600, 10100, 10500, QUIET), (10500, 10500, 10200, 10200, QUIET)]

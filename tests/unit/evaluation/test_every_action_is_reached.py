@@ -26,6 +26,7 @@ from backend.risk.limits import RiskLimits
 from backend.risk.rules import DeskRules
 from backend.strategies.model import Direction, Strategy
 from backend.trading.desk import DeskState, Mode
+from backend.trading.scoring import Thresholds
 from tests.fakes.instruments import instrument
 from tests.fakes.shipped import ACCOUNT, MonthOf, shipped
 
@@ -51,7 +52,13 @@ class Market:
     strategy: Strategy
 
     def decide(
-        self, *, spread: int = 1, calm: bool = True, strategy: Strategy | None = None, **known: Any
+        self,
+        *,
+        spread: int = 1,
+        calm: bool = True,
+        strategy: Strategy | None = None,
+        limits: RiskLimits | None = None,
+        **known: Any,
     ) -> Decision:
         bars, symbol = self.bars, self.bars.symbol
         usual = int(np.median(bars.spread))
@@ -60,7 +67,7 @@ class Market:
         atr = float(self.arrays.atr[-1])
         closed = bars.opened(-1) + timedelta(seconds=bars.timeframe.seconds)
         return (
-            AIEngine(DeskRules(RiskLimits()))
+            AIEngine(DeskRules(limits or RiskLimits()))
             .evaluate(
                 strategy=strategy or self.strategy,
                 profile=shipped().profile(symbol).model_copy(update={"max_spread_points": None}),
@@ -170,6 +177,15 @@ class TestEveryActionIsReached:
     def test_observe_without_a_signal(self, strategy: Strategy, direction: Direction) -> None:
         quiet = market(strategy, direction, "quiet").decide()
         assert quiet.signal is None
+        assert quiet.action is Action.OBSERVE
+
+    def test_no_threshold_is_so_low_that_a_trade_needs_no_signal(
+        self, strategy: Strategy, direction: Direction
+    ) -> None:
+        low = RiskLimits(thresholds=Thresholds(pending_only=1.0, open_or_scale=2.0, autonomous=3.0))
+        quiet = market(strategy, direction, "quiet").decide(limits=low)
+        assert quiet.score is not None
+        assert quiet.score > 3  # market and account alone give that
         assert quiet.action is Action.OBSERVE
 
     def test_wait_rr_under_a_fixed_target(self, strategy: Strategy, direction: Direction) -> None:

@@ -17,15 +17,13 @@ from backend.journal.record import Kind
 from backend.mt5.account import Position
 from backend.mt5.constants import TRADE_RETCODE_DONE
 from backend.mt5.structures import OrderSendResult
-from backend.orders.managing import LOCK, Manager
-from backend.orders.ruling import ManagerParts
+from backend.orders.managing import LOCK
 from backend.orders.tickets import Ticket
-from backend.orders.trades import TradeLog
 from backend.storage.files import FileStorage
 from backend.strategies.model import OrderType
 from backend.trading.sides import Side
 from tests.fakes.broker_rows import MAGIC
-from tests.fakes.desk import ROOT, SERVER
+from tests.fakes.desk import ROOT
 from tests.fakes.live_orders import LiveOrders
 
 NEVER = "close > 1000"
@@ -49,28 +47,8 @@ class Managed:
         }
         (config / "ai" / "strategies" / "MANAGED.json").write_text(json.dumps(strategy))
         self.live = LiveOrders(root / "data", config=config)
-        desk, orders = self.live.desk, self.live.orders
         self.home = FileStorage(root, fsync=False)
-        self.manager = Manager(
-            ManagerParts(
-                storage=desk.storage,
-                book=desk.book,
-                journal=desk.journal,
-                clock=desk.clock,
-                server_clock=SERVER,
-                terminal=desk.client,
-                dealer=self.live.dealer,
-                market=desk.market,
-                strategies=desk.strategies,
-                calendar=desk.calendar,
-                positions=orders.positions,
-                waiting=orders.waiting,
-                follower=orders.follower,
-                trades=TradeLog(self.home),
-                commission=lambda: None,
-                magic=MAGIC,
-            )
-        )
+        self.manager = self.live.manager(self.home)
         self.side = side
         self.idea_id = ""
 

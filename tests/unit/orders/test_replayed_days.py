@@ -1,0 +1,159 @@
+"""Recorded days traded by the whole desk and by the backtest: the same trades, to the cent.
+
+Decisions, approval by the desk, sender, manager and broker work on the minutes of May 2014 as they do
+live; the backtest runs over the same files. What is tested is what is traded.
+"""
+
+import csv
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.backtest.collecting import Collector
+from backend.backtest.columns import Trade
+from backend.backtest.request import CostChanges, Request
+from backend.backtest.running import run_backtest
+from backend.core.clock import FixedClock
+from backend.core.timeframes import Timeframe
+from backend.ideas.lifecycle import Status
+from backend.simulator.account import SimulatedAccount
+from backend.simulator.file_history import FileHistory
+from backend.storage.files import FileStorage
+from tests.fakes.desk import ROOT, SERVER
+from tests.fakes.live_orders import LiveOrders
+
+pytestmark = [pytest.mark.market_data, pytest.mark.timeout(300)]
+
+STRATEGY, SYMBOL = "EURUSD_M15_MOMENTUM", "EURUSD"
+BEGIN = datetime(2014, 5, 5, tzinfo=UTC)
+COMMISSION = Decimal("3.5")  # as the symbol's profile says
+ROOMY = {
+    "mode": "autonomous",
+    "thresholds": {"pending_only": 51.0, "open_or_scale": 52.0, "autonomous": 53.0},
+    "daily_loss": {"limit": 1.0},
+    "drawdown": {"limit": 1.0},
+    "exposure_cap": 100.0,
+    "open_risk_limit": 1.0,
+    "margin_limit": 1.0,
+    "max_trades_per_day": 1000,
+}
+"""The strategy's rules decide, not the account's limits, so that there is something to compare."""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    folder = tmp_path / "config"
+    shutil.copytree(ROOT / "config", folder)
+    (folder / "risk.json").write_text(json.dumps(ROOMY))
+    for path in (folder / "ai").glob("*/*.json"):
+        stated = json.loads(path.read_text())
+        if path.parent.name == "strategies":  # no calendar of those days is at hand
+            stated |= {"enabled": stated["id"] == STRATEGY, "sessions": []}
+            stated["strategy"]["news_embargo_minutes"] = 0
+        else:
+            stated["news_embargo_minutes"] = 0
+        path.write_text(json.dumps(stated))
+    return folder
+
+
+def traded_live(root: Path, config: Path, data: Path, days: int) -> LiveOrders:
+    """The desk at each minute, its clock standing until all is done."""
+    live = LiveOrders(
+        root / "data",
+        at=BEGIN,
+        config=config,
+        replay=data,
+        account=SimulatedAccount(commission=COMMISSION),
+    )
+    manager = live.manager(FileStorage(root, fsync=False))
+    for minute in range(days * 24 * 60):
+        live.desk.clock.at = BEGIN + timedelta(minutes=minute)
+        if live.desk.book.find(Status.OPEN, Status.PLACED):
+            assert manager.run()["problems"] == []
+        if minute % 15 == 0:
+            live.desk.ideas.evaluate_symbol(SYMBOL, trigger="replay")
+            for idea in live.desk.book.find(Status.APPROVED):
+                live.orders.sender.send(str(idea["id"]), actor="desk")
+    return live
+
+
+def backtested(live: LiveOrders, config: Path, data: Path, days: int) -> list[Trade]:
+    files = FileHistory(data, SERVER, symbols=(SYMBOL,), timeframe=Timeframe.M15)
+    collector = Collector(
+        clock=FixedClock(files.end),
+        config_dir=config,
+        strategies=live.desk.strategies,
+        symbols=files,
+        market=files,
+        terminal=files,
+        source="files",
+        warnings=(),
+        check=lambda: None,
+    )
+    costs = CostChanges(slippage_points=Decimal(0), commission_per_lot=COMMISSION)
+    request = Request(
+        strategy=STRATEGY,
+        symbols=(SYMBOL,),
+        begin=BEGIN,
+        end=BEGIN + timedelta(days=days),
+        balance=Decimal(10_000),
+        costs=costs,
+    )
+    return list(run_backtest(collector.job(request)).trades)
+
+
+def row_of(idea: dict[str, Any]) -> tuple[Any, ...]:
+    position, result = idea["position"], idea["result"]
+    return (
+        datetime.fromisoformat(position["opened_at"]),
+        idea["side"],
+        *(
+            Decimal(repr(position[name]))
+            for name in ("volume", "price_open", "initial_stop", "initial_target")
+        ),
+        *(Decimal(repr(result[name])) for name in ("exit_price", "commission", "swap", "net")),
+        result["exit_reason"],
+    )
+
+
+def row_of_trade(trade: Trade) -> tuple[Any, ...]:
+    return (
+        datetime.fromtimestamp(trade.entry_time, UTC),
+        str(trade.side),
+        trade.volume,
+        trade.entry_price,
+        trade.initial_stop,
+        trade.initial_target,
+        trade.exit_price,
+        trade.commission,
+        trade.swap,
+        trade.net,
+        str(trade.exit_reason),
+    )
+
+
+def test_the_desk_trades_what_the_backtest_says_to_the_cent(
+    tmp_path: Path, config: Path, market_data: Path
+) -> None:
+    days = 10
+    live = traded_live(tmp_path, config, market_data / "lean", days)
+    ideas = sorted(live.desk.book.find(Status.CLOSED), key=lambda idea: str(idea["position"]["opened_at"]))
+    trades = backtested(live, config, market_data / "lean", days)
+    assert len(ideas) >= 20
+    assert [row_of(idea) for idea in ideas] == [row_of_trade(trade) for trade in trades]
+    for idea, trade in zip(ideas, trades, strict=True):
+        left = datetime.fromisoformat(idea["result"]["closed_at"]).timestamp()
+        assert trade.exit_time <= left < trade.exit_time + 60  # a minute does not say when in it
+    earned = sum((trade.net for trade in trades), Decimal(0))
+    assert Decimal(repr(live.desk.client.account().balance)) == 10_000 + earned
+    rows = [
+        row
+        for path in sorted((tmp_path / "logs").glob("trades_*.csv"))
+        for row in csv.DictReader(path.read_text().splitlines())
+    ]
+    assert sum((Decimal(row["net"]) for row in rows), Decimal(0)) == earned
