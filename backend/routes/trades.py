@@ -57,7 +57,7 @@ class TradeList(BaseModel):
     """Closed trades, the newest first."""
 
     items: list[TradeRow]
-    next: str | None = Field(description="Give it as cursor for the next page; null on the last")
+    next_cursor: str | None = Field(description="Give it as cursor for the next page; null on the last")
     problems: list[FileFault]
 
 
@@ -81,6 +81,6 @@ def list_trades(
     page = trades_page(FileStorage(desk(request).settings.home), wanted, limit=limit, cursor=cursor)
     return TradeList(
         items=[TradeRow.model_validate(row) for row in page.rows],
-        next=page.cursor,
+        next_cursor=page.cursor,
         problems=[FileFault.model_validate(one.as_dict()) for one in page.problems],
     )

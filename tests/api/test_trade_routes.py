@@ -46,7 +46,7 @@ def ids(client: TestClient, **query: Any) -> list[str]:
 
 
 def test_without_files_there_are_none(client: TestClient) -> None:
-    assert client.get("/api/trades").json() == {"items": [], "next": None, "problems": []}
+    assert client.get("/api/trades").json() == {"items": [], "next_cursor": None, "problems": []}
 
 
 def test_the_newest_are_first_and_what_is_unknown_is_null(client: TestClient, home: FileStorage) -> None:
@@ -80,9 +80,9 @@ def test_filters_and_pages(client: TestClient, home: FileStorage) -> None:
     while True:
         page = client.get("/api/trades", params={"limit": 2, **cursor}).json()
         seen += [row["id"] for row in page["items"]]
-        if page["next"] is None:
+        if page["next_cursor"] is None:
             break
-        cursor = {"cursor": page["next"]}
+        cursor = {"cursor": page["next_cursor"]}
     assert seen == ["t5", "t4", "t3", "t2", "t1"]
 
 
