@@ -49,7 +49,11 @@ def trades(
     page = trades_page(FileStorage(load_settings().home), wanted, limit=limit)
     if as_json:
         print_json(
-            {"items": page.rows, "next_cursor": page.cursor, "problems": [asdict(one) for one in page.problems]}
+            {
+                "items": page.rows,
+                "next_cursor": page.cursor,
+                "problems": [asdict(one) for one in page.problems],
+            }
         )
         return
     out = console()
