@@ -17,7 +17,7 @@ from backend.evaluation.arrays import ConditionArrays
 from backend.evaluation.confidence import Confidence, confidence
 from backend.evaluation.decision import Action
 from backend.evaluation.levels import spread_ticks
-from backend.evaluation.plan import Market, Plan, fits, place, plan
+from backend.evaluation.plan import Market, Plan, fits, opposed, place, plan
 from backend.evaluation.statistics import ProfileStatistics
 from backend.strategies.model import Direction, Profile, Strategy
 from backend.strategies.sessions import is_open
@@ -135,10 +135,12 @@ class Deciding:
             drafted = draft(half=True)
         proposal = replace(drafted.proposal, confidence=scored.score)
         verdict = rules.judge(proposal, known.account, known.desk, around, purpose=self._purpose)
+        opposite = opposed(drafted.terms, known.account, known.instrument.symbol, side)
+        refusals = verdict.refusals if opposite is None else (*verdict.refusals, opposite)
         pays = drafted.levels.pays(self._strategy.strategy.min_rr)
         return Outcome(
-            action=self._action(scored.score, verdict, signalled=bool(signals), pays=pays),
-            refusals=verdict.refusals,
+            action=self._action(scored.score, refusals, signalled=bool(signals), pays=pays),
+            refusals=refusals,
             signal=signal,
             confidence=scored,
             plan=drafted,
@@ -146,9 +148,9 @@ class Deciding:
             around=around,
         )
 
-    def _action(self, score: float, verdict: Verdict, *, signalled: bool, pays: bool) -> Action:
+    def _action(self, score: float, refusals: tuple[Refusal, ...], *, signalled: bool, pays: bool) -> Action:
         thresholds = self._rules.thresholds
-        if any(refusal.blocks for refusal in verdict.refusals):
+        if any(refusal.blocks for refusal in refusals):
             return Action.BLOCKED
         if not signalled or score < thresholds.pending_only:  # low thresholds make no signal
             return Action.OBSERVE

@@ -11,7 +11,7 @@ from backend.trading.account import AccountState
 from backend.trading.conversion import Conversion
 from backend.trading.sides import Side
 from backend.trading.terms import Terms
-from backend.trading.verdict import Proposal, RiskRules, Size
+from backend.trading.verdict import Proposal, Refusal, RiskRules, Size
 
 PENDING_EXPIRY_BARS = 3
 
@@ -98,6 +98,22 @@ def plan(
     terms = Terms.of(strategy, profile)
     proposal = propose(moved, terms, atr, account, rules, conversion, slips=not limit, half=half)
     return Plan(levels=moved, order=order, size=proposal.size, terms=terms, proposal=proposal)
+
+
+def opposed(terms: Terms, account: AccountState, symbol: str, side: Side) -> Refusal | None:
+    """Why a strategy that does not turn round may not open against what it holds; None where it may.
+
+    The backtest says the same as ``opposite_open``.
+    """
+    if terms.strategy is None or terms.turns:
+        return None
+    for trade in account.trades:
+        if (trade.strategy, trade.symbol, trade.side) == (terms.strategy, symbol, side.opposite):
+            return Refusal(
+                check="opposite_open",
+                reason=f"the strategy holds a {trade.side} of {symbol} and does not turn round (on_opposite)",
+            )
+    return None
 
 
 def propose(

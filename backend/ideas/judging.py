@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from backend.evaluation.levels import Levels, broker_minimum, target_minimum
-from backend.evaluation.plan import fits, propose
+from backend.evaluation.plan import fits, opposed, propose
 from backend.strategies.model import OrderType
 from backend.trading.account import AccountState
 from backend.trading.conversion import Conversion
@@ -162,6 +162,9 @@ def judged(
         verdict = rules.judge(proposal, account, desk, around, purpose=purpose)
         if by_hand:
             faults += _volume_faults(proposal)
+        opposite = opposed(wanted.terms, account, instrument.symbol, levels.side)
+        if opposite is not None:
+            faults += (opposite,)
     return Judged(
         levels=levels,
         type=wanted.type,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from backend.strategies.model import MAX_RISK_FRACTION, Profile, Strategy
+from backend.strategies.model import MAX_RISK_FRACTION, OnOpposite, Profile, Strategy
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +22,7 @@ class Terms:
         cooldown_bars: Bars that the strategy waits after a trade.
         max_trades_per_day: Entries that the strategy may make a day; None is no limit of its own.
         embargo_minutes: Minutes around news without entries.
+        turns: Whether it may open against a trade of its own: what `on_opposite: reverse` says.
     """
 
     strategy: str | None
@@ -34,6 +35,7 @@ class Terms:
     cooldown_bars: int = 0
     max_trades_per_day: int | None = None
     embargo_minutes: int = 0
+    turns: bool = True
 
     @classmethod
     def of(cls, strategy: Strategy, profile: Profile) -> Self:
@@ -45,6 +47,7 @@ class Terms:
             cooldown_bars=strategy.strategy.cooldown_bars,
             max_trades_per_day=strategy.strategy.max_trades_per_day,
             embargo_minutes=profile.embargo_minutes(strategy),
+            turns=OnOpposite(strategy.strategy.on_opposite) is OnOpposite.REVERSE,
             **_own(profile),
         )
 

@@ -7,6 +7,7 @@ surrounds that bar (its spread, what is usual, the account, the desk's switches)
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -24,9 +25,11 @@ from backend.evaluation.engine import AIEngine
 from backend.evaluation.statistics import ProfileStatistics, atr_bins
 from backend.risk.limits import RiskLimits
 from backend.risk.rules import DeskRules
-from backend.strategies.model import Direction, Strategy
+from backend.strategies.model import Direction, OnOpposite, Strategy
+from backend.trading.account import OpenTrade
 from backend.trading.desk import DeskState, Mode
 from backend.trading.scoring import Thresholds
+from backend.trading.sides import Side
 from tests.fakes.instruments import instrument
 from tests.fakes.shipped import ACCOUNT, MonthOf, shipped
 
@@ -187,6 +190,36 @@ class TestEveryActionIsReached:
         assert quiet.score is not None
         assert quiet.score > 3  # market and account alone give that
         assert quiet.action is Action.OBSERVE
+
+    @pytest.mark.parametrize("on_opposite", list(OnOpposite))
+    @pytest.mark.parametrize("pending", [False, True])
+    def test_a_strategy_opens_against_its_own_trade_only_if_it_turns_round(
+        self, strategy: Strategy, direction: Direction, on_opposite: OnOpposite, *, pending: bool
+    ) -> None:
+        best = market(strategy, direction, "best")
+        rules = strategy.strategy.model_copy(update={"on_opposite": on_opposite})
+        turned = strategy.model_copy(update={"strategy": rules})
+
+        def blocked_by(owner: str | None, side: Side) -> bool:
+            held = OpenTrade(
+                symbol=best.bars.symbol,
+                side=side,
+                lots=Decimal("0.01"),
+                price=Decimal(1),
+                stop=Decimal(1),
+                pending=pending,
+                strategy=owner,
+            )
+            decision = best.decide(strategy=turned, account=replace(ACCOUNT, trades=(held,)))
+            named = "opposite_open" in {refusal.check for refusal in decision.refusals}
+            assert not named or decision.action is Action.BLOCKED
+            return named
+
+        side = Side.of_direction(str(direction))
+        assert blocked_by(strategy.id, side.opposite) is (on_opposite is not OnOpposite.REVERSE)
+        assert not blocked_by(strategy.id, side)
+        assert not blocked_by("ANOTHER", side.opposite)
+        assert not blocked_by(None, side.opposite)
 
     def test_wait_rr_under_a_fixed_target(self, strategy: Strategy, direction: Direction) -> None:
         """A target in R follows its stop and always pays; a price does not follow a stop that widens."""
