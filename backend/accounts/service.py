@@ -81,6 +81,8 @@ class Money:
         balance: At the reset.
         equity: At the reset; None if unknown.
         how: How that is known.
+        unexplained: Whether no deal explains the balance yet: a deposit, a withdrawal or a trade of which the
+            history knows nothing so far. After a minute it counts as it is.
         notes: What is not known, for a person.
     """
 
@@ -91,6 +93,7 @@ class Money:
     balance: Decimal
     equity: Decimal | None
     how: How
+    unexplained: bool
     notes: tuple[str, ...]
 
 
@@ -328,5 +331,6 @@ def _money_of(record: MoneyRecord) -> Money:
         balance=today.balance + put_in,
         equity=None if today.equity is None else today.equity + put_in,
         how=today.how,
+        unexplained=record.open_since is not None,
         notes=tuple(notes),
     )

@@ -107,6 +107,8 @@ class Watch:
             if one.of > 0
         }
         days: dict[HaltKind, str] = {HaltKind.DAILY_LOSS: iso(money.reset_at), HaltKind.DRAWDOWN: ""}
+        if money.unexplained:  # a withdrawal shows in the balance before its deal does, and is no loss
+            return told | {"ended": {}, "waits": money.notes[-1]}
         ended = {
             str(kind): self._reached(kind, one, days[kind], state.currency, limits)
             for kind, one in found.items()

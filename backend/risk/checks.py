@@ -51,7 +51,7 @@ TABLE: tuple[Check, ...] = (
         Bit.CONFLICT,
         "conflict",
         "both directions signal on the same bar",
-        NOT_MANUAL,
+        EVERYONE,
         "Only one direction signals",
     ),
     Check(

@@ -122,6 +122,7 @@ class Standing:
             balance=Decimal(10_000),
             equity=None,
             how=How.UNKNOWN,
+            unexplained=False,
             notes=("not known",),
         )
         return self.state, money

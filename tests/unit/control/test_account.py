@@ -156,6 +156,7 @@ def test_the_limits_choose_reference_and_peak(
         balance=Decimal(100),
         equity=Decimal(90),
         how=How.SEEN,
+        unexplained=False,
         notes=(),
     )
     limits = parse_limits({"daily_loss": day, "drawdown": drawdown})

@@ -5,7 +5,9 @@
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,12 @@ from backend.control.desk import Control
 from backend.control.state import HaltKind
 from backend.control.watch import Watch
 from backend.core.errors import Unavailable
+from backend.mt5.words import DealType
 from tests.fakes.broker_rows import MAGIC
 from tests.fakes.order_desk import UTC_CLOCK, OrderDesk, kill_switch
 
 BUY, BUY_LIMIT = 0, 2
+BEGINNING = datetime(1971, 1, 1, tzinfo=UTC)
 LOOSE = {"daily_loss": {"limit": 0.05}, "drawdown": {"limit": 0.5, "kind": "static"}}
 TIGHT_DRAWDOWN = {"daily_loss": {"limit": 1.0}, "drawdown": {"limit": 0.1, "kind": "static"}}
 
@@ -83,6 +87,34 @@ def test_a_loss_below_the_limit_halts_nothing_and_one_that_reaches_it_does(make:
     assert len(ended["cancelled"]) == 1
     assert ended["closed"] == []
     assert desk.stage.api.positions_total() == 1  # halting closes nothing unless it is asked for
+
+
+def test_a_balance_that_no_deal_explains_yet_halts_nothing_before_it_is_explained(make: Any) -> None:
+    desk = make(LOOSE | {"on_breach": "halt_and_close"})
+    desk.open(BUY, 1.0, sl=0.9)
+    dealer, history = desk.dealer, desk.dealer.deals
+    account = desk.client.account
+    # 2,000 are withdrawn: the balance shows it, the history does not yet
+    desk.client.account = lambda: replace(
+        account(), balance=account().balance - 2000, equity=account().equity - 2000
+    )
+    looked = desk.watch.look()
+    assert (looked["ended"], desk.halts()) == ({}, [])
+    assert "no deal explains" in looked["waits"]
+    funding = history(BEGINNING)[0]
+    withdrawal = replace(funding, ticket=10**9, type=DealType.BALANCE, profit=Decimal(-2000), time=desk.now())
+    dealer.deals = lambda since, until=None: (*history(since, until), withdrawal)
+    desk.stage.go(seconds=10)
+    assert desk.watch.look()["ended"] == {}
+    assert desk.halts() == []
+    dealer.deals = history  # and what nothing explains for a minute is a loss
+    desk.client.account = lambda: replace(
+        account(), balance=account().balance - 3000, equity=account().equity - 3000
+    )
+    desk.watch.look()
+    desk.stage.go(seconds=61)
+    desk.watch.look()
+    assert desk.halts() == [HaltKind.DAILY_LOSS]
 
 
 def test_what_is_ours_is_closed_if_so_configured_and_what_is_not_is_left(make: Any) -> None:

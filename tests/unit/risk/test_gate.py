@@ -291,7 +291,7 @@ def test_the_backtest_refuses_what_the_desk_refuses(key: str) -> None:
 @pytest.mark.parametrize("key", CASES)
 def test_a_manual_ticket_skips_confidence_age_drift_and_ai_and_nothing_else(key: str) -> None:
     _, refusing, _ = CASES[key]
-    skipped = {"ai_enabled", "confidence", "autonomous_confidence", "age", "drift", "conflict"}
+    skipped = {"ai_enabled", "confidence", "autonomous_confidence", "age", "drift"}
     found = ask(**(refusing | {"purpose": Purpose.MANUAL}))
     sends_itself = {"autonomous_confidence", "commission_known"}  # a person sends a manual ticket
     assert found.refused_by(key) is (key not in skipped | sends_itself)
