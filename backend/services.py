@@ -313,6 +313,7 @@ class Services:
         """What asks the broker."""
         from backend.jobs.context import pause
         from backend.orders.service import OrderService
+        from backend.orders.tickets import market_atr
 
         return OrderService(
             storage=self.storage,
@@ -327,6 +328,7 @@ class Services:
             magic=self._settings.magic,
             pause=pause,
             profile=lambda symbol: self.strategies.load().profile(symbol),
+            atr=market_atr(self.market),
         )
 
     @cached_property

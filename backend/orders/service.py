@@ -7,6 +7,7 @@ from typing import Any
 from backend.control.desk import Control
 from backend.core.clock import Clock, iso
 from backend.core.errors import Conflict, DeskError, Invalid, NotFound, Unavailable
+from backend.core.timeframes import Timeframe
 from backend.ideas.book import IdeaBook
 from backend.ideas.lifecycle import Act, Status
 from backend.ideas.live import LiveJudge
@@ -47,6 +48,7 @@ class OrderService:
         magic: Number of the desk.
         pause: Waits so many seconds.
         profile: A symbol's profile.
+        atr: See `TicketDesk`.
 
     Attributes:
         tickets: Takes a person's tickets.
@@ -73,6 +75,7 @@ class OrderService:
         magic: int,
         pause: Callable[[float], None],
         profile: Callable[[str], Profile],
+        atr: Callable[[str, Timeframe], float | None],
     ) -> None:
         switch = ControlSwitch(control)
         asking = Asking(journal, dealer, clock, switch, pause)
@@ -104,6 +107,7 @@ class OrderService:
             clock=clock,
             profile=profile,
             refused=self.record_refusal,
+            atr=atr,
         )
         self.kill = KillSwitch(
             halts=switch,

@@ -10,17 +10,22 @@ from typing import Any
 
 from backend.core.clock import Clock, iso
 from backend.core.errors import Conflict, DeskError, Invalid, NotFound, Unavailable
+from backend.core.timeframes import Timeframe
+from backend.evaluation.indicators import atr
 from backend.ideas.book import IdeaBook
 from backend.ideas.lifecycle import Status
 from backend.ideas.live import LiveJudge, Market
-from backend.ideas.overrides import changed_fields, figures, refuse_faults
+from backend.ideas.overrides import changed_fields, figures, price_of, refuse_faults
 from backend.ideas.rows import MANUAL
+from backend.ideas.ticket import Level, Unit, resolve_levels
+from backend.market.service import MarketService
 from backend.orders.sending import Sender
 from backend.strategies.model import MAX_RISK_FRACTION, OrderType, Profile
 from backend.trading.desk import Circumstances, Purpose
 from backend.trading.sides import Side
 from backend.trading.terms import Terms
 
+ATR_PERIOD, ATR_BARS = 14, 250
 STANDS = timedelta(seconds=60)
 """A ticket that was not sent by then is over: whoever made it has seen another price."""
 
@@ -33,9 +38,10 @@ class Ticket:
         symbol: Canonical symbol.
         side: Buy or sell.
         type: Market, limit or stop.
-        stop: Stop price; every order has one.
+        stop: Stop price, or how far from the entry it lies; every order has one.
         price: Of a limit or stop order; None for a market order.
-        target: Target price; None for none.
+        target: Target price, or how far it lies; None for none.
+        timeframe: Of the ATR(14) in which a level is stated.
         volume: Lots; None sizes it by risk.
         risk: Fraction of the account to be risked where there is no volume; None takes the symbol's most.
         expires_at: When an order that waits is over; None for never.
@@ -46,9 +52,10 @@ class Ticket:
     symbol: str
     side: Side
     type: OrderType
-    stop: float
+    stop: float | Level
     price: float | None = None
-    target: float | None = None
+    target: float | Level | None = None
+    timeframe: Timeframe = Timeframe.H1
     volume: float | None = None
     risk: float | None = None
     expires_at: datetime | None = None
@@ -57,13 +64,29 @@ class Ticket:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values; what is no number becomes its text."""
-        return {
-            name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in (
-                asdict(self) | {"expires_at": self.expires_at and iso(self.expires_at)}
-            ).items()
-            if value is not None
-        }
+        levels = {name: _stated(getattr(self, name)) for name in ("stop", "target")}
+        at = self.expires_at and iso(self.expires_at)
+        values = asdict(self) | levels | {"expires_at": at, "timeframe": str(self.timeframe)}
+        return {name: _written(value) for name, value in values.items() if value is not None}
+
+
+def _stated(level: float | Level | None) -> Any:
+    return {str(level.unit): _written(level.value)} if isinstance(level, Level) else level
+
+
+def _written(value: Any) -> Any:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def market_atr(market: MarketService) -> Callable[[str, Timeframe], float | None]:
+    """ATR(14) of a symbol's closed bars now, in price; None where there are too few."""
+
+    def found(symbol: str, timeframe: Timeframe) -> float | None:
+        bars = market.top_up(symbol, timeframe, min_bars=ATR_BARS)
+        values = atr(bars.high, bars.low, bars.close, ATR_PERIOD)
+        return float(values[-1]) if len(values) and math.isfinite(values[-1]) else None
+
+    return found
 
 
 class TicketDesk:
@@ -76,6 +99,7 @@ class TicketDesk:
         clock: Desk time.
         profile: A symbol's profile.
         refused: Puts on record that something was asked for and not sent.
+        atr: ATR(14) of a symbol on a timeframe, in price; None where none is known.
     """
 
     def __init__(
@@ -87,6 +111,7 @@ class TicketDesk:
         clock: Clock,
         profile: Callable[[str], Profile],
         refused: Callable[..., None],
+        atr: Callable[[str, Timeframe], float | None],
     ) -> None:
         self._book = book
         self._judge = judge
@@ -94,6 +119,7 @@ class TicketDesk:
         self._clock = clock
         self._profile = profile
         self._refused = refused
+        self._atr = atr
 
     def send(self, ticket: Ticket, *, actor: str) -> dict[str, Any]:
         """Judge a ticket by the gate and send it; gives its idea.
@@ -134,7 +160,8 @@ class TicketDesk:
         _checked(ticket, self._clock.now())
         market = self._judge.market(ticket.symbol)
         idea = base_idea(ticket, market, self._profile(ticket.symbol), self._clock.now())
-        given = {"stop": ticket.stop, "target": ticket.target, "volume": ticket.volume}
+        stop, target = self._levels(ticket, market)
+        given = {"stop": stop, "target": target, "volume": ticket.volume}
         wished: dict[str, float | None] = {name: value for name, value in given.items() if value is not None}
         if ticket.type is not OrderType.MARKET:
             wished["entry"] = ticket.price
@@ -143,6 +170,32 @@ class TicketDesk:
         judged = self._judge.judge(idea, purpose=Purpose.MANUAL, market=market)
         refuse_faults(judged, wished)
         return idea | figures(judged)
+
+    def _levels(self, ticket: Ticket, market: Market) -> tuple[float, float | None]:
+        """Stop and target as prices, however they were stated."""
+        if not isinstance(ticket.stop, Level) and not isinstance(ticket.target, Level):
+            return ticket.stop, ticket.target
+        instrument = market.instrument
+        stated = [each for each in (ticket.stop, ticket.target) if isinstance(each, Level)]
+        by_atr = any(each.unit is Unit.ATR for each in stated)
+        entry = market.prices.opening(ticket.side)
+        if ticket.price is not None:
+            entry = int(price_of("price", ticket.price, instrument) / instrument.tick_size)
+        found = resolve_levels(
+            instrument,
+            ticket.side,
+            entry=entry,
+            spread=market.prices.spread,
+            stop=_as_level(ticket.stop),
+            target=None if ticket.target is None else _as_level(ticket.target),
+            atr=self._atr(ticket.symbol, ticket.timeframe) if by_atr else None,
+        )
+        reach = found.target_price
+        return float(found.stop_price), None if reach is None else float(reach)
+
+
+def _as_level(stated: float | Level) -> Level:
+    return stated if isinstance(stated, Level) else Level(Unit.PRICE, stated)
 
 
 def base_idea(ticket: Ticket, market: Market, profile: Profile, now: datetime) -> dict[str, Any]:

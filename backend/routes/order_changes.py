@@ -1,13 +1,15 @@
 """/api/positions and /api/orders, writing: send, close, move, cancel; and what an unknown idea became."""
 
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 from fastapi import APIRouter, Body, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from backend.core.errors import Invalid
+from backend.core.timeframes import Timeframe
 from backend.ideas.lifecycle import Status
+from backend.ideas.ticket import Level, Unit
 from backend.orders.tickets import Ticket
 from backend.routes.access import actor, desk
 from backend.routes.errors import refusals, to_json
@@ -71,6 +73,29 @@ class Resolved(BaseModel):
     reason: str = Field(min_length=1, max_length=500, description="How that is known")
 
 
+class Distance(BaseModel):
+    """A level by its distance from the entry, or as a price: exactly one of these."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    price: Number | None = None
+    points: Number | None = None
+    atr: Number | None = Field(None, description="Multiples of the ATR(14) of `timeframe`")
+    r: Number | None = Field(None, description="Of a target: multiples of the stop's distance")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if len(self.model_dump(exclude_none=True)) != 1:
+            raise ValueError("give exactly one of price, points, atr and r")
+        return self
+
+    @property
+    def level(self) -> Level:
+        """As the ticket takes it."""
+        ((unit, value),) = self.model_dump(exclude_none=True).items()
+        return Level(Unit(unit), value)
+
+
 class NewOrder(BaseModel):
     """An order ticket. Prices that a person sets stay where they are put."""
 
@@ -80,8 +105,9 @@ class NewOrder(BaseModel):
     side: Side
     type: OrderType = OrderType.MARKET
     price: Number | None = Field(None, description="Of a limit or stop order")
-    stop: Number = Field(description="Stop price; every order has one at the broker")
-    target: Number | None = None
+    stop: Number | Distance = Field(description="A price, or a distance; every order has one at the broker")
+    target: Number | Distance | None = None
+    timeframe: Timeframe = Field(Timeframe.H1, description="Of the ATR in which a level is stated")
     volume: Number | None = Field(None, description="Lots; sized by risk if absent")
     risk: Number | None = Field(None, description="Fraction of the account: 0.01 is 1 %")
     expires_at: AwareDatetime | None = Field(None, description="Of an order that waits")
@@ -166,7 +192,12 @@ def _levels(body: MovePosition) -> dict[str, Decimal | None]:
 
 
 def _ticket_of(body: NewOrder) -> Ticket:
-    return Ticket(**body.model_dump())
+    given = {name: getattr(body, name) for name in NewOrder.model_fields}
+    levels = {
+        name: given[name].level if isinstance(given[name], Distance) else given[name]
+        for name in ("stop", "target")
+    }
+    return Ticket(**given | levels)
 
 
 def _exact(value: float) -> Decimal:

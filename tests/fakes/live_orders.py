@@ -9,6 +9,7 @@ from backend.mt5.dealer import Dealer
 from backend.orders.managing import Manager
 from backend.orders.ruling import ManagerParts
 from backend.orders.service import OrderService
+from backend.orders.tickets import market_atr
 from backend.orders.trades import TradeLog
 from backend.simulator.account import SimulatedAccount
 from backend.simulator.build import build_simulated_terminal
@@ -58,6 +59,7 @@ class LiveOrders:
             magic=MAGIC,
             pause=lambda seconds: clock.move(seconds=seconds),
             profile=lambda symbol: desk.strategies.load().profile(symbol),
+            atr=market_atr(desk.market),
         )
 
     def manager(self, home: FileStorage) -> Manager:

@@ -213,6 +213,7 @@ class OrderDesk:
             magic=MAGIC,
             pause=self.pause,
             profile=lambda symbol: Profile(symbol=symbol),
+            atr=lambda symbol, timeframe: None,
         )
 
     def idea(self, name: str = "i-1", **fields: Any) -> str:

@@ -1,6 +1,7 @@
 """A person's ticket: judged by the real gate, sent once or refused with its reason, on record either way."""
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,10 @@ import pytest
 
 from backend.control.state import HaltKind
 from backend.core.errors import Conflict, DeskError, NotFound, Unavailable
+from backend.core.timeframes import Timeframe
+from backend.evaluation.indicators import atr
 from backend.ideas.rows import MANUAL
+from backend.ideas.ticket import Level, Unit
 from backend.journal.record import Kind
 from backend.orders.tickets import Ticket
 from backend.simulator.faults import Fault, Faults
@@ -46,6 +50,54 @@ def refused(live: LiveOrders, **fields: Any) -> DeskError:
     assert live.desk.client.positions() == ()
     assert live.dealer.orders() == ()
     return refusal.value
+
+
+def test_levels_are_distances_from_the_live_price(live: LiveOrders) -> None:
+    ask = live.desk.market.quote("EURUSD").ask
+    send(live, stop=Level(Unit.POINTS, 250), target=Level(Unit.R, 1.5))
+    (position,) = live.desk.client.positions()
+    point = Decimal("0.00001")
+    assert Decimal(repr(position.stop)) == ask - 250 * point
+    assert Decimal(repr(position.target)) == ask + 375 * point
+
+
+def test_a_level_in_atr_is_rounded_away_from_the_entry(live: LiveOrders) -> None:
+    bars = live.desk.market.top_up("EURUSD", Timeframe.M15, min_bars=250)
+    ranges = float(atr(bars.high, bars.low, bars.close, 14)[-1])
+    bid = live.desk.market.quote("EURUSD").bid
+    levels = {"stop": Level(Unit.ATR, 2.0), "target": Level(Unit.POINTS, 900), "timeframe": Timeframe.M15}
+    send(live, side=Side.SELL, volume=0.01, **levels)
+    (position,) = live.desk.client.positions()
+    away = Decimal(repr(position.stop)) - bid
+    assert Decimal(repr(2 * ranges)) <= away < Decimal(repr(2 * ranges)) + Decimal("0.00001")
+    assert Decimal(repr(position.target)) == bid - Decimal("0.00900")
+
+
+def test_of_a_waiting_order_distances_count_from_its_own_price(live: LiveOrders) -> None:
+    price = round(float(live.desk.market.quote("EURUSD").bid) - 0.0100, 5)
+    send(live, type=OrderType.LIMIT, price=price, stop=Level(Unit.POINTS, 300), target=None)
+    (order,) = live.dealer.orders()
+    assert order.stop == Decimal(repr(price)) - Decimal("0.00300")
+
+
+@pytest.mark.parametrize(
+    ("levels", "field"),
+    [
+        ({"stop": Level(Unit.R, 1.0)}, "stop"),
+        ({"stop": Level(Unit.POINTS, 0)}, "stop"),
+        ({"stop": Level(Unit.POINTS, float("nan"))}, "stop"),
+        ({"stop": Level(Unit.POINTS, 1e300)}, "stop"),
+        ({"target": Level(Unit.R, -1.0)}, "target"),
+        ({"target": Level(Unit.PRICE, 0.5)}, "target"),
+    ],
+)
+def test_a_level_that_is_none_is_refused_and_on_record(
+    live: LiveOrders, levels: dict[str, Any], field: str
+) -> None:
+    error = refused(live, **levels)
+    assert error.details["field"] == field
+    (told,) = live.desk.journal.newest(kind=Kind.ORDER_OUTCOME)
+    assert told.payload["refused"]["code"] == error.code
 
 
 def test_a_market_ticket_is_an_idea_of_its_own_and_open(live: LiveOrders) -> None:
