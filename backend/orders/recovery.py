@@ -17,6 +17,7 @@ from backend.core.errors import Conflict, DeskError, Unavailable
 from backend.ideas.lifecycle import Act, Status
 from backend.journal.journal import Journal
 from backend.journal.record import Entry, Kind
+from backend.mt5.api import ORDER_SEND_SECONDS
 from backend.mt5.client import MT5Client
 from backend.orders.doubts import Doubt, doubt_of, facts, of_idea, order_expiry
 from backend.orders.following import Follower
@@ -30,7 +31,10 @@ log = logging.getLogger(__name__)
 
 ACTOR = "reconcile"
 BETWEEN_LOOKS = 10.0
-"""Seconds between the two empty looks after which an order counts as never placed."""
+"""Seconds at least between the two empty looks after which an order counts as never placed."""
+LATEST = timedelta(seconds=ORDER_SEND_SECONDS + 10)
+"""So long after its intent an order may still come to the broker: its request waited for calls before it,
+also where whoever sent it is gone. The second look comes later than that."""
 SENT_AGAIN_AFTER = timedelta(seconds=20)
 """An idea approved so long ago whose job did not come is sent from here."""
 _OWN_LOCK = "orders/recovery"
@@ -146,9 +150,12 @@ class Recovery:
         absent = self._look(done)
         if not absent:
             return
-        self._pause(BETWEEN_LOOKS)
+        latest = max(self._asked_at(idea_id) for idea_id in absent) + LATEST
+        self._pause(max(BETWEEN_LOOKS, (latest - self._parts.clock.now()).total_seconds()))
         for idea_id in absent & self._look(done):
-            why = f"two looks {BETWEEN_LOOKS:g} s apart found nothing of it at the broker"
+            if self._asked_at(idea_id) + LATEST > self._parts.clock.now():
+                continue  # it came to be unknown meanwhile: the next pass looks again
+            why = f"two looks at least {BETWEEN_LOOKS:g} s apart found nothing of it at the broker"
             self._known(idea_id, Status.FAILED, why, {}, {"looks": 2}, done)
 
     def _look(self, done: Recovered) -> set[str]:
@@ -177,6 +184,12 @@ class Recovery:
             elif intent is not None:
                 self._found(doubt.idea, intent, match, done)
         return absent
+
+    def _asked_at(self, idea_id: str) -> datetime:
+        """When the last of its intents was made that the broker may have."""
+        idea = self._book.get(idea_id)
+        begun = parse_iso(str(idea["history"][-1]["at"]))
+        return max((intent.at for intent in doubt_of(idea, self._journal).intents), default=begun)
 
     def _unknown_and_sending(self) -> list[dict[str, Any]]:
         return self._book.find(Status.UNKNOWN, Status.SENDING)

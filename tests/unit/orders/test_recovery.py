@@ -78,12 +78,41 @@ def test_a_waiting_order_whose_answer_was_lost_is_found(tmp_path: Path) -> None:
     assert (status(desk), desk.book.get("i-1")["order"]["left"]) == ("placed", 0.1)
 
 
-def test_what_never_reached_the_broker_has_failed_after_two_looks_ten_seconds_apart(tmp_path: Path) -> None:
+def test_what_never_reached_the_broker_has_failed_once_nothing_can_come_any_more(tmp_path: Path) -> None:
     desk = broken(tmp_path, Fault.NO_ANSWER)
     desk.idea()
     desk.send()
     desk.recovery.run()
-    assert (status(desk), desk.waited, len(desk.sent)) == ("failed", [10.0], 1)
+    assert (status(desk), desk.waited, len(desk.sent)) == ("failed", [40.0], 1)
+
+
+def test_of_an_old_intent_the_second_look_comes_ten_seconds_after_the_first(tmp_path: Path) -> None:
+    desk = broken(tmp_path, Fault.NO_ANSWER)
+    desk.idea()
+    desk.send()
+    desk.stage.go(minutes=5)
+    desk.recovery.run()
+    assert (status(desk), desk.waited) == ("failed", [10.0])
+
+
+def test_a_request_that_waited_for_calls_before_it_is_not_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sent it is gone, and half a minute later the terminal comes to it."""
+    desk = broken(tmp_path, Fault.NO_ANSWER)
+    desk.idea()
+    desk.send()
+    pause = desk.pause
+
+    def meanwhile(seconds: float) -> None:
+        pause(min(seconds, 29.0))
+        desk.stage.api.order_send(desk.sent[0])
+        pause(max(seconds - 29.0, 0.0))
+
+    monkeypatch.setattr(desk.recovery, "_pause", meanwhile)
+    desk.recovery.run()
+    assert status(desk) == "open"
+    assert desk.stage.api.positions_total() == 1
 
 
 def test_one_empty_look_is_not_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +124,7 @@ def test_one_empty_look_is_not_enough(tmp_path: Path, monkeypatch: pytest.Monkey
         for name in names:
             monkeypatch.setattr(part, name, late(desk, getattr(part, name)))
     desk.recovery.run()
-    assert (status(desk), desk.waited) == ("open", [10.0])
+    assert (status(desk), desk.waited) == ("open", [40.0])
 
 
 def late(desk: OrderDesk, look: Any) -> Any:
