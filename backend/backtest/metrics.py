@@ -39,13 +39,13 @@ def compute_metrics(
     """
     measures = Measures()
     start = float(initial)
-    first = int(result.time[0]) if began is None else began
+    first = _moment(result, 0) if began is None else began
     with np.errstate(all="ignore"):  # what is not finite is told as undefined
         passed = equity_pass(
             equity=result.equity,
-            worst=result.worst,
-            time=result.time,
-            server_day=result.server_day,
+            moved=result.moved,
+            lowest=result.lowest,
+            instants=result.instants,
             start=start,
             began=first,
         )
@@ -59,10 +59,15 @@ def compute_metrics(
     return measures
 
 
+def _moment(result: Result, index: int) -> int:
+    """UTC epoch of one instant."""
+    return int(result.instants.time[index]) + result.instants.after
+
+
 def _growth(measures: Measures, result: Result, initial: Decimal, began: int) -> None:
     start, end = float(initial), float(result.equity[-1])
     profit = float(result.balance - initial)
-    days = (int(result.time[-1]) - began) / DAY_SECONDS
+    days = (_moment(result, -1) - began) / DAY_SECONDS
     measures.put("net_profit", profit)
     measures.put("final_balance", float(result.balance))
     measures.put("total_return_pct", 100 * profit / start)
@@ -113,9 +118,9 @@ def _drawdown(measures: Measures, result: Result, passed: EquityPass, began: int
     def dated(key: str, depth: Depth, scale: float) -> None:
         measures.put(key, scale * depth.amount)
         fell = depth.low >= 0
-        high = began if depth.high < 0 else int(result.time[depth.high])
+        high = began if depth.high < 0 else _moment(result, depth.high)
         measures.moment(f"{key}_from", high if fell else None, "equity never fell")
-        measures.moment(f"{key}_to", int(result.time[depth.low]) if fell else None, "equity never fell")
+        measures.moment(f"{key}_to", _moment(result, depth.low) if fell else None, "equity never fell")
 
     dated("max_drawdown_pct", passed.share, 100.0)
     dated("max_drawdown_abs", passed.fall, 1.0)
@@ -123,7 +128,7 @@ def _drawdown(measures: Measures, result: Result, passed: EquityPass, began: int
     dated("max_drawdown_close_abs", passed.fall_at_closes, 1.0)
     measures.moment(
         "max_drawdown_recovered",
-        int(result.time[passed.recovered]) if passed.recovered >= 0 else None,
+        _moment(result, passed.recovered) if passed.recovered >= 0 else None,
         "equity never fell" if passed.share.low < 0 else "the high was not reached again",
     )
     measures.put("longest_underwater_days", passed.underwater / DAY_SECONDS)

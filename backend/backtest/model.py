@@ -11,7 +11,7 @@ from backend.backtest.columns import Trades
 from backend.core.bars import Bars, Floats, Ints
 from backend.core.errors import Invalid
 from backend.core.instruments import Instrument
-from backend.core.timeframes import Timeframe
+from backend.core.timeframes import DAY_SECONDS, Timeframe
 from backend.economic_calendar.model import CalendarView
 from backend.risk.limits import RiskLimits
 from backend.strategies.model import Profile, Strategy
@@ -175,6 +175,20 @@ class Job:
             )
 
 
+class Instants(NamedTuple):
+    """When the instants of a run were, as columns that the run has anyway.
+
+    Attributes:
+        time: UTC epoch of each less `after`, shape (n,).
+        after: Seconds from `time` to the instant.
+        server: Server epoch at which its bar opened, shape (n,).
+    """
+
+    time: Ints
+    after: int
+    server: Ints
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Result:
     """What happened. Equity is marked to market in account currency at each instant at which bars closed.
@@ -182,9 +196,10 @@ class Result:
     Attributes:
         trades: Closed trades in the order of their exits.
         equity: Equity at each of those instants, shape (n,).
-        worst: The lowest that equity can have been since the instant before, shape (n,).
-        closes: Gives `time`.
-        days: Gives `server_day`.
+        moved: Indices of instants, ascending, the first one always among them, shape (m,). At every other one
+            equity is as at the one before, and was no lower since.
+        lowest: The lowest that equity can have been since the instant before each of them, shape (m,).
+        when: Gives the moments of the instants.
         in_position: Instants up to which a position was open, or was since the one before.
         balance: Money at the end; initial balance + the sum of net.
         signals: Bars on which a direction signalled, conflicts and closed sessions included.
@@ -197,9 +212,9 @@ class Result:
 
     trades: Trades
     equity: Floats
-    worst: Floats
-    closes: Callable[[], Ints]
-    days: Callable[[], Ints]
+    moved: Ints
+    lowest: Floats
+    when: Callable[[], Instants]
     in_position: int
     balance: Decimal
     signals: int
@@ -210,11 +225,24 @@ class Result:
     min_margin_level: float | None = None
 
     @cached_property
+    def instants(self) -> Instants:
+        """The moments of the instants."""
+        return self.when()
+
+    @cached_property
+    def worst(self) -> Floats:
+        """The lowest that equity can have been since the instant before, shape (n,)."""
+        worst = self.equity.copy()
+        worst[self.moved] = self.lowest
+        return worst
+
+    @cached_property
     def time(self) -> Ints:
         """UTC epoch of each instant, shape (n,)."""
-        return self.closes()
+        return self.instants.time + self.instants.after
 
     @cached_property
     def server_day(self) -> Ints:
         """Server day number of each instant, a bar belonging to the day on which it opened; shape (n,)."""
-        return self.days()
+        days: Ints = self.instants.server // DAY_SECONDS
+        return days

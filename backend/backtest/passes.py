@@ -9,7 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from backend.backtest.compiling import compiled
+from backend.backtest.kernel.usual import first_from
+from backend.backtest.model import Instants
+from backend.backtest.usual import read_only
 from backend.core.bars import Floats, Ints
+from backend.core.timeframes import DAY_SECONDS
 
 
 class Depth(NamedTuple):
@@ -51,21 +55,25 @@ class EquityPass(NamedTuple):
 
 
 def equity_pass(
-    *, equity: Floats, worst: Floats, time: Ints, server_day: Ints, start: float, began: int
+    *, equity: Floats, moved: Ints, lowest: Floats, instants: Instants, start: float, began: int
 ) -> EquityPass:
-    """Drawdowns, time under water and equity by day.
+    """Drawdowns, time under water and equity by day; looks only at where equity moved.
 
     Args:
         equity: At closes, shape (n,), n at least 1.
-        worst: The lowest since the close before, shape (n,).
-        time: UTC epoch of each close, shape (n,).
-        server_day: Server day of each close, shape (n,); an earlier day than before counts to the later.
+        moved: Closes at which it is another than before, or was lower on the way, the first one always
+            among them, ascending, shape (m,).
+        lowest: The lowest between each of them and the close before it, shape (m,).
+        instants: When the closes were; one of an earlier server day than before counts to the later.
         start: Equity at the beginning, above zero.
         began: UTC epoch of the beginning.
     """
-    daily, figures, places = compiled(_equity)(equity, worst, time, server_day, start, began)
+    time, after, server = read_only(instants.time), instants.after, read_only(instants.server)
+    figures, places = compiled(_equity)(
+        read_only(equity), read_only(moved), read_only(lowest), time, after, start, began
+    )
     return EquityPass(
-        daily=daily,
+        daily=equity[compiled(_ends_of_days)(server)],
         fall=Depth(figures[0], places[0], places[1]),
         share=Depth(figures[1], places[2], places[3]),
         fall_at_closes=Depth(figures[2], places[4], places[5]),
@@ -89,12 +97,24 @@ def ruin_share(returns: Floats, *, paths: int, steps: int, floor: float, seed: i
     return float(compiled(_ruin)(returns, paths, steps, floor, seed))
 
 
-def _equity(  # noqa: C901 - one pass over the columns is one loop
-    equity: Floats, worst: Floats, time: Ints, server_day: Ints, start: float, began: int
-) -> tuple[Floats, tuple[float, ...], tuple[int, ...]]:
-    count = len(equity)
-    daily = np.empty(count)  # only the pages that are written take memory
+def _ends_of_days(server: Ints) -> Ints:
+    """The last close of each server day that has any."""
+    count = len(server)
+    ends = np.empty(count, dtype=np.int64)  # only the pages that are written take memory
+    days, at = 0, 0
+    while at < count:
+        # bars mostly come as far apart as these two
+        apart = max(server[min(at + 1, count - 1)] - server[at], 1)
+        at = first_from(server, apart, at, (server[at] // DAY_SECONDS + 1) * DAY_SECONDS)
+        ends[days] = at - 1
+        days += 1
+    return ends[:days].copy()
 
+
+def _equity(  # noqa: C901 - one pass over the columns is one loop
+    equity: Floats, moved: Ints, lowest: Floats, time: Ints, after: int, start: float, began: int
+) -> tuple[tuple[float, ...], tuple[int, ...]]:
+    count, moves = len(equity), len(moved)
     peak, inverse, peak_at = start, 1.0 / start, -1
     fall = share = close_fall = close_share = squares = 0.0
     fall_high = fall_low = share_high = share_low = -1
@@ -102,16 +122,11 @@ def _equity(  # noqa: C901 - one pass over the columns is one loop
     recovered = -1
     underwater = 0
     below = False
-    day = 0
-    latest = server_day[0]
-    for index in range(count):
+    for move in range(moves):
+        index = moved[move]
+        until = moved[move + 1] if move + 1 < moves else count
         value = equity[index]
-        if server_day[index] > latest:
-            latest = server_day[index]
-            day += 1
-        daily[day] = value
-
-        lost = peak - min(worst[index], value)
+        lost = peak - min(lowest[move], value)
         if lost > fall:
             fall, fall_high, fall_low = lost, peak_at, index
         if lost * inverse > share:
@@ -121,7 +136,7 @@ def _equity(  # noqa: C901 - one pass over the columns is one loop
             below = True
             lost = peak - value
             part = lost * inverse
-            squares += part * part
+            squares += part * part * (until - index)
             if lost > close_fall:
                 close_fall, close_fall_high, close_fall_low = lost, peak_at, index
             if part > close_share:
@@ -129,18 +144,17 @@ def _equity(  # noqa: C901 - one pass over the columns is one loop
         else:
             if below:
                 below = False
-                since = began if peak_at < 0 else time[peak_at]
-                underwater = max(underwater, time[index] - since)
+                since = began if peak_at < 0 else time[peak_at] + after
+                underwater = max(underwater, time[index] + after - since)
             if recovered < 0 and share_low >= 0:
                 recovered = index
             if value > peak:
                 peak, inverse = value, 1.0 / value
-            peak_at = index
+            peak_at = until - 1
     if below:
-        since = began if peak_at < 0 else time[peak_at]
-        underwater = max(underwater, time[count - 1] - since)
+        since = began if peak_at < 0 else time[peak_at] + after
+        underwater = max(underwater, time[count - 1] + after - since)
     return (
-        daily[: day + 1].copy(),
         (fall, share, close_fall, close_share, squares),
         (
             fall_high,

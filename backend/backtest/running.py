@@ -11,10 +11,9 @@ from backend.backtest.columns import Trades
 from backend.backtest.compiling import compiled
 from backend.backtest.kernel import loop
 from backend.backtest.kernel.records import refusal_names
-from backend.backtest.model import Job, Reading, Result, Stream
+from backend.backtest.model import Instants, Job, Reading, Result, Stream
 from backend.backtest.tables import Tables, empty_tables, tables
-from backend.core.bars import Ints
-from backend.core.timeframes import DAY_SECONDS, Timeframe
+from backend.core.timeframes import Timeframe
 from backend.risk.checks import TABLE
 
 _SLICE: Final = 200_000
@@ -105,7 +104,7 @@ def _result(job: Job, made: Tables) -> Result:
     for name, count in zip(names, account["refusals"].tolist(), strict=True):
         if count:
             refusals[name] = refusals.get(name, 0) + count
-    instants = int(account["instants"])
+    instants, moves = int(account["instants"]), int(account["moves"])
     return Result(
         trades=Trades.of_rows(
             made.trades[: int(account["trades"])],
@@ -115,9 +114,9 @@ def _result(job: Job, made: Tables) -> Result:
             digits=job.account.digits,
         ),
         equity=made.curve.equity[:instants],
-        worst=made.curve.worst[:instants],
-        closes=lambda: _closes(job, made),
-        days=lambda: _days(job, made),
+        moved=made.curve.moved[:moves],
+        lowest=made.curve.lowest[:moves],
+        when=lambda: _when(job, made),
         in_position=int(account["in_position"]),
         balance=Decimal(int(account["balance"])).scaleb(-job.account.digits),
         signals=int(account["signals"]),
@@ -129,29 +128,19 @@ def _result(job: Job, made: Tables) -> Result:
     )
 
 
-def _closes(job: Job, made: Tables) -> Ints:
-    """UTC epoch of each instant of the curve."""
-    if len(job.streams) > 1:
-        several: Ints = made.curve.time[: int(made.desk[0]["instants"])]
-        return several
-    first = int(made.lanes[0]["first"])
-    if len(made.feed.close_time):
-        ends: Ints = made.feed.close_time[first:]
-    else:
-        ends = made.feed.time[first:] + made.feed.seconds
-    return ends
-
-
-def _days(job: Job, made: Tables) -> Ints:
-    """Server day of each instant of the curve."""
+def _when(job: Job, made: Tables) -> Instants:
+    feed = made.feed
     if len(job.streams) == 1:
-        days: Ints = made.feed.server[int(made.lanes[0]["first"]) :] // DAY_SECONDS
-        return days
+        first = int(made.lanes[0]["first"])
+        if len(feed.close_time):
+            return Instants(feed.close_time[first:], 0, feed.server[first:])
+        return Instants(feed.time[first:], feed.seconds, feed.server[first:])
     # the clock of the stream with the most bars; a bar that closes at midnight belongs to the day before
     bars = max((stream.bars for stream in job.streams), key=len)
-    before = _closes(job, made) - 1
+    closes = made.curve.time[: int(made.desk[0]["instants"])]
+    before = closes - 1
     at = np.clip(np.searchsorted(bars.time, before, side="right") - 1, 0, None)
-    return (before + bars.server_time[at] - bars.time[at]) // DAY_SECONDS
+    return Instants(closes, 0, before + bars.server_time[at] - bars.time[at])
 
 
 def _notes(stream: Stream, job: Job) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """From a job to the arrays and records that the kernel takes."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
@@ -73,7 +72,7 @@ def empty_tables() -> Tables:
         desk=np.zeros(1, dtype=records.DESK),
         resets=np.empty(0, dtype=np.int64),
         trades=np.empty((0, len(COLUMNS)), dtype=np.int64),
-        curve=Curve(equity=np.empty(0), worst=np.empty(0), time=np.empty(0, dtype=np.int64)),
+        curve=_curve(0, several=False),
     )
 
 
@@ -89,7 +88,6 @@ def tables(job: Job, reading: Reading) -> Tables:
     lanes, units_named = lanes_of(job, paths)
     signals = _signals(job, facts)
     length = sum(len(path) - path.first for path in paths)
-    several = len(job.streams) > 1
     entries = int(np.count_nonzero(signals.flags & (records.LONG | records.SHORT)))
     return Tables(
         feed=_feed(job, paths),
@@ -99,11 +97,16 @@ def tables(job: Job, reading: Reading) -> Tables:
         desk=desk_of(job, reading, resets, units_named),
         resets=resets,
         trades=np.empty((_ROWS_AN_ENTRY * entries + len(job.streams), len(COLUMNS)), dtype=np.int64),
-        curve=Curve(
-            equity=np.empty(length),
-            worst=np.empty(length),
-            time=np.empty(length if several else 0, dtype=np.int64),
-        ),
+        curve=_curve(length, several=len(job.streams) > 1),
+    )
+
+
+def _curve(length: int, *, several: bool) -> Curve:
+    return Curve(
+        equity=np.empty(length),
+        moved=np.empty(length, dtype=np.int64),  # pages that nobody writes take no memory
+        lowest=np.empty(length),
+        time=np.empty(length if several else 0, dtype=np.int64),
     )
 
 
@@ -112,19 +115,25 @@ def _facts_and_usual(job: Job) -> tuple[tuple[ConditionArrays, ...], list[Stream
 
     What is wrong with bars is said first, whatever their conditions come to.
     """
+    facts, usual = [], []
     with ThreadPoolExecutor(1) as beside:
-        ranges = [beside.submit(_checked_ranges, stream) for stream in job.streams]
-        usual = [
-            beside.submit(lambda of, known: usual_of(of, known.result()), stream, each)
-            for stream, each in zip(job.streams, ranges, strict=True)
-        ]
-        try:
-            facts = tuple(
-                _facts(stream, each.result) for stream, each in zip(job.streams, ranges, strict=True)
+        for stream in job.streams:
+            strategy = compile_strategy(stream.strategy)
+            checked = beside.submit(_checked_ranges, stream)
+            try:
+                known = strategy.plain_indicators(stream.bars, beside)
+            finally:
+                ranges = checked.result()
+            usual.append(beside.submit(usual_of, stream, ranges))
+            facts.append(
+                strategy.evaluate(
+                    stream.bars,
+                    stream.higher,
+                    sessions=stream.profile.entry_sessions(stream.strategy),
+                    known=known | {strategy.atr: ranges},
+                )
             )
-        finally:
-            counted = [each.result() for each in usual]
-    return facts, counted
+    return tuple(facts), [each.result() for each in usual]
 
 
 def _checked_ranges(stream: Stream) -> Floats:
@@ -164,15 +173,6 @@ def _check_spread(stream: Stream) -> None:
             count=int(unknown.sum()),
             index=first,
         )
-
-
-def _facts(stream: Stream, ranges: Callable[[], Floats]) -> ConditionArrays:
-    return compile_strategy(stream.strategy).evaluate(
-        stream.bars,
-        stream.higher,
-        sessions=stream.profile.entry_sessions(stream.strategy),
-        atr=ranges,
-    )
 
 
 def _joined(parts: list[Any]) -> Any:

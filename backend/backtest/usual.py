@@ -46,10 +46,11 @@ def usual_of(stream: Stream, ranges: Floats) -> StreamUsual:
     )
     bits = read_only(ranges).view(np.int64)
     lowest, highest = compiled(kernel.span_of_atr)(bits)
-    below = np.empty((days + 1, max(highest - lowest + 1, 0) + 1), dtype=np.int32)
+    bins = highest - lowest + 1
+    counts, below = np.zeros((4, bins), dtype=np.int32), np.empty((days, bins + 1), dtype=np.int32)
     server = read_only(bars.server_time)
-    compiled(kernel.fill_ranks)(server, bits, bars.timeframe.seconds, first, lowest, below)
-    return StreamUsual(first, lowest, medians, samples, below[:-1])
+    compiled(kernel.fill_ranks)(server, bits, bars.timeframe.seconds, first, lowest, counts, below)
+    return StreamUsual(first, lowest, medians, samples, below)
 
 
 def joined_usual(parts: list[StreamUsual], lanes: Any) -> Usual:

@@ -1,6 +1,7 @@
 """A strategy's conditions, compiled once and evaluated over closed bars: the same live and in backtest."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
@@ -19,7 +20,7 @@ from backend.evaluation.arrays import (
     any_holds,
     of_role,
 )
-from backend.evaluation.interpreter import Interpreter
+from backend.evaluation.interpreter import NOTHING_KNOWN, Interpreter
 from backend.evaluation.warmup import Shortage, shortage
 from backend.strategies.facts import FACTS
 from backend.strategies.functions import Kind
@@ -81,7 +82,7 @@ class CompiledStrategy:
         higher: Mapping[Timeframe, Bars] = NO_HIGHER,
         *,
         sessions: tuple[str, ...] | None = None,
-        atr: Callable[[], Floats] | None = None,
+        known: Mapping[Node, Floats] = NOTHING_KNOWN,
     ) -> ConditionArrays:
         """All conditions over all bars; a value at a bar comes from bars closed at its close only.
 
@@ -89,7 +90,7 @@ class CompiledStrategy:
             bars: Closed bars of the strategy's timeframe.
             higher: Closed bars of `self.higher`; bars closing later than the newest of `bars` are not seen.
             sessions: Sessions that gate entries; the strategy's own if None.
-            atr: Gives the strategy's ATR on these bars where somebody computes it already.
+            known: Numbers on these bars that were computed already, of `indicators` and `atr`.
 
         Raises:
             Invalid: ``wrong_timeframe`` for bars of another timeframe, ``too_few_bars`` where the
@@ -100,7 +101,7 @@ class CompiledStrategy:
                 "wrong_timeframe",
                 f"{self.strategy.id} is a strategy of {self.strategy.timeframe}; these are {bars.timeframe}",
             )
-        interpreter = Interpreter(bars, higher)
+        interpreter = Interpreter(bars, higher, known)
         self._require(interpreter)
         sides = {d: _side(d, conditions, interpreter) for d, conditions in self.conditions.items()}
         signals = [side.signal for side in sides.values()]
@@ -108,12 +109,28 @@ class CompiledStrategy:
             bars=bars,
             sides=MappingProxyType(sides),
             conflict=signals[0] & signals[1] if len(signals) > 1 else np.zeros(len(bars), dtype=np.bool_),
-            atr=interpreter.number(self.atr) if atr is None else atr(),
+            atr=interpreter.number(self.atr),
             target=None if self.target is None else interpreter.number(self.target.tree),
             _indicators=self.indicators,
             _interpreter=interpreter,
             _sessions=self.strategy.sessions if sessions is None else sessions,
         )
+
+    def plain_indicators(self, bars: Bars, beside: Executor) -> dict[Node, Floats]:
+        """The indicators of the bars' own columns but `atr`; here and beside, who is free takes the next."""
+        plain = [
+            node
+            for node in self.indicators.values()
+            if node is not self.atr
+            and home(node) is None
+            and all(isinstance(part, Series) for part in node.parts)
+        ]
+        interpreter = Interpreter(bars, NO_HIGHER)
+        waiting = [beside.submit(interpreter.number, node) for node in reversed(plain)]
+        return {
+            node: interpreter.number(node) if there.cancel() else there.result()
+            for node, there in zip(plain, reversed(waiting), strict=True)
+        }
 
     def _require(self, interpreter: Interpreter) -> None:
         for timeframe, needed in self.plain.items():

@@ -7,6 +7,7 @@ array saying where it is defined. A comparison with an undefined operand is fals
 
 from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache, reduce
+from types import MappingProxyType
 
 import numpy as np
 
@@ -30,6 +31,9 @@ _COMPARE = {
     "==": np.equal,
     "!=": np.not_equal,
 }
+
+
+NOTHING_KNOWN: Mapping[Node, Floats] = MappingProxyType({})
 
 
 class Truth:
@@ -114,10 +118,17 @@ class Interpreter:
         bars: Closed bars of the strategy's timeframe.
         higher: Closed bars of longer timeframes, as many as there are; those that close later than a
             bar of `bars` are not seen from it.
+        known: Numbers on `bars` that were computed already.
     """
 
-    def __init__(self, bars: Bars, higher: Mapping[Timeframe, Bars]) -> None:
+    def __init__(
+        self,
+        bars: Bars,
+        higher: Mapping[Timeframe, Bars],
+        known: Mapping[Node, Floats] = NOTHING_KNOWN,
+    ) -> None:
         self.base = Frame(bars)
+        self.base.numbers.update((id(node), (node, values)) for node, values in known.items())
         self._higher = higher
         self._frames: dict[Timeframe, Frame] = {bars.timeframe: self.base}
         self._visible: dict[tuple[Timeframe, Timeframe], Ints] = {}

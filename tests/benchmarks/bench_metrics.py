@@ -17,6 +17,7 @@ import numpy as np
 from backend.backtest.breakdowns import breakdowns, cost_waterfall
 from backend.backtest.columns import COLUMNS, Trades
 from backend.backtest.metrics import compute_metrics
+from backend.backtest.model import Instants
 from backend.backtest.provenance import bars_hash
 from backend.backtest.report_files import equity_parquet
 from backend.backtest.trades_csv import trades_csv
@@ -63,9 +64,9 @@ def main() -> None:
     result = replace(
         result_of([1.0], trades=made_trades(random, moments)),
         equity=equity,
-        worst=equity * 0.9999,
-        closes=lambda: moments,
-        days=lambda: moments // 86_400,
+        moved=np.arange(BARS),
+        lowest=equity * 0.9999,
+        when=lambda: Instants(moments, 0, moments),
     )
     columns: dict[str, Any] = {name: equity.copy() for name in ("open", "high", "low", "close")}
     columns |= {name: moments.copy() for name in ("server_time", "volume", "spread")}

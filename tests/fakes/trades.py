@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from backend.backtest.columns import COLUMNS, Book, Trades
-from backend.backtest.model import Result
+from backend.backtest.model import Instants, Result
+from backend.core.timeframes import DAY_SECONDS
 from tests.fakes.instruments import instrument
 
 MONDAY = int(datetime(2026, 1, 5, tzinfo=UTC).timestamp())
@@ -59,11 +60,15 @@ def result_of(
     return Result(
         trades=closed,
         equity=np.array(equity, dtype=np.float64),
-        worst=np.array(equity if worst is None else worst, dtype=np.float64),
-        closes=lambda: np.array(
-            [MONDAY + HOUR * (i + 1) for i in range(count)] if time is None else time, dtype=np.int64
+        moved=np.arange(count),
+        lowest=np.array(equity if worst is None else worst, dtype=np.float64),
+        when=lambda: Instants(
+            np.array(
+                [MONDAY + HOUR * (i + 1) for i in range(count)] if time is None else time, dtype=np.int64
+            ),
+            0,
+            DAY_SECONDS * np.array(range(count) if server_day is None else server_day, dtype=np.int64),
         ),
-        days=lambda: np.array(range(count) if server_day is None else server_day, dtype=np.int64),
         **{
             "in_position": 0,
             "balance": initial + closed.total("net"),

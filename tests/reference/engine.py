@@ -12,8 +12,7 @@ from decimal import Decimal
 import numpy as np
 
 from backend.backtest.columns import Book, Trades
-from backend.backtest.model import Job, Reading, Result, Stream
-from backend.core.timeframes import DAY_SECONDS
+from backend.backtest.model import Instants, Job, Reading, Result, Stream
 from backend.trading.reasons import Reason
 from tests.reference.fills import (
     Exit,
@@ -83,9 +82,9 @@ def _run(state: State, progress: Progress | None) -> Result:
             digits=state.whole.account.digits,
         ),
         equity=equity,
-        worst=worst,
-        closes=lambda: state.closes[first:],
-        days=lambda: bars.server_time[first:] // DAY_SECONDS,
+        moved=np.arange(len(equity)),
+        lowest=worst,
+        when=lambda: Instants(state.closes[first:], 0, bars.server_time[first:]),
         in_position=state.in_position,
         balance=state.account.balance,
         signals=state.signals,

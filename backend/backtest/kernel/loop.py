@@ -20,7 +20,7 @@ from backend.backtest.kernel.records import (
     Signals,
     Usual,
 )
-from backend.backtest.kernel.usual import hour_of_week, look_up
+from backend.backtest.kernel.usual import first_from, hour_of_week, look_up
 from backend.core.timeframes import DAY_SECONDS
 from backend.trading.reasons import NONE
 
@@ -62,9 +62,8 @@ def advance_one(
     desk, lane = desks[0], lanes[0]
     atr_bits = sig.atr.view(np.int64)
     time, server, flags = feed.time, feed.server, sig.flags
-    highs, lows, closes, spreads = feed.high, feed.low, feed.close, feed.spread
-    equities, worsts = curve.equity, curve.worst
-    last, per_tick, bar_shift = lane.end - 1, lane.per_tick, lane.bar_begin - lane.begin
+    equities = curve.equity
+    last, bar_shift = lane.end - 1, lane.bar_begin - lane.begin
     plain = is_plain(feed, sig)
     managed = (
         not math.isnan(lane.breakeven)
@@ -74,49 +73,38 @@ def advance_one(
         or lane.time_stop > 0
     )
     skips = plain and not managed
-    next_reset = resets[desk.next_reset] if desk.next_reset < len(resets) else _NEVER
+    reset_at = _next_reset(feed, resets, desk, start)
     midnight = 0  # of the server, that ends the day of the bar before; earlier where nobody looked
     instant, i = desk.instants, start
     while i < stop:
-        if next_reset <= time[i]:
+        if i >= reset_at:
             while desk.next_reset < len(resets) and resets[desk.next_reset] <= time[i]:
                 desk.next_reset += 1
                 begin_day(desk)
-            next_reset = resets[desk.next_reset] if desk.next_reset < len(resets) else _NEVER
+            reset_at = _next_reset(feed, resets, desk, i)
         if plain and lane.r_side == 0 and lane.q_side == 0 and i < last:
+            until = min(stop, last, reset_at)
+            ends = i
             if lane.side == 0:
-                equity, until = desk.equity, min(stop, last)
-                while i < until and time[i] < next_reset:
-                    equities[instant] = equity
-                    worsts[instant] = equity
-                    instant += 1
-                    i += 1
-                    if flags[i - 1 + bar_shift] & _SIGNAL != 0:
-                        _load_plain(feed, sig, atr_bits, lane, i - 1)
+                while ends < until and flags[ends + bar_shift] & _SIGNAL == 0:
+                    ends += 1
+                ends = min(ends + 1, until)
+                if instant == 0:
+                    _note(curve, desk, 0, desk.equity)
+                for at in range(instant, instant + ends - i):
+                    equities[at] = desk.equity
+            elif skips and lane.leave == NONE and server[i] < midnight:
+                ends = _hold(feed, flags, lane, desk, curve, i, until, instant, midnight)
+            if ends > i:
+                instant, i = instant + ends - i, ends
+                rules = flags[i - 1 + bar_shift]
+                if rules & _ANY_RULE != 0:
+                    _load_plain(feed, sig, atr_bits, lane, i - 1)
+                    manage(lanes, desk, trades, 0)
+                    if rules & _SIGNAL != 0:
                         look_up(usual, lane)
                         decide(lanes, desk, 0)
-                        break
                 continue
-            if skips and lane.leave == NONE and server[i] < midnight:
-                low, high = _ticks(lows[i], per_tick), _ticks(highs[i], per_tick)
-                close = _ticks(closes[i], per_tick)
-                if lane.side < 0:
-                    spread = _spread(spreads[i], lane, server[i])
-                    low, high, close = -high - spread, -low - spread, -close - spread
-                quiet, lowest = _is_quiet(lane, desk, low, high, close)
-                if quiet:
-                    equities[instant] = desk.equity
-                    worsts[instant] = lowest
-                    instant += 1
-                    i += 1
-                    rules = flags[i - 1 + bar_shift]
-                    if rules & _ANY_RULE != 0:
-                        _load_plain(feed, sig, atr_bits, lane, i - 1)
-                        manage(lanes, desk, trades, 0)
-                        if rules & _SIGNAL != 0:
-                            look_up(usual, lane)
-                            decide(lanes, desk, 0)
-                    continue
         desk.low = math.inf
         desk.touched = 1 if lane.side != 0 else 0
         if plain:
@@ -128,7 +116,9 @@ def advance_one(
         if i == last:
             finish(lanes, desk, trades, 0)
         mark(lane)
-        equities[instant], worsts[instant] = _close_instant(lanes, desk)
+        _close_instant(lanes, desk)
+        equities[instant] = desk.equity
+        _note(curve, desk, instant, desk.low)
         instant += 1
         if i < last:
             manage(lanes, desk, trades, 0)
@@ -140,26 +130,63 @@ def advance_one(
     desk.instants = instant
 
 
-def _is_quiet(lane: Any, desk: Any, low: int, high: int, close: int) -> tuple[bool, float]:
-    """Take a bar that touches nothing into position and equity, which it says with the lowest equity.
+def _next_reset(feed: Feed, resets: Any, desk: Any, i: int) -> int:
+    """The path bar, not before `i`, at which the day's loss begins anew; behind the last where none does."""
+    if desk.next_reset < len(resets):
+        return first_from(feed.time, feed.seconds, i, resets[desk.next_reset])
+    return len(feed.time)
 
-    False, and nothing done, where stop, target, a limit of the desk or the stop-out is reached.
+
+def _hold(
+    feed: Feed,
+    flags: Any,
+    lane: Any,
+    desk: Any,
+    curve: Curve,
+    begin: int,
+    until: int,
+    instant: int,
+    midnight: int,
+) -> int:
+    """Walk bars that touch nothing into position and equity; gives the first bar that was not walked.
+
+    That is one at which stop, target, a limit of the desk or the stop-out is reached or the server's day
+    ends, or the one after a bar on which a rule speaks.
     """
-    if low <= lane.stop or high >= lane.target:
-        return False, 0.0
+    server, lows, highs, closes, spreads = feed.server, feed.low, feed.high, feed.close, feed.spread
+    equities, moved, lowest = curve.equity, curve.moved, curve.lowest
+    stop, target, entry, steps = lane.stop, lane.target, lane.entry_fill, lane.steps
+    per, buys, bar_shift = lane.per_tick, lane.side > 0, lane.bar_begin - lane.begin
     base = balance(desk) + lane.swap / desk.digits_scale
-    lowest = base + worth(lane, low - lane.entry_fill, lane.steps, low)
-    day, ever = breaches(desk, lowest)
-    if day or ever or lowest <= desk.stop_out * desk.margin:
-        return False, 0.0
-    desk.equity = base + worth(lane, close - lane.entry_fill, lane.steps, close)
-    lane.mark, lane.low, lane.high = close, min(lane.low, low), max(lane.high, high)
-    if lowest < desk.min_level * desk.margin:
-        desk.min_level = lowest / desk.margin
-    if desk.drawdown_kind == _TRAILING:
-        desk.peak = max(desk.peak, desk.equity)
-    desk.in_position += 1
-    return True, lowest
+    stopped_out, trailing = desk.stop_out * desk.margin, desk.drawdown_kind == _TRAILING
+    deepest, highest, close, equity, least = lane.low, lane.high, lane.mark, desk.equity, math.inf
+    shift, moves, i = instant - begin, desk.moves, begin
+    while i < until and server[i] < midnight:
+        low, high, now = _ticks(lows[i], per), _ticks(highs[i], per), _ticks(closes[i], per)
+        if not buys:
+            spread = _spread(spreads[i], lane, server[i])
+            low, high, now = -high - spread, -low - spread, -now - spread
+        if low <= stop or high >= target:
+            break
+        worst = base + worth(lane, low - entry, steps, low)
+        day, ever = breaches(desk, worst)
+        if day or ever or worst <= stopped_out:
+            break
+        close, equity = now, base + worth(lane, now - entry, steps, now)
+        equities[i + shift], moved[moves], lowest[moves] = equity, i + shift, worst
+        deepest, highest, least = min(deepest, low), max(highest, high), min(least, worst)
+        if trailing:
+            desk.peak = max(desk.peak, equity)
+        moves += 1
+        i += 1
+        if flags[i - 1 + bar_shift] & _ANY_RULE != 0:
+            break
+    desk.equity, desk.moves = equity, moves
+    desk.in_position += i - begin
+    lane.mark, lane.low, lane.high = close, deepest, highest
+    if least < desk.min_level * desk.margin:
+        desk.min_level = least / desk.margin
+    return i
 
 
 def advance_many(
@@ -187,8 +214,11 @@ def advance_many(
         if now == _NEVER:
             return False
         if _close_all(lanes, desk, trades, now):
-            curve.equity[desk.instants], curve.worst[desk.instants] = _close_instant(lanes, desk)
-            curve.time[desk.instants] = now
+            _close_instant(lanes, desk)
+            curve.equity[desk.instants], curve.time[desk.instants] = desk.equity, now
+            before = curve.equity[max(desk.instants - 1, 0)]
+            if desk.instants == 0 or desk.equity != before or desk.low != before:
+                _note(curve, desk, desk.instants, desk.low)
             desk.instants += 1
             for s in range(len(lanes)):
                 lane = lanes[s]
@@ -229,7 +259,12 @@ def _close_all(lanes: Any, desk: Any, trades: Any, now: int) -> bool:
     return some
 
 
-def _close_instant(lanes: Any, desk: Any) -> tuple[float, float]:
+def _note(curve: Curve, desk: Any, instant: int, lowest: float) -> None:
+    curve.moved[desk.moves], curve.lowest[desk.moves] = instant, lowest
+    desk.moves += 1
+
+
+def _close_instant(lanes: Any, desk: Any) -> None:
     """Equity at an instant at which bars closed and its lowest since the one before, with what they mean."""
     desk.equity = equity_with(lanes, desk, -1, 0)
     desk.low = min(desk.low, desk.equity)
@@ -239,7 +274,6 @@ def _close_instant(lanes: Any, desk: Any) -> tuple[float, float]:
     watch_limits(lanes, desk)
     if desk.drawdown_kind == _TRAILING:
         desk.peak = max(desk.peak, desk.equity)
-    return desk.equity, desk.low
 
 
 def is_plain(feed: Feed, sig: Signals) -> bool:

@@ -291,6 +291,7 @@ DESK: Final = np.dtype(
         ("signals", "i8"),
         ("trades", "i8"),
         ("instants", "i8"),
+        ("moves", "i8"),  # of the curve
         ("max_margin", "f8"),
         ("max_leverage", "f8"),
         ("min_level", "f8"),
@@ -351,10 +352,14 @@ class Usual(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """Equity at each instant at which bars closed."""
+    """Equity at each instant at which bars closed.
+
+    At an instant that is not among `moved` equity is as at the one before, and was no lower since.
+    """
 
     equity: Any
-    worst: Any
+    moved: Any  # instants, ascending, the first one always among them
+    lowest: Any  # the lowest equity since the instant before each of them
     time: Any  # empty where there is one stream: its closes
 
 

@@ -46,8 +46,8 @@ def fill_spreads(
     entered = left = 0
     for row in range(len(medians)):
         midnight = (first_day + row) * DAY_SECONDS
-        entered = _count_spreads(server, spread, counts, entered, midnight - seconds + 1, 1)
-        left = _count_spreads(server, spread, counts, left, midnight - SPREAD_DAYS * DAY_SECONDS, -1)
+        entered = _count_spreads(server, spread, seconds, counts, entered, midnight - seconds + 1, 1)
+        left = _count_spreads(server, spread, seconds, counts, left, midnight - SPREAD_DAYS * DAY_SECONDS, -1)
         begins = hour_of_week(midnight)
         for hour in range(_DAY_HOURS):
             median, total = _median(counts[begins + hour])
@@ -55,20 +55,37 @@ def fill_spreads(
             samples[row, hour] = total
 
 
-def _count_spreads(server: Any, spread: Any, counts: Any, at: int, until: int, each: int) -> int:
+def _count_spreads(
+    server: Any, spread: Any, seconds: int, counts: Any, at: int, until: int, each: int
+) -> int:
     """Count the known spreads of bars that opened before a server epoch; gives the first bar left out."""
-    hour, hour_ends = 0, 0
-    points, alike = 0, 0  # bars on end that have the same spread are counted at once
-    while at < len(server) and server[at] < until:
-        if server[at] >= hour_ends or spread[at] != points:
-            _add(counts, hour, points, alike * each)
-            alike = 0
-            hour = hour_of_week(server[at])
-            hour_ends = (server[at] // _HOUR + 1) * _HOUR
-            points = spread[at]
-        alike += 1
-        at += 1
-    _add(counts, hour, points, alike * each)
+    end = first_from(server, seconds, at, until)
+    while at < end:
+        hour = hour_of_week(server[at])
+        hour_ends = min(first_from(server, seconds, at, (server[at] // _HOUR + 1) * _HOUR), end)
+        while at < hour_ends:  # bars on end that have the same spread are counted at once
+            points, begin = spread[at], at
+            while at < hour_ends and spread[at] == points:
+                at += 1
+            _add(counts, hour, points, (at - begin) * each)
+    return end
+
+
+def first_from(server: Any, seconds: int, at: int, instant: int) -> int:
+    """The first bar, not before `at`, that opens at a server epoch or later; bars last so many seconds."""
+    count = len(server)
+    while at < count and server[at] < instant:
+        # further than to there only if none is missing between
+        ahead = min(at + max((instant - server[at]) // seconds, 1), count)
+        if server[ahead - 1] >= instant:
+            while ahead - at > 1:
+                middle = (at + ahead) // 2
+                if server[middle] < instant:
+                    at = middle
+                else:
+                    ahead = middle
+            return ahead
+        at = ahead
     return at
 
 
@@ -95,15 +112,20 @@ def _median(counts: Any) -> tuple[float, int]:
 
 def span_of_atr(atr_bits: Any) -> tuple[int, int]:
     """Lowest and highest bin of the finite ATR values; the lowest above the highest where there are none."""
-    lowest, highest = 1 << 30, -1
+    least, most = _INFINITE << _EXPONENT, -1  # as bits, values of at least zero have their own order
     for at in range(len(atr_bits)):
-        if atr_bits[at] >> _EXPONENT != _INFINITE:
-            place = atr_bin(atr_bits[at])
-            lowest, highest = min(lowest, place), max(highest, place)
-    return lowest, highest
+        bits = atr_bits[at]
+        finite = bits >> _EXPONENT & _INFINITE != _INFINITE
+        least = min(least, bits if finite else least)
+        most = max(most, bits if finite else most)
+    if most < 0:
+        return 1, 0
+    return atr_bin(least), atr_bin(most)
 
 
-def fill_ranks(server: Any, atr_bits: Any, seconds: int, first_day: int, lowest: int, below: Any) -> None:
+def fill_ranks(
+    server: Any, atr_bits: Any, seconds: int, first_day: int, lowest: int, counts: Any, below: Any
+) -> None:
     """How many ATR values of the year before each day lie below each bin, all of them in the last column.
 
     Args:
@@ -112,29 +134,31 @@ def fill_ranks(server: Any, atr_bits: Any, seconds: int, first_day: int, lowest:
         seconds: Their length.
         first_day: Server day of the first row.
         lowest: Bin of the first column.
-        below: Takes the counts, shape (days, bins + 1); its last row is worked in.
+        counts: Zeros to count in, shape (4, bins): neighbouring bars, whose bins are mostly the same, count
+            in rows of their own, so that none waits for the one before.
+        below: Takes the counts, shape (days, bins + 1).
     """
     entered = left = 0
-    counts = below[-1]
-    counts[:] = 0
-    for row in range(len(below) - 1):
+    for row in range(len(below)):
         midnight = (first_day + row) * DAY_SECONDS
-        entered = _count_atr(server, atr_bits, counts, lowest, entered, midnight - seconds + 1, 1)
-        left = _count_atr(server, atr_bits, counts, lowest, left, midnight - ATR_DAYS * DAY_SECONDS, -1)
+        until = first_from(server, seconds, entered, midnight - seconds + 1)
+        _count_atr(atr_bits, counts, lowest, entered, until, 1)
+        entered = until
+        until = first_from(server, seconds, left, midnight - ATR_DAYS * DAY_SECONDS)
+        _count_atr(atr_bits, counts, lowest, left, until, -1)
+        left = until
         total = 0
-        for place in range(below.shape[1]):
+        for place in range(counts.shape[1]):
             below[row, place] = total
-            total += counts[place]
+            total += counts[0, place] + counts[1, place] + counts[2, place] + counts[3, place]
+        below[row, counts.shape[1]] = total
 
 
-def _count_atr(server: Any, atr_bits: Any, counts: Any, lowest: int, at: int, until: int, each: int) -> int:
-    """Count the ATR values of bars that opened before a server epoch; gives the first bar left out."""
-    while at < len(server) and server[at] < until:
+def _count_atr(atr_bits: Any, counts: Any, lowest: int, begin: int, end: int, each: int) -> None:
+    for at in range(begin, end):
         bits = atr_bits[at]
-        if bits >> _EXPONENT != _INFINITE:
-            counts[atr_bin(bits) - lowest] += each
-        at += 1
-    return at
+        if bits >> _EXPONENT & _INFINITE != _INFINITE:
+            counts[at & 3, atr_bin(bits) - lowest] += each
 
 
 def look_up(usual: Usual, lane: Any) -> None:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from backend.backtest.breakdowns import breakdowns, cost_waterfall
 from backend.backtest.columns import Book
 from backend.backtest.metrics import compute_metrics
-from backend.backtest.model import Result
+from backend.backtest.model import Instants, Result
 from backend.backtest.passes import equity_pass
+from backend.core.timeframes import DAY_SECONDS
 from tests.fakes.instruments import instrument
 from tests.fakes.trades import BOOK, HOUR, MONDAY, result_of, trades_of
 
@@ -114,14 +115,31 @@ def test_every_breakdown_holds_every_trade_once(closed: Any) -> None:
 
 
 @given(
-    st.lists(st.tuples(st.floats(-2e4, 3e4), st.floats(0, 5e3), st.integers(0, 1)), min_size=1, max_size=25)
+    st.lists(
+        st.tuples(
+            st.floats(-2e4, 3e4) | st.sampled_from([9_000.0, 10_000.0, 11_000.0]),
+            st.floats(0, 5e3) | st.just(0.0),
+            st.integers(0, 1),
+        ),
+        min_size=1,
+        max_size=25,
+    )
 )
 def test_one_pass_finds_what_the_definitions_say(rows: list[tuple[float, float, int]]) -> None:
     equity = np.array([row[0] for row in rows])
     worst = equity - np.array([row[1] for row in rows])
     days = np.cumsum([row[2] for row in rows])
     time = MONDAY + HOUR * np.arange(1, len(rows) + 1)
-    passed = equity_pass(equity=equity, worst=worst, time=time, server_day=days, start=10_000.0, began=MONDAY)
+    stays = (equity[1:] == equity[:-1]) & (worst[1:] == equity[1:])
+    moved = np.flatnonzero(np.concatenate(([True], ~stays)))
+    passed = equity_pass(
+        equity=equity,
+        moved=moved,
+        lowest=worst[moved],
+        instants=Instants(time - 60, 60, days * DAY_SECONDS),
+        start=10_000.0,
+        began=MONDAY,
+    )
     closes = [10_000.0, *equity.tolist()]
     lows = [max(closes[: i + 1]) - worst[i] for i in range(len(rows))]
     assert passed.fall.amount == pytest.approx(max(0.0, *lows))
