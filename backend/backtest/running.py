@@ -158,7 +158,8 @@ def _notes(stream: Stream, job: Job) -> Iterator[str]:
     """What this run leaves out, said before anybody asks."""
     yield from stream.costs.warnings
     management = stream.strategy.strategy.management
-    if stream.profile.embargo_minutes(stream.strategy) and not job.calendar.known:
+    pauses = job.limits.pauses(stream.profile.embargo_minutes(stream.strategy))
+    if any(pause.before + pause.after for pause in pauses) and not job.calendar.known:
         yield "The news embargo is not applied: there is no calendar of the past."
     yield "Each idea that the desk's limits allow counts as approved."
     moves = management.trail_atr is not None or management.breakeven_after_r is not None

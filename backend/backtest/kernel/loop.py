@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from backend.backtest.kernel.deciding import breaches, decide
-from backend.backtest.kernel.events import at_open, begin_day, finish, inside, manage, mark, watch_limits
+from backend.backtest.kernel.deciding import decide
+from backend.backtest.kernel.events import at_open, finish, inside, manage, mark
+from backend.backtest.kernel.limits import begin_day, breaches, watch_limits
 from backend.backtest.kernel.money import balance, equity_with, worth
 from backend.backtest.kernel.records import (
     LONG,
@@ -128,7 +129,7 @@ def advance_one(
         if i == last:
             finish(lanes, desk, trades, 0)
         mark(lane)
-        equities[instant], worsts[instant] = _close_instant(lanes, desk)
+        equities[instant], worsts[instant] = _close_instant(lanes, desk, lane.close_time)
         instant += 1
         if i < last:
             manage(lanes, desk, trades, 0)
@@ -158,6 +159,8 @@ def _is_quiet(lane: Any, desk: Any, low: int, high: int, close: int) -> tuple[bo
         desk.min_level = lowest / desk.margin
     if desk.drawdown_kind == _TRAILING:
         desk.peak = max(desk.peak, desk.equity)
+    if desk.ruled != 0 and desk.rule_drawdown_kind == _TRAILING:
+        desk.rule_peak = max(desk.rule_peak, desk.equity)
     desk.in_position += 1
     return True, lowest
 
@@ -187,7 +190,7 @@ def advance_many(
         if now == _NEVER:
             return False
         if _close_all(lanes, desk, trades, now):
-            curve.equity[desk.instants], curve.worst[desk.instants] = _close_instant(lanes, desk)
+            curve.equity[desk.instants], curve.worst[desk.instants] = _close_instant(lanes, desk, now)
             curve.time[desk.instants] = now
             desk.instants += 1
             for s in range(len(lanes)):
@@ -229,16 +232,18 @@ def _close_all(lanes: Any, desk: Any, trades: Any, now: int) -> bool:
     return some
 
 
-def _close_instant(lanes: Any, desk: Any) -> tuple[float, float]:
+def _close_instant(lanes: Any, desk: Any, at: int) -> tuple[float, float]:
     """Equity at an instant at which bars closed and its lowest since the one before, with what they mean."""
     desk.equity = equity_with(lanes, desk, -1, 0)
     desk.low = min(desk.low, desk.equity)
     if desk.margin > 0 and desk.low < desk.min_level * desk.margin:
         desk.min_level = desk.low / desk.margin
     desk.in_position += desk.touched
-    watch_limits(lanes, desk)
+    watch_limits(lanes, desk, at)
     if desk.drawdown_kind == _TRAILING:
         desk.peak = max(desk.peak, desk.equity)
+    if desk.ruled != 0 and desk.rule_drawdown_kind == _TRAILING:
+        desk.rule_peak = max(desk.rule_peak, desk.equity)
     return desk.equity, desk.low
 
 
