@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from backend.backtest.columns import Trades
 from backend.backtest.compiling import compiled
 from backend.backtest.kernel import loop
 from backend.backtest.kernel.records import refusal_names
-from backend.backtest.model import Job, Reading, Result, Stream
+from backend.backtest.model import Broke, Job, Reading, Result, Stream
 from backend.backtest.tables import Tables, empty_tables, tables
 from backend.core.bars import Ints
 from backend.core.timeframes import DAY_SECONDS, Timeframe
@@ -126,7 +126,15 @@ def _result(job: Job, made: Tables) -> Result:
         max_margin=float(account["max_margin"]),
         max_leverage=float(account["max_leverage"]),
         min_margin_level=float(account["min_level"]) if np.isfinite(account["min_level"]) else None,
+        broke=_broke(account),
     )
+
+
+def _broke(account: Any) -> Broke | None:
+    if account["broke_at"] < 0:
+        return None
+    rule = "drawdown" if account["broke_drawdown"] else "daily_loss"
+    return Broke(int(account["broke_at"]), rule, float(account["broke_lost"]), float(account["broke_of"]))
 
 
 def _closes(job: Job, made: Tables) -> Ints:
