@@ -20,8 +20,8 @@ from backend.risk.rulebook import Rulebook
 PATHS: Final = 10_000
 HORIZON: Final = 250
 BLOCK: Final = 5
-MOST_PATHS: Final = 200_000
-MOST_DAYS: Final = 2_000
+MOST_PATHS: Final = 50_000
+MOST_DAYS: Final = 1_000
 _Z95: Final = 1.959963984540054
 _NOISE: Final = 1e-6  # of money: sums of cents in floats
 RUNNING, PASSED, DAILY_LOSS, DRAWDOWN, MAX_DAYS = range(5)

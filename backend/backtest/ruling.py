@@ -1,6 +1,5 @@
 """What a run says of the rulebook that it was under: passed, broken or running, and its chances."""
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from backend.backtest.account_days import AccountDays, Run, account_days, day_of
 from backend.backtest.model import Job, Result
-from backend.backtest.monte_carlo import simulate
+from backend.backtest.monte_carlo import Draws, simulate
 from backend.core.clock import from_epoch, iso
 from backend.core.errors import Invalid
 from backend.risk.challenge import Breach, Challenge, challenge
@@ -16,6 +15,8 @@ from backend.risk.numbers import exact
 from backend.risk.rulebook import Rulebook, rulebook_of
 from backend.trading.reasons import REASONS, Reason
 
+FEW_DAYS: Final = 60
+HALTED: Final = "halted"
 _AT_A_CLOSE: Final = [REASONS.index(reason) for reason in (Reason.END, Reason.WEEKEND)]
 
 
@@ -49,7 +50,9 @@ def ruled(job: Job, result: Result) -> dict[str, Any] | None:
         "min_trading_days": rulebook.min_trading_days,
         "max_days": rulebook.max_days,
         "not_judged": not_judged(rulebook, calendar_known=job.calendar.known),
-        "monte_carlo": drawn(rulebook, days, float(job.account.balance)),
+        "monte_carlo": drawn(
+            rulebook, days, float(job.account.balance), halted=result.refusals.get(HALTED, 0)
+        ),
     }
 
 
@@ -91,9 +94,30 @@ def not_judged(rulebook: Rulebook, *, calendar_known: bool) -> list[str]:
     return ["news: there is no calendar of the past"]
 
 
-def drawn(rulebook: Rulebook, days: AccountDays, initial: float) -> Mapping[str, Any]:
-    """What could become of it over days drawn from these; why not, where nothing can be drawn."""
+def drawn(
+    rulebook: Rulebook, days: AccountDays, initial: float, *, halted: int, draws: Draws | None = None
+) -> dict[str, Any]:
+    """What could become of a challenge over days drawn from these, as JSON values.
+
+    Args:
+        rulebook: The rules.
+        days: What is drawn from.
+        initial: Money at the beginning.
+        halted: Signals of the run that a halt refused.
+        draws: How they are drawn.
+
+    Returns:
+        See `simulate`; where nothing can be drawn, ``unknown`` says why. ``notes`` says what to mind.
+    """
+    notes = []
+    if len(days) < FEW_DAYS:
+        notes.append(f"{len(days)} days are few: the intervals tell the drawing's error, not theirs")
+    if halted:
+        notes.append(
+            f"a halt refused {halted} signals of the run, so its days hold less than the strategy does: "
+            "draw from a run with wider limits"
+        )
     try:
-        return simulate(rulebook, days, initial)
+        return {**simulate(rulebook, days, initial, draws), "notes": notes}
     except Invalid as error:
-        return {"unknown": error.message}
+        return {"unknown": error.message, "notes": notes}

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from backend.control.account import DeskAccount
+from backend.control.challenge import note_breach
 from backend.control.desk import Control
 from backend.control.state import HaltKind
 from backend.core.clock import Clock, iso, parse_iso
@@ -78,6 +79,7 @@ class Watch:
         days: dict[HaltKind, str] = {HaltKind.DAILY_LOSS: iso(money.reset_at), HaltKind.DRAWDOWN: ""}
         if money.unexplained:  # a withdrawal shows in the balance before its deal does, and is no loss
             return told | {"ended": {}, "waits": money.notes[-1]}
+        note_breach(self._storage, state, limits, reset_at=money.reset_at, now=self._clock.now())
         ended = {
             str(kind): self._reached(kind, one, days[kind], state.currency, limits)
             for kind, one in found.items()

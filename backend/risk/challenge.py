@@ -140,6 +140,7 @@ def challenge(
     today: date,
     ended: bool,
     breach: Breach | None = None,
+    carried: Decimal = ZERO,
 ) -> Challenge:
     """How a challenge stands.
 
@@ -151,6 +152,7 @@ def challenge(
         today: The last day.
         ended: Whether the last day is over.
         breach: The first time that equity broke a rule.
+        carried: Profit that no day tells.
     """
     if rulebook.initial_balance is not None:
         initial = Decimal(repr(rulebook.initial_balance))
@@ -158,11 +160,11 @@ def challenge(
     target = None if share is None else Decimal(repr(share)) * initial
     by_day = {one.day: one for one in days}
     moments = sorted({*by_day, began, today})
-    profit, traded, best = ZERO, 0, None
+    profit, traded, best = carried, 0, None
     found = Challenge(
         state=ChallengeState.RUNNING,
         initial=initial,
-        profit=ZERO,
+        profit=carried,
         target=target,
         days=1,
         trading_days=0,
