@@ -65,8 +65,7 @@ class Knowing:
         """After a bar: whether the day's loss or the drawdown reached its limit at the worst of it."""
         lowest = replace(self.state(account), equity=self._lowest(account, index))
         limits = self._job.limits
-        day = any(_reached(one) for one in day_losses(lowest, limits))
-        ever = any(_reached(one) for one in drawdowns(lowest, limits))
+        day, ever = _reached(day_losses(lowest, limits)), _reached(drawdowns(lowest, limits))
         new = (day and not self._halted_day) or (ever and not self._halted)
         self._halted_day, self._halted = self._halted_day or day, self._halted or ever
         for at, rules in enumerate(limits.loss_rules):
@@ -174,8 +173,12 @@ class Knowing:
         return self._statistics
 
 
-def _reached(one: Measured | None) -> bool:
-    return one is not None and float(one.lost) >= one.limit * float(one.of)
+def _reached(measured: list[Measured | None]) -> bool:
+    """The desk's own limit as floats tell it, a rulebook's exactly."""
+    own, *ruled = measured
+    assert own is not None
+    by_desk = float(own.lost) >= own.limit * float(own.of)
+    return by_desk or any(one is not None and one.reached for one in ruled)
 
 
 def _utc(milliseconds: int) -> datetime:

@@ -10,6 +10,7 @@ from backend.backtest.kernel.records import ORDER_CANCELLED
 
 _END_OF_DAY = 2
 _FROM_BALANCE, _FROM_EQUITY = 0, 1
+_NOISE = 1e-6  # of money: a loss that equals what is allowed reaches it
 
 
 def day_used(desk: Any, equity: float) -> tuple[float, float, float]:
@@ -119,9 +120,9 @@ def _rule_drawdown(desk: Any, equity: float) -> tuple[float, float]:
 
 
 def _rule_breaches(desk: Any, equity: float) -> tuple[bool, bool]:
-    day = desk.rule_reference - equity >= desk.rule_daily_loss * _rule_base(desk)
+    day = desk.rule_reference - equity >= desk.rule_daily_loss * _rule_base(desk) - _NOISE
     lost, of = _rule_drawdown(desk, equity)
-    return day, lost >= desk.rule_drawdown * of
+    return day, lost >= desk.rule_drawdown * of - _NOISE
 
 
 def _note_breach(desk: Any, at: int) -> None:
