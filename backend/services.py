@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
     from backend.adapters.connector_client import ConnectorAddress, ConnectorClock, ConnectorLink
     from backend.adapters.fetch import HttpFetcher
+    from backend.backtest.monte_carlo import Draws
     from backend.backtest.parity.service import ParityService
     from backend.backtest.service import BacktestService
     from backend.control.account import DeskAccount
+    from backend.control.challenge import ChallengeDesk
     from backend.control.desk import Control
     from backend.control.watch import Watch
     from backend.core.timeframes import Timeframe
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from backend.news.service import NewsService
     from backend.orders.managing import Manager
     from backend.orders.service import OrderService
+    from backend.risk.rulebook import Rulebook
     from backend.simulator.file_history import FileHistory
     from backend.strategies.files import StrategyFiles
     from backend.strategies.repository import StrategyRepository
@@ -344,6 +347,21 @@ class Services:
         return Watch(self.account, self.control, self.storage, self.clock, end)
 
     @cached_property
+    def challenge(self) -> "ChallengeDesk":
+        """How the challenge of the rulebook in force stands."""
+        from backend.control.challenge import ChallengeDesk
+
+        return ChallengeDesk(
+            self.account, self.dealer, self.control.limits, self.storage, self.clock, self.server_clock
+        )
+
+    def chances(self, run_id: str, rulebook: "Rulebook", draws: "Draws | None" = None) -> dict[str, Any]:
+        """A rulebook's chances over a kept backtest; see `backend.backtest.stored_run`."""
+        from backend.backtest.stored_run import chances
+
+        return chances(self.storage, run_id, rulebook, zone=self.control.limits().reset_tz, draws=draws)
+
+    @cached_property
     def manager(self) -> "Manager":
         """Keeps what is open by its strategy's rules."""
         from backend.orders.managing import Manager
@@ -366,7 +384,7 @@ class Services:
                 waiting=self.orders.waiting,
                 follower=self.orders.follower,
                 trades=TradeLog(self.home),
-                commission=lambda: self.control.limits().commission_per_lot,
+                limits=self.control.limits,
                 magic=self._settings.magic,
             )
         )

@@ -30,7 +30,7 @@ def last_reset(now: datetime, zone: str | None, server_clock: ServerClock) -> da
         if midnight <= now:
             return midnight
         return server_clock.utc_datetime(server - server % DAY_SECONDS - DAY_SECONDS)
-    place = _zone(zone)
+    place = zone_of(zone)
     here = now.astimezone(place).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     for back in range(2):
         midnight = require_utc((here - timedelta(days=back)).replace(tzinfo=place, fold=0))
@@ -50,7 +50,8 @@ def resets(since: datetime, until: datetime, zone: str | None, server_clock: Ser
 
 
 @lru_cache(maxsize=16)
-def _zone(name: str) -> ZoneInfo:
+def zone_of(name: str) -> ZoneInfo:
+    """The time zone of an IANA name; `Invalid` with code ``bad_reset_tz`` if there is none."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:

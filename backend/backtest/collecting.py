@@ -12,7 +12,7 @@ import numpy as np
 from backend.backtest.model import AccountSettings, Asks, Costs, Job, Stream
 from backend.backtest.prices import learned_spreads
 from backend.backtest.request import CostChanges, Request
-from backend.control.limits import LimitsFile
+from backend.control.limits import LimitsInForce
 from backend.core.bars import Bars, Floats
 from backend.core.clock import Clock
 from backend.core.errors import DeskError, Invalid, Unavailable
@@ -23,6 +23,8 @@ from backend.evaluation.statistics import ATR_DAYS, SPREAD_DAYS, spread_timefram
 from backend.market.gaps import Gap
 from backend.mt5.account import Account
 from backend.risk.limits import RiskLimits
+from backend.risk.numbers import exact
+from backend.risk.rulebook import Rulebook, rulebook_of
 from backend.strategies.files import LoadedStrategies, require_traded
 from backend.strategies.model import Profile, Strategy
 from backend.trading.conversion import conversion
@@ -75,7 +77,7 @@ class Collector:
 
     Args:
         clock: Desk time: history ends there.
-        config_dir: Where ``risk.json`` stands.
+        config_dir: Where limits and rulebook stand.
         strategies: Strategy and profile files.
         symbols: The symbols there are.
         market: Bars and specifications.
@@ -99,7 +101,7 @@ class Collector:
         check: Callable[[], None],
     ) -> None:
         self._clock = clock
-        self._limits = LimitsFile(config_dir / "risk.json")
+        self._limits = LimitsInForce(config_dir)
         self._strategies = strategies
         self._symbols = symbols
         self._market = market
@@ -118,8 +120,8 @@ class Collector:
         """
         loaded = self._strategies.load()
         strategy = request.strategy_of(loaded.get(request.strategy))
-        limits = request.limits(self._limits.limits())
-        account, warning = self._account(request)
+        limits = request.limits(self._limits.own.value(), self._limits.rulebook.value())
+        account, warning = self._account(_with_balance(request, rulebook_of(limits)))
         streams: list[Stream] = []
         for symbol in request.symbols or strategy.traded_symbols:
             self._symbols.broker_symbol(symbol)
@@ -251,6 +253,20 @@ class Collector:
             "days_missing_at_start": max((opened - begin).days, 0),
             "days_missing_at_end": max((end - closed).days, 0),
         }
+
+
+def _with_balance(request: Request, rulebook: Rulebook | None) -> Request:
+    """With the balance that a rulebook begins with; `Invalid` where another one is asked for."""
+    if rulebook is None or rulebook.initial_balance is None:
+        return request
+    begins = exact(rulebook.initial_balance)
+    if request.balance not in {None, begins}:
+        raise Invalid(
+            "bad_balance",
+            f"the rulebook {rulebook.name} begins with {begins:f}, and {request.balance:f} is asked for; "
+            "leave one of them out",
+        )
+    return replace(request, balance=begins)
 
 
 def _first(bars: Bars, strategy: Strategy, begin: datetime, end: datetime) -> int:

@@ -1,6 +1,7 @@
 """The lanes of a job, its desk and its days, as records of the kernel."""
 
 import math
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from backend.backtest.paths import Path
 from backend.core.errors import Invalid
 from backend.core.instruments import Instrument
 from backend.core.timeframes import DAY_SECONDS, Timeframe
+from backend.economic_calendar.embargo import Pause
 from backend.economic_calendar.model import CalendarView
 from backend.evaluation.confidence import plain_weights
 from backend.evaluation.levels import PENDING_BETTER_ATR, ratio
@@ -121,7 +123,7 @@ def _instrument_into(row: Any, stream: Stream, job: Job, names: list[str]) -> No
     row["triple_day"], row["weekends"] = symbol.swap_triple_day, trades_weekends(stream.bars)
     row["week_end"] = _NEVER
     row["day_bars"] = stream.bars.timeframe.seconds >= Timeframe.D1.seconds
-    if stream.strategy.strategy.management.close_before_weekend:
+    if _flat_before_weekend(stream, job):
         row["week_end"] = last_of_week_second(stream.bars, _NEVER)
 
 
@@ -179,22 +181,28 @@ def _rules_into(row: Any, stream: Stream, job: Job) -> None:
     ):
         row[name] = math.nan if value is None else value
     row["time_stop"] = management.time_stop_bars or 0
-    row["close_weekend"] = management.close_before_weekend
+    row["close_weekend"] = _flat_before_weekend(stream, job)
     row["manage_seconds"] = Timeframe(management.timeframe).seconds
     row["seconds"] = stream.bars.timeframe.seconds
     row["calendar_from"], row["calendar_to"] = _calendar_known(
-        job.calendar, profile.embargo_minutes(strategy)
+        job.calendar, job.limits.pauses(profile.embargo_minutes(strategy))
     )
 
 
-def _calendar_known(calendar: CalendarView, minutes: int) -> tuple[int, int]:
+def _flat_before_weekend(stream: Stream, job: Job) -> bool:
+    own = stream.strategy.strategy.management.close_before_weekend
+    return own or job.limits.flat_before_weekend
+
+
+def _calendar_known(calendar: CalendarView, pauses: Sequence[Pause]) -> tuple[int, int]:
     """First and last moment whose embargo is known; every moment where none is asked for."""
-    if not minutes:
+    before, after = max(pause.before for pause in pauses), max(pause.after for pause in pauses)
+    if not before + after:
         return -_EVER, _EVER
     if not calendar.known or calendar.covered_from is None or calendar.covered_to is None:
         return _EVER, -_EVER
     begin, end = calendar.covered_from.timestamp(), calendar.covered_to.timestamp()
-    return math.ceil(begin + 60 * minutes), math.floor(end - 60 * minutes)
+    return math.ceil(begin + 60 * after), math.floor(end - 60 * before)
 
 
 def _limits(stream: Stream, job: Job) -> list[float]:
@@ -220,6 +228,8 @@ def desk_of(job: Job, reading: Reading, resets: Any, units_named: int) -> Any:
     row["drawdown_kind"] = _DRAWDOWN[limits.drawdown.kind]
     row["drawdown_locked"] = limits.drawdown.lock_at_initial
     row["daily_loss"], row["drawdown"] = limits.daily_loss.limit, limits.drawdown.limit
+    row["broke_at"] = -1
+    _rulebook_into(row, job)
     row["margin_limit"], row["exposure_cap"] = limits.margin_limit, limits.exposure_cap
     row["stop_out"] = job.account.stop_out
     row["pending_only"] = limits.thresholds.pending_only
@@ -246,9 +256,32 @@ def desk_of(job: Job, reading: Reading, resets: Any, units_named: int) -> Any:
     return desk
 
 
+def _rulebook_into(row: Any, job: Job) -> None:
+    """A rulebook's own day's loss and drawdown, where one is in force."""
+    rules = job.limits.loss_rules[1:]
+    row["ruled"] = bool(rules)
+    if not rules:
+        return
+    (day, drawdown, of_initial, initial) = rules[0]
+    began = job.account.balance if initial is None else initial
+    row["rule_initial"] = float(began)
+    row["rule_reference"] = float(job.account.balance)
+    row["rule_peak"] = max(float(began), float(job.account.balance))
+    row["rule_daily_loss"] = row["rule_drawdown"] = math.inf
+    if day is not None:
+        row["rule_daily_loss"] = day.limit
+        row["rule_reset_from"] = _RESET_FROM[day.reset_from]
+        row["rule_loss_of_initial"] = day.of == "initial"
+    if drawdown is not None:
+        row["rule_drawdown"] = drawdown.limit
+        row["rule_drawdown_kind"] = _DRAWDOWN[drawdown.kind]
+        row["rule_drawdown_locked"] = drawdown.lock_at_initial
+        row["rule_drawdown_of_initial"] = of_initial
+
+
 def resets_of(job: Job) -> Any:
     """UTC epochs of the midnights at which the day's loss begins anew, ascending."""
-    zone = job.limits.daily_loss.reset_tz
+    zone = job.limits.reset_tz
     found = []
     for stream in job.streams:
         time = stream.bars.time

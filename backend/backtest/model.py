@@ -189,6 +189,22 @@ class Instants(NamedTuple):
     server: Ints
 
 
+class Broke(NamedTuple):
+    """How a rulebook was broken.
+
+    Attributes:
+        at: UTC epoch of the close at which it was seen.
+        rule: ``daily_loss`` or ``drawdown``.
+        lost: Account currency.
+        of: What the allowed share is of.
+    """
+
+    at: int
+    rule: str
+    lost: float
+    of: float
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Result:
     """What happened. Equity is marked to market in account currency at each instant at which bars closed.
@@ -208,6 +224,7 @@ class Result:
         max_margin: Largest share of equity taken as margin at an entry.
         max_leverage: Largest worth of the open positions ÷ equity at an entry.
         min_margin_level: Smallest equity ÷ margin, at the worst of each bar; None if none was taken.
+        broke: When and how a rulebook's day's loss or drawdown was first reached; None if it was not.
     """
 
     trades: Trades
@@ -223,6 +240,7 @@ class Result:
     max_margin: float
     max_leverage: float = 0.0
     min_margin_level: float | None = None
+    broke: Broke | None = None
 
     @cached_property
     def instants(self) -> Instants:

@@ -12,6 +12,7 @@ from backend.backtest.metrics import compute_metrics
 from backend.backtest.model import Job, Result, Stream
 from backend.backtest.prices import hours_of_week
 from backend.backtest.provenance import Options, Provenance
+from backend.backtest.ruling import ruled
 from backend.backtest.trade_metrics import put_trades
 from backend.backtest.trades_csv import iso_times
 from backend.core.clock import from_epoch, iso
@@ -84,6 +85,9 @@ def build_report(
     else:
         report["benchmark"] = None
         undefined["benchmark"] = "buying and holding was not asked for"
+    under = ruled(job, result)
+    if under is not None:
+        report["rulebook"] = under
     report["undefined"] = undefined
     report["criticism"] = criticism(report, job, result.trades, chosen)
     return report

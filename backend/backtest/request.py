@@ -13,6 +13,7 @@ from backend.backtest.provenance import Options
 from backend.core.clock import iso
 from backend.core.errors import Invalid
 from backend.risk.limits import RiskLimits, parse_limits
+from backend.risk.rulebook import Rulebook, tightened
 from backend.strategies.model import Strategy, dumped
 from backend.strategies.validation import parse_strategy
 from backend.trading.desk import Mode
@@ -51,6 +52,8 @@ class Request:
         balance: Instead of the account's.
         risk: Of one trade, a fraction, instead of the strategy's and the desk's.
         costs: Instead of the files'.
+        rulebook: Instead of the one in force.
+        no_rulebook: The desk's own limits alone, although a rulebook is in force.
         changed_limits: Of ``config/risk.json``, by dotted key: ``{"drawdown.limit": 0.5}``.
         options: How it is run and told.
         fresh: Compute again although the report is there.
@@ -65,6 +68,8 @@ class Request:
     balance: Decimal | None = None
     risk: float | None = None
     costs: CostChanges = field(default_factory=CostChanges)
+    rulebook: Rulebook | None = None
+    no_rulebook: bool = False
     changed_limits: Mapping[str, Any] = field(default_factory=dict)
     options: Options = field(default_factory=Options)
     fresh: bool = False
@@ -89,8 +94,17 @@ class Request:
             )
         return self.begin, end
 
-    def limits(self, limits: RiskLimits) -> RiskLimits:
-        """The desk's limits with this request's own, mode and risk; `Invalid` if they are none."""
+    def limits(self, limits: RiskLimits, rulebook: Rulebook | None = None) -> RiskLimits:
+        """The desk's limits with this request's own, mode, risk and rulebook; `Invalid` if they are none.
+
+        Args:
+            limits: The desk's own.
+            rulebook: The one in force.
+        """
+        chosen = None if self.no_rulebook else self.rulebook or rulebook
+        return tightened(self._own_limits(limits), chosen)
+
+    def _own_limits(self, limits: RiskLimits) -> RiskLimits:
         changes = dict(self.changed_limits)
         if self.mode is not None:
             changes["mode"] = str(self.mode)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from backend.backtest.columns import Trades
 from backend.backtest.compiling import compiled
 from backend.backtest.kernel import loop
 from backend.backtest.kernel.records import refusal_names
-from backend.backtest.model import Instants, Job, Reading, Result, Stream
+from backend.backtest.model import Broke, Instants, Job, Reading, Result, Stream
 from backend.backtest.tables import Tables, empty_tables, tables
 from backend.core.timeframes import Timeframe
 from backend.risk.checks import TABLE
@@ -125,7 +125,15 @@ def _result(job: Job, made: Tables) -> Result:
         max_margin=float(account["max_margin"]),
         max_leverage=float(account["max_leverage"]),
         min_margin_level=float(account["min_level"]) if np.isfinite(account["min_level"]) else None,
+        broke=_broke(account),
     )
+
+
+def _broke(account: Any) -> Broke | None:
+    if account["broke_at"] < 0:
+        return None
+    rule = "drawdown" if account["broke_drawdown"] else "daily_loss"
+    return Broke(int(account["broke_at"]), rule, float(account["broke_lost"]), float(account["broke_of"]))
 
 
 def _when(job: Job, made: Tables) -> Instants:
@@ -147,7 +155,8 @@ def _notes(stream: Stream, job: Job) -> Iterator[str]:
     """What this run leaves out, said before anybody asks."""
     yield from stream.costs.warnings
     management = stream.strategy.strategy.management
-    if stream.profile.embargo_minutes(stream.strategy) and not job.calendar.known:
+    pauses = job.limits.pauses(stream.profile.embargo_minutes(stream.strategy))
+    if any(pause.before + pause.after for pause in pauses) and not job.calendar.known:
         yield "The news embargo is not applied: there is no calendar of the past."
     yield "Each idea that the desk's limits allow counts as approved."
     moves = management.trail_atr is not None or management.breakeven_after_r is not None

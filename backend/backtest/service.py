@@ -29,7 +29,7 @@ class BacktestService:
     Args:
         storage: Files under the desk's data folder.
         clock: Desk time: history ends there.
-        config_dir: Where ``risk.json`` stands.
+        config_dir: Where limits and rulebook stand.
         strategies: Strategy and profile files.
         symbols: The symbols there are.
         market: Bars and specifications.

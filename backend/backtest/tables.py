@@ -18,7 +18,7 @@ from backend.backtest.usual import StreamUsual, joined_usual, read_only, usual_o
 from backend.core.bars import Floats, check_prices
 from backend.core.errors import Invalid
 from backend.core.timeframes import DAY_SECONDS
-from backend.economic_calendar.embargo import windows
+from backend.economic_calendar.embargo import windows_of
 from backend.evaluation.arrays import ConditionArrays
 from backend.evaluation.conditions import compile_strategy
 from backend.evaluation.indicators import atr
@@ -303,18 +303,23 @@ def _flags(facts: ConditionArrays, stream: Stream, job: Job) -> Any:
 
 
 def _mark_embargoes(flags: Any, stream: Stream, job: Job) -> None:
-    """Mark the bars that close inside a pause around news."""
+    """Mark the bars that close inside a pause around news.
+
+    Where nothing may be held over news, the bar before the one in which a pause begins is marked as well, as
+    an exit too: what is open leaves at the open of the bar in which it begins.
+    """
     minutes = stream.profile.embargo_minutes(stream.strategy)
-    symbol = stream.instrument
-    pauses = windows(
-        job.calendar.events,
-        (symbol.currency_base, symbol.currency_profit),
-        minutes_before=minutes,
-        minutes_after=minutes,
-    )
+    currencies = (stream.instrument.currency_base, stream.instrument.currency_profit)
+    events, flat = job.calendar.events, job.limits.flat_at_news
+    pauses = windows_of(events, currencies, job.limits.pauses(minutes))
     if not pauses:
         return
     ends = closes(stream.bars)
     for pause in pauses:
         first, last = np.searchsorted(ends, (pause.start.timestamp(), pause.end.timestamp()))
         flags[first:last] |= np.uint8(records.EMBARGO)
+    leave = np.uint8(records.EMBARGO | records.LONG_EXIT | records.SHORT_EXIT)
+    for pause in windows_of(events, currencies, () if flat is None else (flat,)):
+        first = np.searchsorted(ends, pause.start.timestamp(), side="right") - 1
+        last = np.searchsorted(ends, pause.end.timestamp())
+        flags[max(first, 0) : last] |= leave

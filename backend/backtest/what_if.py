@@ -147,6 +147,7 @@ def _unchecked(made: Tables, *, half: bool) -> None:
     desk["blocking"] = 0
     desk["pending_only"], desk["open_or_scale"] = -1.0, math.inf if half else -1.0
     desk["daily_loss"] = desk["drawdown"] = math.inf
+    desk["ruled"] = False
     made.lanes["rr_over"] = 0
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 import typer
 
 from backend.cli.output import console, print_json, show, table
+from backend.cli.prop import chances_table, chosen_rulebook
 from backend.config import load_settings
 from backend.core.clock import parse_iso
 from backend.core.errors import Invalid, Unavailable
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from backend.backtest.request import Request
     from backend.backtest.service import BacktestService
+
+NO_RULEBOOK: Final = "none"
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -78,6 +81,9 @@ def backtest(
     limits: Annotated[
         list[str] | None, typer.Option(help="Of config/risk.json, by dotted key: drawdown.limit=0.5")
     ] = None,
+    rulebook: Annotated[
+        str | None, typer.Option(help="A preset's name, a JSON file, or none; else the one in force.")
+    ] = None,
     reading: Annotated[
         str, typer.Option(help="Of bars that do not tell what came first: worst, best.")
     ] = "worst",
@@ -103,6 +109,8 @@ def backtest(
         balance=None if balance is None else _money(balance),
         risk=risk,
         costs=parse_costs(costs or ()),
+        rulebook=None if rulebook in {None, NO_RULEBOOK} else chosen_rulebook(rulebook),
+        no_rulebook=rulebook == NO_RULEBOOK,
         changed_limits=parse_limit_changes(limits or ()),
         options=Options(reading=_one_of(Reading, reading, "--reading"), benchmark=benchmark),
         fresh=fresh,
@@ -215,6 +223,8 @@ def _show(out: "Console", report: dict[str, Any], page: Path, *, reused: bool) -
             f"\n{band['ambiguous_trades']} ambiguous trades: net {band['net_worst_reading']:,.2f} "
             f"to {band['net_best_reading']:,.2f}"
         )
+    if "rulebook" in report:
+        _show_rulebook(out, report["rulebook"])
     if report["refusals"]:
         most = sorted(report["refusals"].items(), key=lambda one: -one[1])
         told = ", ".join(f"{name} {count:,}" for name, count in most)
@@ -226,6 +236,26 @@ def _show(out: "Console", report: dict[str, Any], page: Path, *, reused: bool) -
         out.print(f"• {line}", style="dim", markup=False)
     words = " (nothing had changed: the kept report; --fresh computes again)" if reused else ""
     out.print(f"\n{page}{words}", style="cyan", markup=False, soft_wrap=True)
+
+
+def _show_rulebook(out: "Console", found: dict[str, Any]) -> None:
+    breach = found["breach"]
+    told = f"rulebook {found['name']}: {found['state']}"
+    if found["passed_on"]:
+        told += f" on {found['passed_on']}"
+    if breach is not None:
+        lost = "" if breach["lost"] is None else f", {breach['lost']} lost, {breach['allowed']} allowed"
+        told += f" on {breach['day']}: {breach['rule']}{lost}"
+    colour = {"passed": "green", "breached": "red"}.get(found["state"], "")
+    out.print(f"\n{told}", style=colour, markup=False)
+    out.print(
+        f"profit {found['profit']} of {show(found['target'])}; {found['trading_days']} trading days of "
+        f"{found['days']}; best day's share {show(found['best_day_share'])}",
+        markup=False,
+    )
+    out.print(chances_table(found["monte_carlo"]))
+    for note in [*found["monte_carlo"]["notes"], *found["not_judged"]]:
+        out.print(f"• {note}", style="dim", markup=False)
 
 
 def _figures(report: dict[str, Any]) -> Any:

@@ -99,12 +99,12 @@ def _paths(file: str, settings: Settings) -> list[Path]:
 
 
 def _checked(path: Path, settings: Settings) -> dict[str, Any]:
-    from backend.control.limits import LimitsFile
+    from backend.control.limits import LimitsInForce
     from backend.evaluation.conditions import compile_strategy
     from backend.strategies.files import read_strategy
 
     try:
-        strategy = read_strategy(path, accept=LimitsFile(settings.config_dir / "risk.json").accept)
+        strategy = read_strategy(path, accept=LimitsInForce(settings.config_dir).accept)
     except Invalid as error:
         problems = error.details.get("problems", [{"pointer": "", "reason": error.message}])
     except NotFound as error:

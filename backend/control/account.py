@@ -87,7 +87,7 @@ class DeskAccount:
             Invalid: The limits or the account's record are wrong.
         """
         limits = self._limits()
-        account, money = self._records.observe(limits.daily_loss.reset_tz)
+        account, money = self._records.observe(limits.reset_tz)
         positions, orders = self._positions.positions(), self._orders.orders()
         ours = self._magic in {one.magic for one in positions} | {one.magic for one in orders}
         state = account_state(
@@ -104,20 +104,32 @@ class DeskAccount:
     def standing(self) -> tuple[AccountState, Money]:
         """Money and its references, without any trade: one question to the terminal. Raises as `state`."""
         limits = self._limits()
-        account, money = self._records.observe(limits.daily_loss.reset_tz)
+        account, money = self._records.observe(limits.reset_tz)
         return with_references(account_state(account, (), self._instrument, _logged), money, limits), money
 
 
 def with_references(state: AccountState, money: Money, limits: RiskLimits) -> AccountState:
-    """With the day's reference and the peak that the limits count from."""
+    """With the day's references and the peaks that the limits count from."""
     at_reset = money.balance if money.equity is None else money.equity
     references = {"balance": money.balance, "equity": at_reset, "higher": max(money.balance, at_reset)}
-    by_day = limits.drawdown.kind == "trailing_end_of_day"
+    counted: list[tuple[Decimal | None, Decimal | None]] = []
+    for rules in limits.loss_rules:
+        initial = money.initial_balance if rules.initial is None else rules.initial
+        by_day = rules.drawdown is not None and rules.drawdown.kind == "trailing_end_of_day"
+        counted.append(
+            (
+                None if rules.daily_loss is None else references[rules.daily_loss.reset_from],
+                None if rules.drawdown is None else max(money.day_peak if by_day else money.peak, initial),
+            )
+        )
+    own, ruled = counted[0], (None, None) if len(counted) == 1 else counted[1]
     return replace(
         state,
-        day_reference=references[limits.daily_loss.reset_from],
+        day_reference=own[0],
         initial_balance=money.initial_balance,
-        peak=max(money.day_peak if by_day else money.peak, money.initial_balance),
+        peak=own[1],
+        rule_reference=ruled[0],
+        rule_peak=ruled[1],
     )
 
 

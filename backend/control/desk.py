@@ -1,9 +1,9 @@
 """Control: mode, limits and halts of the desk, one state for all processes.
 
-What is allowed stands in ``config/risk.json``, the mode among it; whether the desk is halted stands in
-``data/control/desk.json``. Every change is in the journal before it is in force, and a process that is
-killed between the two leaves what `catch_up` of any other completes. Every look at the state reads the
-file again if it changed, so what one process does holds in the others at once.
+What is allowed stands in ``config/risk.json``, the mode among it, and in a rulebook beside it; whether the
+desk is halted stands in ``data/control/desk.json``. Every change is in the journal before it is in force,
+and a process that is killed between the two leaves what `catch_up` of any other completes. Every look at
+the state reads the file again if it changed, so what one process does holds in the others at once.
 """
 
 import logging
@@ -12,7 +12,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from backend.control.limits import LimitsFile, LimitsJournal
+from backend.control.limits import LimitsInForce, LimitsJournal
 from backend.control.state import NOT_HALTED, ControlState, Halt, HaltKind, state_of
 from backend.core.clock import Clock, iso, stamp
 from backend.core.errors import Conflict, DeskError, Invalid, NotFound
@@ -20,6 +20,7 @@ from backend.evaluation.engine import AIEngine
 from backend.journal.journal import Journal
 from backend.journal.record import Kind, Record
 from backend.risk.limits import RiskLimits
+from backend.risk.rulebook import Rulebook
 from backend.storage.encoding import decode
 from backend.storage.files import FileStorage
 from backend.strategies.model import Strategy
@@ -47,17 +48,17 @@ class Control:
         self._storage = storage
         self._journal = journal
         self._clock = clock
-        self._limits = LimitsFile(config_dir / "risk.json")
+        self._limits = LimitsInForce(config_dir)
         self._kept = LimitsJournal(self._limits, storage, journal)
         self._seen: tuple[object, ControlState] | None = None
 
     # Limits and mode
 
     def limits(self) -> RiskLimits:
-        """The limits in force.
+        """The limits in force: the desk's own, where a rulebook is stricter the rulebook's.
 
         Raises:
-            Invalid: ``config/risk.json`` is wrong, naming key and what is allowed.
+            Invalid: ``config/risk.json`` or the rulebook is wrong, naming key and what is allowed.
         """
         return self._limits.limits()
 
@@ -84,6 +85,25 @@ class Control:
         if "mode" in patch:
             reason = _stated(reason, "changing the mode")
         return self._kept.change(patch, actor=actor, reason=reason)
+
+    def rulebook(self) -> Rulebook | None:
+        """The rulebook in force; `Invalid` where its file is wrong."""
+        return self._limits.rulebook.value()
+
+    def put_rulebook(self, rulebook: Mapping[str, Any] | None, *, actor: str, reason: str) -> Rulebook | None:
+        """Put another rulebook in force in every process, or none.
+
+        Args:
+            rulebook: What ``config/prop_rulebook.json`` shall say; None removes the file.
+            actor: Who changes it.
+            reason: Why.
+
+        Raises:
+            Invalid: It is no rulebook (code ``bad_rulebook``, with the key), or there is no reason. Nothing
+                is changed then.
+        """
+        reason = _stated(reason, "changing the rulebook")
+        return self._kept.put_rulebook(rulebook, actor=actor, reason=reason)
 
     def set_mode(self, mode: Mode, *, actor: str, reason: str) -> RiskLimits:
         """Change who decides; see `change_limits`."""
@@ -143,7 +163,7 @@ class Control:
         """Complete what a killed process left between journal and file, and journal an edit by hand.
 
         Raises:
-            Invalid: ``config/risk.json`` is wrong; the halts are caught up all the same.
+            Invalid: ``config/risk.json`` or the rulebook is wrong; the halts are caught up all the same.
         """
         with self._storage.lock(LOCK, LOCK_SECONDS):
             self._caught_up()

@@ -7,18 +7,17 @@ its limit. What could not be ended, such as positions of a closed market, is tri
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any, Final
 
 from backend.control.account import DeskAccount
+from backend.control.challenge import note_breach
 from backend.control.desk import Control
 from backend.control.state import HaltKind
 from backend.core.clock import Clock, iso, parse_iso
 from backend.core.errors import DeskError
 from backend.risk.limits import RiskLimits
-from backend.risk.numbers import day_base, drawdown
+from backend.risk.numbers import Measured, day_losses, drawdowns, tightest
 from backend.storage.files import FileStorage
 from backend.trading.account import AccountState
 
@@ -33,40 +32,11 @@ End = Callable[[HaltKind, str, bool], Mapping[str, Any]]
 what is left under ``orders_left`` and ``positions_left``; None there is unknown."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Measured:
-    """How much of a limit is used.
-
-    Attributes:
-        lost: Account currency; below zero is won.
-        of: What the share is of.
-        limit: Share that may be lost.
-    """
-
-    lost: Decimal
-    of: Decimal
-    limit: float
-
-    @property
-    def share(self) -> float:
-        """Lost ÷ what it is of; infinite where that is nothing."""
-        return float(self.lost / self.of) if self.of > 0 else float("inf")
-
-    @property
-    def reached(self) -> bool:
-        """Whether the limit is reached, as a backtest tells it."""
-        return self.of <= 0 or self.lost >= Decimal(repr(self.limit)) * self.of
-
-
 def measured(state: AccountState, limits: RiskLimits) -> dict[HaltKind, Measured]:
-    """Day's loss and drawdown of an account now."""
-    reference = state.balance if state.day_reference is None else state.day_reference
-    lost, of = drawdown(state, limits)
+    """Day's loss and drawdown of an account now, each against its nearest limit."""
     return {
-        HaltKind.DAILY_LOSS: Measured(
-            lost=reference - state.equity, of=_exact(day_base(state, limits)), limit=limits.daily_loss.limit
-        ),
-        HaltKind.DRAWDOWN: Measured(lost=_exact(lost), of=_exact(of), limit=limits.drawdown.limit),
+        HaltKind.DAILY_LOSS: tightest(day_losses(state, limits)),
+        HaltKind.DRAWDOWN: tightest(drawdowns(state, limits)),
     }
 
 
@@ -109,6 +79,7 @@ class Watch:
         days: dict[HaltKind, str] = {HaltKind.DAILY_LOSS: iso(money.reset_at), HaltKind.DRAWDOWN: ""}
         if money.unexplained:  # a withdrawal shows in the balance before its deal does, and is no loss
             return told | {"ended": {}, "waits": money.notes[-1]}
+        note_breach(self._storage, state, limits, reset_at=money.reset_at, now=self._clock.now())
         ended = {
             str(kind): self._reached(kind, one, days[kind], state.currency, limits)
             for kind, one in found.items()
@@ -162,7 +133,3 @@ def _reason(kind: HaltKind, now: Measured, currency: str) -> str:
     return (
         f"{what} is {now.lost:.2f} {currency}, {now.share:.2%} of {now.of:.2f}; the limit is {now.limit:.2%}"
     )
-
-
-def _exact(value: float) -> Decimal:
-    return Decimal(repr(value))

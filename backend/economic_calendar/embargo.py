@@ -13,9 +13,9 @@ Choices that the rules leave open:
   events that are known still block.
 """
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from backend.core.clock import iso, require_utc
@@ -25,6 +25,21 @@ from backend.economic_calendar.model import CalendarView, Event, Impact
 TENTATIVE_MARGIN = timedelta(minutes=60)
 DEFAULT_IMPACTS = frozenset({Impact.HIGH})
 _SHOWN_REACH = timedelta(hours=24)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pause:
+    """One rule of when trading pauses.
+
+    Attributes:
+        before: Minutes ahead of an event, 0 or more.
+        after: Minutes past it, 0 or more.
+        impacts: Which impacts pause.
+    """
+
+    before: float
+    after: float
+    impacts: frozenset[Impact] = DEFAULT_IMPACTS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,6 +148,45 @@ def embargo(
     return EmbargoResult(blocked=False, shown=shown)
 
 
+def embargo_of(
+    view: CalendarView, currencies: Collection[str], at: datetime, pauses: Sequence[Pause]
+) -> EmbargoResult:
+    """The same for several rules that all hold, at least one: of those that block the longest is told."""
+    found = [
+        embargo(
+            view,
+            currencies,
+            at,
+            minutes_before=pause.before,
+            minutes_after=pause.after,
+            impacts=pause.impacts,
+        )
+        for pause in pauses
+    ]
+    holding = [one for one in found if one.window is not None]
+    if holding:
+        longest = max(holding, key=_blocks_until)
+        return replace(longest, known=all(one.known for one in found))
+    return next((one for one in found if not one.known), found[0])
+
+
+def windows_of(
+    events: Sequence[Event], currencies: Collection[str], pauses: Iterable[Pause]
+) -> tuple[EmbargoWindow, ...]:
+    """Every pause that these events cause by any of several rules."""
+    return tuple(
+        window
+        for pause in pauses
+        for window in windows(
+            events,
+            currencies,
+            minutes_before=pause.before,
+            minutes_after=pause.after,
+            impacts=pause.impacts,
+        )
+    )
+
+
 def windows(
     events: Iterable[Event],
     currencies: Collection[str],
@@ -154,6 +208,10 @@ def windows(
             EmbargoWindow(event=event, start=event.at - before - margin, end=event.at + after + margin)
         )
     return tuple(sorted(found, key=lambda window: (window.start, window.event.key)))
+
+
+def _blocks_until(result: EmbargoResult) -> datetime:
+    return result.window.end if result.window is not None else datetime.min.replace(tzinfo=UTC)
 
 
 def _only_shown(event: Event, impacts: Collection[Impact]) -> bool:

@@ -168,9 +168,7 @@ class IdeaDesk:
             raise Conflict("illegal_step", f"an idea that is {idea['status']} has nothing to preview")
         _, judged = self._judged(idea, overrides or {})
         proposal, verdict = judged.proposal, judged.verdict
-        checks = (
-            [] if proposal is None or verdict is None else self._judge.rules().checklist(proposal, verdict)
-        )
+        checks = [] if verdict is None else self._judge.rules().checklist(verdict)
         return {
             "id": idea_id,
             "symbol": idea["symbol"],

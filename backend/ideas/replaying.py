@@ -22,7 +22,7 @@ from backend.journal.journal import Journal
 from backend.journal.record import Kind, Record, digest
 from backend.market.specifications import from_values
 from backend.market.store import MarketStore
-from backend.risk.limits import RiskLimits
+from backend.risk.rulebook import limits_of_record
 from backend.risk.rules import DeskRules
 from backend.storage.encoding import decode, encode
 from backend.storage.files import FileStorage
@@ -201,7 +201,7 @@ class _Replay:
                 f"engine {engine} made it and this is engine {ENGINE_VERSION}: the same inputs may give "
                 "another decision"
             )
-        limits: RiskLimits = made["limits"]
+        limits = made["limits"]
         known = Known(
             instrument=made["instrument"],
             statistics=made["statistics"],
@@ -323,5 +323,5 @@ _MAKERS: Mapping[str, Callable[[Any], Any]] = {
     "profile": Profile.model_validate,
     "desk": DeskState.from_dict,
     "statistics": ProfileStatistics.from_dict,
-    "limits": RiskLimits.model_validate,
+    "limits": limits_of_record,
 }

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from backend.core.clock import iso, parse_iso
-from backend.core.errors import Conflict, DeskError, Invalid, Unavailable
+from backend.core.errors import Conflict, DeskError, Invalid, NotFound, Unavailable
 from backend.core.instruments import Instrument
 from backend.ideas.lifecycle import Act, Status
 from backend.journal.record import Kind
@@ -86,9 +86,23 @@ class Manager:
             self._closed.gone(idea, report)
             return
         idea = self._followed(idea, position, report)
-        strategy = self._rules.strategy(idea)
+        try:
+            strategy = self._rules.strategy(idea)
+        except NotFound:
+            if not self._left(idea, position, report):
+                raise
+            return
         if strategy is not None:
             self._manage(idea, position, strategy, report)
+        else:
+            self._left(idea, position, report)
+
+    def _left(self, idea: Idea, position: Position, report: dict[str, Any]) -> bool:
+        """Whether a position that no strategy manages has to go, and is told to."""
+        leave = self._rules.must_leave(None, str(idea["symbol"]))
+        if leave is not None:
+            self._leave(idea, position, leave, report)
+        return leave is not None
 
     def _manage(self, idea: Idea, position: Position, strategy: Strategy, report: dict[str, Any]) -> None:
         facts = self._rules.facts(idea, strategy, since=position.opened_at)
@@ -100,8 +114,8 @@ class Manager:
         spread = instrument.ticks(float(quote.ask)) - instrument.ticks(float(quote.bid))
         asked = wishes(held, strategy, facts, fine, spread=spread)
         leave = asked.leave or (Reason(managed["leaving"]) if managed.get("leaving") else None)
-        if leave is None and self._rules.weekend(strategy, str(idea["symbol"])):
-            leave = Reason.WEEKEND
+        if leave is None:
+            leave = self._rules.must_leave(strategy, str(idea["symbol"]))
         if leave is not None:
             self._leave(idea, position, leave, report)
             return
@@ -173,22 +187,21 @@ class Manager:
             )
 
     def _order(self, idea: Idea, report: dict[str, Any]) -> None:
-        """Take back a waiting order that its strategy's rules speak against."""
-        strategy = self._rules.strategy(idea)
-        if strategy is None:
-            return
-        placed = parse_iso(idea["order"]["placed_at"])
-        facts = self._rules.facts(idea, strategy, since=placed)
+        """Take back a waiting order that a rulebook or its strategy's rules speak against."""
+        strategy, symbol = self._rules.strategy(idea), str(idea["symbol"])
+        embargoed = self._rules.embargoed(strategy, symbol)
         why = ""
-        if self._rules.weekend(strategy, str(idea["symbol"])):
+        if self._rules.weekend(strategy, symbol):
             why = "the week ends"
-        elif order_is_against(
-            Side(idea["side"]),
-            facts,
-            placed=int(placed.timestamp()),
-            embargoed=self._rules.embargoed(strategy, str(idea["symbol"])),
-        ):
-            why = "an exit, an invalidation, an opposite signal or an embargo speaks against it"
+        elif embargoed and strategy is None:
+            why = "an embargo speaks against it"
+        elif strategy is not None:
+            placed = parse_iso(idea["order"]["placed_at"])
+            facts = self._rules.facts(idea, strategy, since=placed)
+            if order_is_against(
+                Side(idea["side"]), facts, placed=int(placed.timestamp()), embargoed=embargoed
+            ):
+                why = "an exit, an invalidation, an opposite signal or an embargo speaks against it"
         if why:
             change = self._parts.waiting.cancel(int(idea["order"]["ticket"]), actor=ACTOR, why=why)
             _did(report, idea, "cancel", change)

@@ -1,6 +1,6 @@
 """What a strategy's rules are applied to, live: its bars, its position, the week, the calendar."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +11,7 @@ from backend.core.clock import Clock, from_epoch, parse_iso
 from backend.core.errors import Conflict, NotFound
 from backend.core.instruments import Instrument
 from backend.core.timeframes import DAY_SECONDS, Timeframe
-from backend.economic_calendar.embargo import embargo
+from backend.economic_calendar.embargo import Pause, embargo_of
 from backend.economic_calendar.model import CalendarView
 from backend.evaluation.arrays import ConditionArrays
 from backend.evaluation.conditions import compile_strategy
@@ -27,12 +27,14 @@ from backend.orders.following import Follower
 from backend.orders.holding import Holding
 from backend.orders.trades import TradeLog
 from backend.orders.waiting import OrderChanges
+from backend.risk.limits import RiskLimits
 from backend.storage.files import FileStorage
 from backend.strategies.files import StrategyFiles
 from backend.strategies.model import Profile, Strategy
 from backend.trading.conversion import conversion
 from backend.trading.management import cost_ticks, week_ends
 from backend.trading.profit import profit
+from backend.trading.reasons import Reason
 from backend.trading.sides import Side
 from backend.trading.week import last_of_week_second
 
@@ -69,7 +71,7 @@ class ManagerParts:
         waiting: Cancels orders.
         follower: Brings an idea to where its order stands.
         trades: Takes closed trades.
-        commission: Of the desk per lot and side; None if unknown.
+        limits: The limits in force.
         magic: Number of the desk.
     """
 
@@ -87,7 +89,7 @@ class ManagerParts:
     waiting: OrderChanges
     follower: Follower
     trades: TradeLog
-    commission: Callable[[], float | None]
+    limits: Callable[[], RiskLimits]
     magic: int
 
 
@@ -170,33 +172,46 @@ class Ruling:
         rate = conversion(instrument, self._parts.terminal.account().currency)
         better = entry + side.sign * instrument.tick_size
         tick = float(profit(instrument, side, Decimal(1), entry, better, rate))
-        known = [profile.commission_per_lot, self._parts.commission(), 0.0]
+        known = [profile.commission_per_lot, self._parts.limits().commission_per_lot, 0.0]
         commission = next(value for value in known if value is not None)
         slip = instrument.ticks_up((profile.slippage_points or 0.0) * float(instrument.point))
         return cost_ticks(commission, tick, slip)
 
-    def weekend(self, strategy: Strategy, symbol: str) -> bool:
-        """Whether the week's last bar has begun for a strategy that holds nothing over the weekend.
+    def weekend(self, strategy: Strategy | None, symbol: str) -> bool:
+        """Whether the week's last bar has begun for a trade that is not to be held over the weekend.
 
-        Of strategies on days and longer the last hour counts: their own last bar ends with the market.
+        Of a person's trades and of strategies on days and longer the last hour counts: their own last bar
+        ends with the market.
         """
-        if not strategy.strategy.management.close_before_weekend:
+        own = strategy is not None and strategy.strategy.management.close_before_weekend
+        if not own and not self._parts.limits().flat_before_weekend:
             return False
-        timeframe = strategy.timeframe if strategy.timeframe.seconds < DAY_SECONDS else Timeframe.H1
+        short = strategy is not None and strategy.timeframe.seconds < DAY_SECONDS
+        timeframe = strategy.timeframe if strategy is not None and short else Timeframe.H1
         now = self._parts.clock.now()
         since = from_epoch(int(now.timestamp()) - WEEKS)
         bars = self._parts.market.top_up(symbol, timeframe, since=since)
         return week_ends(self._parts.server_clock.server_epoch(now), last_of_week_second(bars, _NEVER))
 
-    def embargoed(self, strategy: Strategy, symbol: str) -> bool:
-        """Whether news forbid an entry of the strategy now."""
+    def must_leave(self, strategy: Strategy | None, symbol: str) -> Reason | None:
+        """Why a position may not be held any longer, whatever its strategy's conditions say."""
+        if self.weekend(strategy, symbol):
+            return Reason.WEEKEND
+        pause = self._parts.limits().flat_at_news
+        held = pause is not None and self._paused(symbol, (pause,))
+        return Reason.EXIT_RULE if held else None
+
+    def embargoed(self, strategy: Strategy | None, symbol: str) -> bool:
+        """Whether news forbid an entry of the strategy now; of a person's order a rulebook alone does."""
+        minutes = 0 if strategy is None else self._profile(symbol).embargo_minutes(strategy)
+        return self._paused(symbol, self._parts.limits().pauses(minutes))
+
+    def _paused(self, symbol: str, pauses: Sequence[Pause]) -> bool:
         now = self._parts.clock.now()
-        minutes = self._profile(symbol).embargo_minutes(strategy)
         instrument = self._parts.market.instrument(symbol)
         currencies = (instrument.currency_base, instrument.currency_profit)
         view = self._parts.calendar.as_of(now)
-        found = embargo(view, currencies, now, minutes_before=minutes, minutes_after=minutes)
-        return bool(found.blocked)
+        return bool(embargo_of(view, currencies, now, pauses).blocked)
 
     def _profile(self, symbol: str) -> Profile:
         return self._parts.strategies.load().profile(symbol)

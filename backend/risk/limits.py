@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from backend.accounts.resets import zone_of
 from backend.core.errors import Invalid
+from backend.economic_calendar.embargo import Pause
 from backend.risk.sizing import check_fraction
 from backend.trading.desk import Mode
 from backend.trading.scoring import Thresholds, Weights
@@ -19,7 +21,8 @@ Count = Annotated[int, Field(ge=1, le=100_000, strict=True)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-def _fraction(value: object) -> object:
+def fraction(value: object) -> object:
+    """A risk of one trade, refused where percent seem to be meant."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"a fraction such as 0.01 is wanted, and this is {value!r}")  # noqa: TRY004 - pydantic
     try:
@@ -28,11 +31,24 @@ def _fraction(value: object) -> object:
         raise ValueError(error.message) from error
 
 
-class _Part(BaseModel):
+def _zone(name: str) -> str:
+    try:
+        zone_of(name)
+    except Invalid as error:
+        raise ValueError(error.message) from error
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+
+
+class Part(BaseModel):
+    """A part of a settings file."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-class DailyLoss(_Part):
+class DayLimit(Part):
     """Loss since the day's reset, on floating equity."""
 
     limit: Share = 0.05
@@ -41,13 +57,18 @@ class DailyLoss(_Part):
     """What the share is of: the day's reference, or what the account began with."""
     reset_from: Literal["balance", "equity", "higher"] = "balance"
     """What the day's reference is at the reset."""
-    reset_tz: str | None = None
+    reset_tz: Zone | None = None
     """Zone whose midnight resets the day; null is the broker's."""
+
+
+class DailyLoss(DayLimit):
+    """Loss since the day's reset, on floating equity, and what to gain at most."""
+
     target: Share | None = None
     """Share of profit after which no new entry is made that day."""
 
 
-class Drawdown(_Part):
+class Drawdown(Part):
     """Loss since the account's high or beginning."""
 
     limit: Share = 0.10
@@ -58,12 +79,28 @@ class Drawdown(_Part):
     """The floor of a trailing drawdown stops rising at the initial balance."""
 
 
-class RiskLimits(_Part):
+class LossRules(NamedTuple):
+    """The day's loss and the drawdown that somebody allows, the desk or a rulebook.
+
+    Attributes:
+        daily_loss: None allows any.
+        drawdown: None allows any.
+        of_initial: Whether a trailing drawdown is a share of the initial balance instead of the high.
+        initial: What the account began with in their eyes; None is what its record says.
+    """
+
+    daily_loss: DayLimit | None
+    drawdown: Drawdown | None
+    of_initial: bool = False
+    initial: Decimal | None = None
+
+
+class RiskLimits(Part):
     """Everything that ``config/risk.json`` may say. Shares are fractions: 0.05 is 5 %."""
 
     mode: Mode = Mode.SUPERVISED
     ai_enabled: bool = True
-    risk_fraction: Annotated[float, BeforeValidator(_fraction)] = 0.01
+    risk_fraction: Annotated[float, BeforeValidator(fraction)] = 0.01
     """Largest risk of one trade; a strategy or profile may ask for less."""
     weights: Weights = Weights()
     thresholds: Thresholds = Thresholds()
@@ -97,6 +134,33 @@ class RiskLimits(_Part):
     expected_slippage_points: Amount = 1.0
     """Of one market or stop fill, where a profile says nothing."""
 
+    @property
+    def loss_rules(self) -> tuple[LossRules, ...]:
+        """Everybody's, the desk's own first: all of them hold."""
+        return (LossRules(self.daily_loss, self.drawdown),)
+
+    @property
+    def reset_tz(self) -> str | None:
+        """Zone whose midnight begins the account's day; None is the broker's."""
+        return self.daily_loss.reset_tz
+
+    @property
+    def flat_before_weekend(self) -> bool:
+        """Whether nothing may be held over the weekend, whatever a strategy says."""
+        return False
+
+    @property
+    def flat_at_news(self) -> Pause | None:
+        """Around which news nothing may be held; None asks for nothing."""
+        return None
+
+    def pauses(self, minutes: float) -> tuple[Pause, ...]:
+        """Around which news no entry is made, where strategy and profile ask for so many minutes."""
+        return (Pause(before=minutes, after=minutes),)
+
+
+Model = TypeVar("Model", bound=Part)
+
 
 def parse_limits(data: Any, *, file: str = FILE) -> RiskLimits:
     """The limits that these JSON values state.
@@ -104,19 +168,7 @@ def parse_limits(data: Any, *, file: str = FILE) -> RiskLimits:
     Raises:
         Invalid: Code ``bad_risk_limits``, naming file, key and what is allowed.
     """
-    if not isinstance(data, Mapping):
-        raise Invalid("bad_risk_limits", f"{file}: the file holds no JSON object", file=file, key="")
-    try:
-        limits = RiskLimits.model_validate(dict(data))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        reason = str(first["msg"]).removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
-            reason = f"unknown key; known are {', '.join(_known(first['loc']))}"
-        else:
-            reason = f"{reason} (it is {first['input']!r})"
-        raise Invalid("bad_risk_limits", f"{file}: {key}: {reason}", file=file, key=key) from error
+    limits = parse_part(RiskLimits, data, file=file, code="bad_risk_limits")
     best = limits.weights.highest
     for name, threshold in limits.thresholds.named().items():
         if threshold > best:
@@ -130,8 +182,26 @@ def parse_limits(data: Any, *, file: str = FILE) -> RiskLimits:
     return limits
 
 
-def _known(location: tuple[Any, ...]) -> list[str]:
-    model: Any = RiskLimits
+def parse_part(model: type[Model], data: Any, *, file: str, code: str) -> Model:
+    """What these JSON values state; `Invalid` names file, key and what is allowed."""
+    if not isinstance(data, Mapping):
+        raise Invalid(code, f"{file}: the file holds no JSON object", file=file, key="")
+    try:
+        return model.model_validate(dict(data))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        reason = str(first["msg"]).removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            reason = f"unknown key; known are {', '.join(_known(model, first['loc']))}"
+        else:
+            reason = f"{reason} (it is {first['input']!r})"
+        raise Invalid(code, f"{file}: {key}: {reason}", file=file, key=key) from error
+
+
+def _known(model: Any, location: tuple[Any, ...]) -> list[str]:
     for part in location[:-1]:
-        model = model.model_fields[part].annotation
+        kind = model.model_fields[part].annotation
+        kinds = get_args(kind) or (kind,)
+        model = next(one for one in kinds if hasattr(one, "model_fields"))
     return [*model.model_fields]

@@ -1,6 +1,7 @@
 """From what the desk knows to the numbers that the gate's core takes. Pure."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -8,7 +9,7 @@ from functools import lru_cache
 
 from backend.core.instruments import Instrument
 from backend.risk.gate import Limit, State
-from backend.risk.limits import RiskLimits
+from backend.risk.limits import LossRules, RiskLimits
 from backend.trading.account import AccountState
 from backend.trading.desk import Circumstances, DeskState, Mode, Purpose
 from backend.trading.exposure import exposure_of, netted, units
@@ -51,24 +52,84 @@ def open_risk(account: AccountState) -> float:
     return math.nan if account.open_risk is None else float(account.open_risk)
 
 
-def day_base(account: AccountState, limits: RiskLimits) -> float:
-    """What shares of the day are of."""
-    reference = account.balance if account.day_reference is None else account.day_reference
-    initial = account.balance if account.initial_balance is None else account.initial_balance
-    return float(initial if limits.daily_loss.of == "initial" else reference)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """How much of a limit is used.
+
+    Attributes:
+        lost: Account currency; below zero is won.
+        of: What the share is of.
+        limit: Share that may be lost.
+    """
+
+    lost: Decimal
+    of: Decimal
+    limit: float
+
+    @property
+    def share(self) -> float:
+        """Lost ÷ what it is of; infinite where that is nothing."""
+        return float(self.lost / self.of) if self.of > 0 else float("inf")
+
+    @property
+    def room(self) -> Decimal:
+        """What may still be lost."""
+        return exact(self.limit) * self.of - self.lost
+
+    @property
+    def reached(self) -> bool:
+        """Whether the limit is reached, as a backtest tells it."""
+        return self.of <= 0 or self.room <= 0
 
 
-def drawdown(account: AccountState, limits: RiskLimits) -> tuple[float, float]:
-    """Loss from the high or the beginning, and what its share is of."""
-    initial = account.balance if account.initial_balance is None else account.initial_balance
-    peak = max(initial, account.equity) if account.peak is None else account.peak
-    if limits.drawdown.kind == "static":
-        return float(initial - account.equity), float(initial)
-    floor_rise = peak * (1 - Decimal(repr(limits.drawdown.limit)))
-    if limits.drawdown.lock_at_initial and floor_rise > initial:
-        # The floor stays at the initial balance: as if the peak had stopped rising there.
-        peak = initial / (1 - Decimal(repr(limits.drawdown.limit)))
-    return float(peak - account.equity), float(peak)
+def day_losses(account: AccountState, limits: RiskLimits) -> list[Measured | None]:
+    """The day's loss by each of `limits.loss_rules`; None where one allows any."""
+    found: list[Measured | None] = []
+    for rules, reference in zip(
+        limits.loss_rules, (account.day_reference, account.rule_reference), strict=False
+    ):
+        if rules.daily_loss is None:
+            found.append(None)
+            continue
+        counted = account.balance if reference is None else reference
+        of = _initial(account, rules) if rules.daily_loss.of == "initial" else counted
+        found.append(Measured(lost=counted - account.equity, of=of, limit=rules.daily_loss.limit))
+    return found
+
+
+def drawdowns(account: AccountState, limits: RiskLimits) -> list[Measured | None]:
+    """The loss from the high or the beginning by each of `limits.loss_rules`; None where one allows any."""
+    found: list[Measured | None] = []
+    for rules, peak in zip(limits.loss_rules, (account.peak, account.rule_peak), strict=False):
+        allowed = rules.drawdown
+        if allowed is None:
+            found.append(None)
+            continue
+        initial, share = _initial(account, rules), exact(allowed.limit)
+        high = max(initial, account.equity) if peak is None else peak
+        if allowed.kind == "static":
+            high = of = initial
+        elif rules.of_initial:
+            of = initial
+            if allowed.lock_at_initial:  # the floor stays at the initial balance
+                high = min(high, initial * (1 + share))
+        else:
+            if allowed.lock_at_initial and high * (1 - share) > initial:
+                high = initial / (1 - share)
+            of = high
+        found.append(Measured(lost=high - account.equity, of=of, limit=allowed.limit))
+    return found
+
+
+def tightest(measured: Iterable[Measured | None]) -> Measured:
+    """The one that leaves the least room; the first one where two leave the same."""
+    return min((one for one in measured if one is not None), key=lambda one: (one.of > 0, one.room))
+
+
+def _initial(account: AccountState, rules: LossRules) -> Decimal:
+    if rules.initial is not None:
+        return rules.initial
+    return account.balance if account.initial_balance is None else account.initial_balance
 
 
 def state_of(
@@ -91,8 +152,10 @@ def state_of(
         and trade.side is proposal.side
     ]
     wanted = _ratio(float(proposal.min_rr))
-    reference = account.balance if account.day_reference is None else account.day_reference
-    lost, lost_of = drawdown(account, limits)
+    days = day_losses(account, limits)
+    day, own = tightest(days), tightest(days[:1])
+    drawn = tightest(drawdowns(account, limits))
+    gained = float(max(-own.lost, Decimal(0)))
     steps = proposal.size.lots / proposal.instrument.volume_step
     values: dict[State, float] = {
         State.REDUCES: float(reduces),
@@ -123,11 +186,11 @@ def state_of(
         State.NEW_RISK: float(proposal.size.risk_taken),
         State.MARGIN: float(account.margin),
         State.NEW_MARGIN: float(proposal.size.margin),
-        State.DAY_LOSS: float(account.day_loss),
-        State.DAY_PROFIT: float(max(account.equity - reference, Decimal(0))),
-        State.DAY_BASE: day_base(account, limits),
-        State.DRAWDOWN: lost,
-        State.DRAWDOWN_BASE: lost_of,
+        State.DAY_LOSS: float(max(day.lost, Decimal(0))),
+        State.DAY_PROFIT: gained if day is own or own.of <= 0 else gained * float(day.of / own.of),
+        State.DAY_BASE: float(day.of),
+        State.DRAWDOWN: float(drawn.lost),
+        State.DRAWDOWN_BASE: float(drawn.of),
         State.BARS_SINCE_CLOSE: math.inf if desk.bars_since_close is None else float(desk.bars_since_close),
         State.ENTRIES_STRATEGY: float(desk.entries_today_strategy),
         State.ENTRIES_DAY: float(desk.entries_today),
@@ -148,14 +211,23 @@ def limits_of(
     instrument: Instrument,
     limits: RiskLimits,
     *,
+    account: AccountState | None = None,
     cooldown_bars: int,
     max_trades_per_day: int | None,
     max_spread_points: float | None,
 ) -> list[float]:
-    """The limits for one strategy's trades of one symbol, indexed by `Limit`."""
+    """The limits for one strategy's trades of one symbol, indexed by `Limit`.
+
+    Of several limits of the day's loss and the drawdown the account tells which is the nearest, as in
+    `state_of`; without it the desk's own stand.
+    """
     caps = [cap for cap in (limits.max_spread_points, max_spread_points) if cap is not None]
     own_trades = max_trades_per_day
     target = limits.daily_loss.target
+    day, drawn = limits.daily_loss.limit, limits.drawdown.limit
+    if account is not None:
+        day = tightest(day_losses(account, limits)).limit
+        drawn = tightest(drawdowns(account, limits)).limit
     values: dict[Limit, float] = {
         Limit.MIN_CONFIDENCE: limits.thresholds.pending_only,
         Limit.MIN_CONFIDENCE_AUTONOMOUS: limits.thresholds.autonomous,
@@ -166,9 +238,9 @@ def limits_of(
         Limit.EXPOSURE_CAP: limits.exposure_cap,
         Limit.OPEN_RISK: limits.open_risk_limit,
         Limit.MARGIN: limits.margin_limit,
-        Limit.DAILY_LOSS: limits.daily_loss.limit,
+        Limit.DAILY_LOSS: day,
         Limit.DAILY_TARGET: math.inf if target is None else target,
-        Limit.DRAWDOWN: limits.drawdown.limit,
+        Limit.DRAWDOWN: drawn,
         Limit.COOLDOWN_BARS: float(cooldown_bars),
         Limit.MAX_ENTRIES_STRATEGY: math.inf if own_trades is None else float(own_trades),
         Limit.MAX_ENTRIES_DAY: float(limits.max_trades_per_day),
@@ -186,6 +258,11 @@ def limits_of(
 def _ratio(number: float) -> Fraction:
     """A configured decimal as the fraction that was written."""
     return Fraction(Decimal(repr(number)))
+
+
+def exact(value: float) -> Decimal:
+    """A configured number as it was written."""
+    return Decimal(repr(float(value)))
 
 
 def allows(instrument: Instrument, side: Side) -> bool:

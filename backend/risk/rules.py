@@ -6,11 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 from backend.core.instruments import Instrument
+from backend.economic_calendar.embargo import Pause
 from backend.risk.checks import MASKS, TABLE, Check
 from backend.risk.gate import Bit, Limit
 from backend.risk.gate import judge as judge_numbers
 from backend.risk.limits import RiskLimits
-from backend.risk.numbers import day_base, exposed, limits_of, state_of
+from backend.risk.numbers import day_losses, exact, exposed, limits_of, state_of, tightest
 from backend.risk.sizing import size_position
 from backend.trading.account import AccountState
 from backend.trading.conversion import Conversion
@@ -68,6 +69,10 @@ class DeskRules:
         """Scores from which something is done."""
         return self.limits.thresholds
 
+    def pauses(self, minutes: float) -> tuple[Pause, ...]:
+        """Around which news no entry is made, where strategy and profile ask for so many minutes."""
+        return self.limits.pauses(minutes)
+
     def commission_known(self, commission_per_lot: float | None) -> bool:
         """Whether the symbol's profile or the desk's limits say what a lot costs."""
         return commission_per_lot is not None or self.limits.commission_per_lot is not None
@@ -119,10 +124,10 @@ class DeskRules:
             equity=account.equity,
             margin_free=account.margin_free,
             margin_per_lot=margin(instrument, Decimal(1), entry, account.leverage, account.currency),
-            risk_fraction=_exact(min(risk_fraction, self.limits.risk_fraction)),
+            risk_fraction=exact(min(risk_fraction, self.limits.risk_fraction)),
             conversion=conversion,
-            commission_per_lot=_exact(commission),
-            slippage=_exact(points) * instrument.point * fills,
+            commission_per_lot=exact(commission),
+            slippage=exact(points) * instrument.point * fills,
             half=half,
             lots=lots,
         )
@@ -132,11 +137,13 @@ class DeskRules:
         equity = float(account.equity)
         if equity <= 0:
             return Shares(margin=1.0, exposure=1.0, day_loss=1.0)
-        base = day_base(account, self.limits)
+        day = tightest(day_losses(account, self.limits))
+        lost = max(float(day.lost), 0.0)
+        base = float(day.of)
         return Shares(
             margin=float(account.margin + proposal.size.margin) / equity / self.limits.margin_limit,
             exposure=exposed(proposal, account, self.limits).amount / equity / self.limits.exposure_cap,
-            day_loss=float(account.day_loss) / base / self.limits.daily_loss.limit if base > 0 else 1.0,
+            day_loss=lost / base / day.limit if base > 0 else 1.0,
         )
 
     def judge(
@@ -165,6 +172,7 @@ class DeskRules:
         bounds = limits_of(
             proposal.instrument,
             self.limits,
+            account=account,
             cooldown_bars=proposal.cooldown_bars,
             max_trades_per_day=proposal.max_trades_per_day,
             max_spread_points=proposal.max_spread_points,
@@ -185,33 +193,25 @@ class DeskRules:
             purpose=purpose,
             refusals=tuple(refusals),
             measured={key: _known(measured[bit]) for key, bit in _KEYS},
+            bounds={check.key: _shown(_bound(check, bounds, proposal)) for check in TABLE},
             warnings=_warnings(account, circumstances),
         )
 
-    def checklist(self, proposal: Proposal, verdict: Verdict) -> list[dict[str, Any]]:
+    def checklist(self, verdict: Verdict) -> list[dict[str, Any]]:
         """Every check that applies, as JSON values: what it asks, what was measured, what is allowed."""
-        bounds = limits_of(
-            proposal.instrument,
-            self.limits,
-            cooldown_bars=proposal.cooldown_bars,
-            max_trades_per_day=proposal.max_trades_per_day,
-            max_spread_points=proposal.max_spread_points,
-        )
         refused = {refusal.check: refusal.reason for refusal in verdict.refusals}
-        listed = []
-        for check in TABLE:
-            if verdict.purpose in check.applies:
-                bound = _bound(check, bounds, proposal)
-                row = {
-                    "check": check.key,
-                    "meaning": check.meaning,
-                    "passed": check.key not in refused,
-                    "measured": verdict.measured[check.key],
-                    "bound": None if bound is None else _known(bound),
-                    "reason": refused.get(check.key, ""),
-                }
-                listed.append(row)
-        return listed
+        return [
+            {
+                "check": check.key,
+                "meaning": check.meaning,
+                "passed": check.key not in refused,
+                "measured": verdict.measured[check.key],
+                "bound": verdict.bounds[check.key],
+                "reason": refused.get(check.key, ""),
+            }
+            for check in TABLE
+            if verdict.purpose in check.applies
+        ]
 
     def _words(self, proposal: Proposal, unit: str, desk: DeskState, around: Circumstances) -> dict[str, str]:
         """What the templates of `backend.risk.checks` may name."""
@@ -246,7 +246,7 @@ def _refusal(check: Check, measured: float, bound: float | None, words: Mapping[
         check=check.key,
         reason=reason,
         measured=_known(measured),
-        bound=None if bound is None else _known(bound),
+        bound=_shown(bound),
         blocks=check.hard,
     )
 
@@ -256,6 +256,10 @@ def _bound(check: Check, bounds: list[float], proposal: Proposal) -> float | Non
         return proposal.min_rr
     limit = _BOUNDS.get(check.bit)
     return None if limit is None else bounds[limit]
+
+
+def _shown(bound: float | None) -> float | None:
+    return None if bound is None else _known(bound)
 
 
 def _known(value: float) -> float | None:
@@ -277,7 +281,3 @@ def _warnings(account: AccountState, around: Circumstances) -> tuple[str, ...]:
 
 def _first(*values: float | None) -> float:
     return next(value for value in values if value is not None)
-
-
-def _exact(value: float) -> Decimal:
-    return Decimal(repr(float(value)))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from backend.backtest.monte_carlo import Draws
 from backend.config import Settings
 from backend.control.account import DeskAccount
 from backend.control.desk import Control
@@ -20,6 +21,7 @@ from backend.market.symbols import SymbolRow
 from backend.mt5.client import MT5Client
 from backend.mt5.dealer import Dealer
 from backend.orders.service import OrderService
+from backend.risk.rulebook import Rulebook
 from backend.storage.files import FileStorage
 from backend.strategies.files import StrategyFiles
 from backend.strategies.repository import StrategyRepository
@@ -126,6 +128,13 @@ class News(Protocol):
         """The newest articles with their age; `NotFound` while there are none."""
 
 
+class Challenge(Protocol):
+    """The challenge of the rulebook in force."""
+
+    def standing(self) -> Mapping[str, Any]:
+        """How it stands; see `backend.control.challenge.ChallengeDesk`."""
+
+
 class Desk(Protocol):
     """The services of one process, read only."""
 
@@ -164,6 +173,13 @@ class Desk(Protocol):
     @property
     def control(self) -> Control:
         """Mode, limits and halts."""
+
+    @property
+    def challenge(self) -> Challenge:
+        """How the challenge of the rulebook in force stands."""
+
+    def chances(self, run_id: str, rulebook: Rulebook, draws: Draws | None = None) -> Mapping[str, Any]:
+        """A rulebook's chances over a kept backtest; `NotFound` if there is none."""
 
     @property
     def account(self) -> DeskAccount:

@@ -50,6 +50,8 @@ class AccountState:
         initial_balance: What the account began with; None means unknown, and the balance stands in.
         peak: Highest equity on record for a trailing drawdown; None means unknown, and the larger of
             balance and equity stands in.
+        rule_reference: As `day_reference`, as the rulebook in force counts; None without one.
+        rule_peak: As `peak`, likewise.
         trades: Open positions and pending orders, ours and others'.
         exposure: Net exposure per currency or own unit (metals, indices), signed.
         open_risk: Loss of all open trades down to their stops; None where one has no stop.
@@ -66,6 +68,8 @@ class AccountState:
     day_reference: Decimal | None = None
     initial_balance: Decimal | None = None
     peak: Decimal | None = None
+    rule_reference: Decimal | None = None
+    rule_peak: Decimal | None = None
     trades: tuple[OpenTrade, ...] = ()
     exposure: Mapping[str, Decimal] = field(default_factory=dict)
     open_risk: Decimal | None = Decimal(0)
@@ -91,6 +95,7 @@ class AccountState:
             "leverage": self.leverage,
             **{name: str(getattr(self, name)) for name in ("balance", "equity", "margin", "margin_free")},
             **{name: _text(getattr(self, name)) for name in _OPTIONAL},
+            **{name: str(value) for name in _RULED if (value := getattr(self, name)) is not None},
             "exposure": {unit: str(amount) for unit, amount in sorted(self.exposure.items())},
             "trades": [
                 {
@@ -122,6 +127,7 @@ class AccountState:
             initial_balance=_decimal(data["initial_balance"]),
             peak=_decimal(data["peak"]),
             open_risk=_decimal(data["open_risk"]),
+            **{name: _decimal(data.get(name)) for name in _RULED},
             exposure={unit: Decimal(amount) for unit, amount in data["exposure"].items()},
             trades=tuple(
                 OpenTrade(
@@ -139,6 +145,7 @@ class AccountState:
 
 
 _OPTIONAL = ("day_reference", "initial_balance", "peak", "open_risk")
+_RULED = ("rule_reference", "rule_peak")
 
 
 def _text(value: Decimal | None) -> str | None:

@@ -1,11 +1,12 @@
 """What the risk gate and the sizing answer."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
 
 from backend.core.instruments import Instrument
+from backend.economic_calendar.embargo import Pause
 from backend.trading.account import AccountState
 from backend.trading.conversion import Conversion
 from backend.trading.desk import Circumstances, DeskState, Purpose
@@ -135,12 +136,14 @@ class Verdict:
         purpose: On whose behalf it ran.
         refusals: The checks that refuse, in the order of the table.
         measured: Every check's measured value by key; None where unknown.
+        bounds: What is allowed by key, where a number says it; None for no limit.
         warnings: What does not refuse but should be known.
     """
 
     purpose: Purpose
     refusals: tuple[Refusal, ...]
     measured: Mapping[str, float | None]
+    bounds: Mapping[str, float | None] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -178,6 +181,9 @@ class RiskRules(Protocol):
     @property
     def weights(self) -> Weights:
         """Points of the confidence's parts."""
+
+    def pauses(self, minutes: float) -> Sequence[Pause]:
+        """Around which news no entry is made, where strategy and profile ask for so many minutes."""
 
     @property
     def thresholds(self) -> Thresholds:

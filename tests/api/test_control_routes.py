@@ -136,7 +136,7 @@ def test_the_account_stands_beside_its_limits(tmp_path: Path) -> None:
     with client_of(fake_desk(tmp_path, account=Standing())) as client:
         found = client.get("/api/risk/standing").json()
     assert found["measured"] is True
-    assert found["daily_loss"] == {"lost": "300", "of": "10000.0", "share": 0.03, "limit": 0.05}
+    assert found["daily_loss"] == {"lost": "300", "of": "10000", "share": 0.03, "limit": 0.05}
     assert found["drawdown"]["share"] == pytest.approx(700 / 10_400)
     assert (found["equity_at_reset"], found["notes"]) == ("unknown", ["not known"])
 

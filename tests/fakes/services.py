@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from backend.backtest.monte_carlo import Draws
+from backend.backtest.stored_run import chances
 from backend.config import BrokerChoice, Settings
 from backend.control.desk import Control
 from backend.core.bars import Bars, empty_bars
@@ -39,6 +41,7 @@ from backend.journal.journal import Journal
 from backend.market.store import MarketStore
 from backend.market.symbols import SymbolMap, SymbolRow
 from backend.mt5.server_time import ServerClock
+from backend.risk.rulebook import Rulebook
 from backend.storage.files import FileStorage
 from backend.strategies.files import StrategyFiles
 from backend.strategies.repository import StrategyRepository
@@ -446,12 +449,16 @@ class FakeDesk:
     jobs: MemoryJobs = field(default_factory=MemoryJobs)
     terminal: Any = field(default_factory=FakeTerminal)
     account: Any = None
+    challenge: Any = None
     orders: Any = None
     dealer: Any = None
 
     @cached_property
     def control(self) -> Control:
         return Control(self.settings.config_dir, self.storage, self.journal, self.clock)
+
+    def chances(self, run_id: str, rulebook: Rulebook, draws: Draws | None = None) -> Mapping[str, Any]:
+        return chances(self.storage, run_id, rulebook, zone=self.control.limits().reset_tz, draws=draws)
 
     @property
     def decisions(self) -> DecisionService:

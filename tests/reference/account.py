@@ -89,7 +89,7 @@ class Account:
 
 def reset_days(job: Job) -> Ints:
     """Number of the day of each bar, cut at the midnight that resets the daily loss."""
-    zone = job.limits.daily_loss.reset_tz
+    zone = job.limits.reset_tz
     if zone is None:
         return job.streams[0].bars.server_time // DAY_SECONDS
     time = job.streams[0].bars.time

@@ -12,7 +12,7 @@ from backend.evaluation.statistics import ProfileStatistics, broker_midnight, pr
 from backend.mt5 import constants as mt5
 from backend.mt5.mapping import account_of, exact, position_of
 from backend.mt5.structures import TradePosition
-from backend.risk.numbers import day_base, drawdown
+from backend.risk.numbers import Measured, day_losses, drawdowns
 from backend.simulator.book import Deal
 from backend.simulator.driven import DrivenAccount, DrivenBar
 from backend.trading.account import AccountState, OpenTrade
@@ -37,7 +37,9 @@ class Knowing:
         self._job, self._path, self._notes = job, path, notes
         self._days = reset_days(job)
         self._statistics: ProfileStatistics | None = None
-        self._reference = self._peak = job.account.balance
+        balance = job.account.balance
+        self._references = [balance for _ in job.limits.loss_rules]
+        self._peaks = [max(balance, rules.initial or balance) for rules in job.limits.loss_rules]
         self._entries: dict[int, int] = {}
         self._halted_day = self._halted = False
 
@@ -47,10 +49,12 @@ class Knowing:
             return
         balance, equity = account.book.balance, account.equity
         choices = {"balance": balance, "equity": equity, "higher": max(balance, equity)}
-        self._reference = choices[self._job.limits.daily_loss.reset_from]
         self._halted_day = False
-        if self._job.limits.drawdown.kind == "trailing_end_of_day":
-            self._peak = max(self._peak, equity)
+        for at, rules in enumerate(self._job.limits.loss_rules):
+            if rules.daily_loss is not None:
+                self._references[at] = choices[rules.daily_loss.reset_from]
+            if rules.drawdown is not None and rules.drawdown.kind == "trailing_end_of_day":
+                self._peaks[at] = max(self._peaks[at], equity)
 
     def sent(self, index: int) -> None:
         """An entry was sent on a bar."""
@@ -61,14 +65,12 @@ class Knowing:
         """After a bar: whether the day's loss or the drawdown reached its limit at the worst of it."""
         lowest = replace(self.state(account), equity=self._lowest(account, index))
         limits = self._job.limits
-        loss = self._reference - lowest.equity
-        day = float(loss) >= limits.daily_loss.limit * day_base(lowest, limits)
-        lost, of = drawdown(lowest, limits)
-        ever = lost >= limits.drawdown.limit * of
+        day, ever = _reached(day_losses(lowest, limits)), _reached(drawdowns(lowest, limits))
         new = (day and not self._halted_day) or (ever and not self._halted)
         self._halted_day, self._halted = self._halted_day or day, self._halted or ever
-        if limits.drawdown.kind == "trailing":
-            self._peak = max(self._peak, account.equity)
+        for at, rules in enumerate(limits.loss_rules):
+            if rules.drawdown is not None and rules.drawdown.kind == "trailing":
+                self._peaks[at] = max(self._peaks[at], account.equity)
         return new
 
     def _lowest(self, account: DrivenAccount, index: int) -> Decimal:
@@ -132,9 +134,11 @@ class Knowing:
             state,
             trades=(*(replace(trade, strategy=name) for trade in state.trades), *pending),
             open_risk=sum((self._at_risk(one) for one in positions), Decimal(0)),
-            day_reference=self._reference,
+            day_reference=self._references[0],
             initial_balance=self._job.account.balance,
-            peak=self._peak,
+            peak=self._peaks[0],
+            rule_reference=self._references[1] if len(self._references) > 1 else None,
+            rule_peak=self._peaks[1] if len(self._peaks) > 1 else None,
         )
 
     def _at_risk(self, position: TradePosition) -> Decimal:
@@ -167,6 +171,14 @@ class Knowing:
             past = self._path.bars[: index + 1]
             self._statistics = profile_statistics(past, period, midnight, self._stream.spread_bars)
         return self._statistics
+
+
+def _reached(measured: list[Measured | None]) -> bool:
+    """The desk's own limit as floats tell it, a rulebook's exactly."""
+    own, *ruled = measured
+    assert own is not None
+    by_desk = float(own.lost) >= own.limit * float(own.of)
+    return by_desk or any(one is not None and one.reached for one in ruled)
 
 
 def _utc(milliseconds: int) -> datetime:

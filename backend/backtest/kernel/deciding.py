@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from backend.backtest.kernel.limits import day_gained, day_used, drawdown_used
 from backend.backtest.kernel.money import (
     balance,
     equity_with,
@@ -46,7 +47,7 @@ from backend.evaluation.confidence import (
     spread_share,
 )
 from backend.evaluation.levels import stop_distance, target_distance
-from backend.risk.gate import State, judge
+from backend.risk.gate import Limit, State, judge
 from backend.trading.conversion import converted
 from backend.trading.management import least_distance, order_fits
 
@@ -134,12 +135,11 @@ def _comfort(desk: Any, equity: float, margin: float, exposed: float) -> float:
     """Points of the account after a trade."""
     if not equity > 0:
         return account_points(1.0, 1.0, 1.0, _weights(desk))
-    base = _day_base(desk)
-    lost = max(desk.reference - equity, 0.0)
+    lost, base, limit = day_used(desk, equity)
     return account_points(
         clip((desk.margin + margin) / equity / desk.margin_limit),
         clip(exposed / equity / desk.exposure_cap),
-        clip(lost / base / desk.daily_loss if base > 0 else 1.0),
+        clip(max(lost, 0.0) / base / limit if base > 0 else 1.0),
         _weights(desk),
     )
 
@@ -300,27 +300,6 @@ def _exposed(lane: Any, desk: Any, side: int, entry: int, steps: int) -> float:
     return found
 
 
-def _day_base(desk: Any) -> float:
-    return float(desk.initial if desk.loss_of_initial != 0 else desk.reference)
-
-
-def _drawdown(desk: Any, equity: float) -> tuple[float, float]:
-    """Loss from the high or the beginning, and what its share is of; `backend.risk.numbers.drawdown`."""
-    if desk.drawdown_kind == 0:
-        return desk.initial - equity, desk.initial
-    peak = desk.peak
-    if desk.drawdown_locked != 0 and peak * (1 - desk.drawdown) > desk.initial:
-        peak = desk.initial / (1 - desk.drawdown)
-    return peak - equity, peak
-
-
-def breaches(desk: Any, equity: float) -> tuple[bool, bool]:
-    """Whether an equity reaches the limit of the day's loss, and that of the drawdown."""
-    day = desk.reference - equity >= desk.daily_loss * _day_base(desk)
-    lost, of = _drawdown(desk, equity)
-    return day, lost >= desk.drawdown * of
-
-
 def _fill_pace(lanes: Any, desk: Any, s: int, day: int) -> None:
     lane, state = lanes[s], desk.state
     mine, everyone = 0, 0
@@ -355,7 +334,8 @@ def _fill_state(
         positions += held
         if beside.symbol == lane.symbol:
             on_symbol += held
-    lost, lost_of = _drawdown(desk, equity)
+    day_lost, day_base, lane.limits[Limit.DAILY_LOSS] = day_used(desk, equity)
+    lost, lost_of, lane.limits[Limit.DRAWDOWN] = drawdown_used(desk, equity)
     state[State.REDUCES] = 0.0
     state[State.AI_ENABLED] = desk.ai_enabled
     state[State.HALTED] = _as_number(desk.halted != 0 or desk.halted_day != 0)
@@ -379,9 +359,9 @@ def _fill_state(
     state[State.NEW_RISK] = risk
     state[State.MARGIN] = desk.margin
     state[State.NEW_MARGIN] = margin
-    state[State.DAY_LOSS] = max(desk.reference - equity, 0.0)
-    state[State.DAY_PROFIT] = max(equity - desk.reference, 0.0)
-    state[State.DAY_BASE] = _day_base(desk)
+    state[State.DAY_LOSS] = max(day_lost, 0.0)
+    state[State.DAY_PROFIT] = day_gained(desk, equity, day_base)
+    state[State.DAY_BASE] = day_base
     state[State.DRAWDOWN] = lost
     state[State.DRAWDOWN_BASE] = lost_of
     state[State.IN_SESSION] = lane.q_session

@@ -4,9 +4,9 @@ import math
 from typing import Any
 
 from backend.backtest.kernel.booking import book_trade, close_part, close_position, open_position
-from backend.backtest.kernel.deciding import breaches, send
+from backend.backtest.kernel.deciding import send
 from backend.backtest.kernel.fills import entry_fill, exit_after_entry, exit_at_open, exit_in_bar
-from backend.backtest.kernel.money import accrue_swap, balance, equity_with, floating, worth
+from backend.backtest.kernel.money import accrue_swap, equity_with, floating, worth
 from backend.backtest.kernel.prices import closing_side, entering_side
 from backend.backtest.kernel.records import (
     EMBARGO,
@@ -45,9 +45,6 @@ from backend.trading.reasons import (
     R_TRAIL,
     R_WEEKEND,
 )
-
-_END_OF_DAY = 2
-_FROM_BALANCE, _FROM_EQUITY = 0, 1
 
 
 def at_open(lanes: Any, desk: Any, trades: Any, s: int) -> None:
@@ -286,31 +283,3 @@ def _cost_ticks(lane: Any) -> int:
     """Ticks that pay the round turn's commission and the slippage of a stop."""
     tick = worth(lane, 1.0, 1 / lane.volume_step, lane.entry_fill + 1)
     return cost_ticks(lane.commission, tick, int(lane.slip))
-
-
-def watch_limits(lanes: Any, desk: Any) -> None:
-    """Halt when equity, at its worst since the last instant, has reached a limit."""
-    day, ever = breaches(desk, desk.low)
-    if (day and desk.halted_day == 0) or (ever and desk.halted == 0):
-        for s in range(len(lanes)):
-            if lanes[s].r_side != 0:
-                lanes[s].r_side = 0
-                desk.refusals[ORDER_CANCELLED] += 1
-    if day:
-        desk.halted_day = 1
-    if ever:
-        desk.halted = 1
-
-
-def begin_day(desk: Any) -> None:
-    """The day's loss begins anew."""
-    money = balance(desk)
-    if desk.reset_from == _FROM_BALANCE:
-        desk.reference = money
-    elif desk.reset_from == _FROM_EQUITY:
-        desk.reference = desk.equity
-    else:
-        desk.reference = max(money, desk.equity)
-    desk.halted_day = 0
-    if desk.drawdown_kind == _END_OF_DAY:
-        desk.peak = max(desk.peak, desk.equity)

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from backend.backtest.kernel.deciding import breaches, decide
-from backend.backtest.kernel.events import at_open, begin_day, finish, inside, manage, mark, watch_limits
+from backend.backtest.kernel.deciding import decide
+from backend.backtest.kernel.events import at_open, finish, inside, manage, mark
+from backend.backtest.kernel.limits import begin_day, breaches, watch_limits
 from backend.backtest.kernel.money import balance, equity_with, worth
 from backend.backtest.kernel.records import (
     LONG,
@@ -116,7 +117,7 @@ def advance_one(
         if i == last:
             finish(lanes, desk, trades, 0)
         mark(lane)
-        _close_instant(lanes, desk)
+        _close_instant(lanes, desk, lane.close_time)
         equities[instant] = desk.equity
         _note(curve, desk, instant, desk.low)
         instant += 1
@@ -159,6 +160,7 @@ def _hold(
     per, buys, bar_shift = lane.per_tick, lane.side > 0, lane.bar_begin - lane.begin
     base = balance(desk) + lane.swap / desk.digits_scale
     stopped_out, trailing = desk.stop_out * desk.margin, desk.drawdown_kind == _TRAILING
+    rule_trailing = desk.ruled != 0 and desk.rule_drawdown_kind == _TRAILING
     deepest, highest, close, equity, least = lane.low, lane.high, lane.mark, desk.equity, math.inf
     shift, moves, i = instant - begin, desk.moves, begin
     while i < until and server[i] < midnight:
@@ -177,6 +179,8 @@ def _hold(
         deepest, highest, least = min(deepest, low), max(highest, high), min(least, worst)
         if trailing:
             desk.peak = max(desk.peak, equity)
+        if rule_trailing:
+            desk.rule_peak = max(desk.rule_peak, equity)
         moves += 1
         i += 1
         if flags[i - 1 + bar_shift] & _ANY_RULE != 0:
@@ -214,7 +218,7 @@ def advance_many(
         if now == _NEVER:
             return False
         if _close_all(lanes, desk, trades, now):
-            _close_instant(lanes, desk)
+            _close_instant(lanes, desk, now)
             curve.equity[desk.instants], curve.time[desk.instants] = desk.equity, now
             before = curve.equity[max(desk.instants - 1, 0)]
             if desk.instants == 0 or desk.equity != before or desk.low != before:
@@ -264,16 +268,18 @@ def _note(curve: Curve, desk: Any, instant: int, lowest: float) -> None:
     desk.moves += 1
 
 
-def _close_instant(lanes: Any, desk: Any) -> None:
+def _close_instant(lanes: Any, desk: Any, at: int) -> None:
     """Equity at an instant at which bars closed and its lowest since the one before, with what they mean."""
     desk.equity = equity_with(lanes, desk, -1, 0)
     desk.low = min(desk.low, desk.equity)
     if desk.margin > 0 and desk.low < desk.min_level * desk.margin:
         desk.min_level = desk.low / desk.margin
     desk.in_position += desk.touched
-    watch_limits(lanes, desk)
+    watch_limits(lanes, desk, at)
     if desk.drawdown_kind == _TRAILING:
         desk.peak = max(desk.peak, desk.equity)
+    if desk.ruled != 0 and desk.rule_drawdown_kind == _TRAILING:
+        desk.rule_peak = max(desk.rule_peak, desk.equity)
 
 
 def is_plain(feed: Feed, sig: Signals) -> bool:

@@ -264,6 +264,16 @@ DESK: Final = np.dtype(
         ("drawdown", "f8"),
         ("margin_limit", "f8"),
         ("exposure_cap", "f8"),
+        # a rulebook's own, beside the desk's; an allowed share of inf is none
+        ("ruled", "i1"),
+        ("rule_reset_from", "i1"),
+        ("rule_loss_of_initial", "i1"),
+        ("rule_drawdown_kind", "i1"),
+        ("rule_drawdown_locked", "i1"),
+        ("rule_drawdown_of_initial", "i1"),
+        ("rule_daily_loss", "f8"),
+        ("rule_drawdown", "f8"),
+        ("rule_initial", "f8"),
         ("stop_out", "f8"),  # equity ÷ margin at which the broker closes; 0 is never
         ("pending_only", "f8"),
         ("open_or_scale", "f8"),
@@ -283,6 +293,12 @@ DESK: Final = np.dtype(
         ("margin", "f8"),
         ("equity", "f8"),
         ("low", "f8"),
+        ("rule_reference", "f8"),
+        ("rule_peak", "f8"),
+        ("broke_at", "i8"),  # close at which the rulebook was first seen broken; −1 is never
+        ("broke_drawdown", "i1"),  # 1 where its drawdown was, 0 where its day's loss
+        ("broke_lost", "f8"),
+        ("broke_of", "f8"),
         ("halted_day", "i1"),
         ("halted", "i1"),
         ("next_reset", "i8"),

@@ -9,7 +9,7 @@ import pytest
 
 from backend.backtest.model import Asks, Costs, Job, Stream
 from backend.backtest.prices import learned_spreads
-from backend.control.limits import LimitsFile
+from backend.control.limits import LimitsInForce
 from backend.core.timeframes import Timeframe
 from backend.risk.limits import RiskLimits
 from backend.simulator.file_history import FileHistory
@@ -23,7 +23,7 @@ from tests.unit.backtest.test_through_the_terminal import assert_same
 pytestmark = pytest.mark.market_data
 
 H1, M1 = Timeframe.H1, Timeframe.M1
-SHIPPED = LimitsFile(ROOT / "config" / "risk.json").limits()
+SHIPPED = LimitsInForce(ROOT / "config").limits()
 WITHOUT_HALTS = SHIPPED.model_copy(
     update={
         "drawdown": SHIPPED.drawdown.model_copy(update={"limit": 1.0}),

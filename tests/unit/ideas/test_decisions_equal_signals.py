@@ -13,7 +13,7 @@ from backend.backtest.compiling import compiled
 from backend.backtest.kernel import loop, records
 from backend.backtest.model import Costs, Job, Reading, Stream
 from backend.backtest.tables import tables
-from backend.control.limits import LimitsFile
+from backend.control.limits import LimitsInForce
 from backend.core.clock import iso
 from backend.evaluation.statistics import spread_timeframe
 from backend.journal.record import Kind
@@ -51,7 +51,7 @@ def job(desk: SimulatedDesk, strategy: Strategy, symbol: str) -> Job:
         conversion=conversion(instrument, "USD"),
         spread_bars=None if fine is strategy.timeframe else desk.market.history(symbol, fine, MONTHS),
     )
-    return Job(streams=(stream,), limits=LimitsFile(ROOT / "config" / "risk.json").limits())
+    return Job(streams=(stream,), limits=LimitsInForce(ROOT / "config").limits())
 
 
 def backtested(whole: Job, begin: int) -> Iterator[tuple[str, str | None, float | None]]:
