@@ -366,7 +366,7 @@ class Services:
                 waiting=self.orders.waiting,
                 follower=self.orders.follower,
                 trades=TradeLog(self.home),
-                commission=lambda: self.control.limits().commission_per_lot,
+                limits=self.control.limits,
                 magic=self._settings.magic,
             )
         )

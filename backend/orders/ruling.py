@@ -27,6 +27,7 @@ from backend.orders.following import Follower
 from backend.orders.holding import Holding
 from backend.orders.trades import TradeLog
 from backend.orders.waiting import OrderChanges
+from backend.risk.limits import RiskLimits
 from backend.storage.files import FileStorage
 from backend.strategies.files import StrategyFiles
 from backend.strategies.model import Profile, Strategy
@@ -69,7 +70,7 @@ class ManagerParts:
         waiting: Cancels orders.
         follower: Brings an idea to where its order stands.
         trades: Takes closed trades.
-        commission: Of the desk per lot and side; None if unknown.
+        limits: The desk's limits as their file is now.
         magic: Number of the desk.
     """
 
@@ -87,7 +88,7 @@ class ManagerParts:
     waiting: OrderChanges
     follower: Follower
     trades: TradeLog
-    commission: Callable[[], float | None]
+    limits: Callable[[], RiskLimits]
     magic: int
 
 
@@ -170,10 +171,11 @@ class Ruling:
         rate = conversion(instrument, self._parts.terminal.account().currency)
         better = entry + side.sign * instrument.tick_size
         tick = float(profit(instrument, side, Decimal(1), entry, better, rate))
-        known = [profile.commission_per_lot, self._parts.commission(), 0.0]
-        commission = next(value for value in known if value is not None)
-        slip = instrument.ticks_up((profile.slippage_points or 0.0) * float(instrument.point))
-        return cost_ticks(commission, tick, slip)
+        costs = self._parts.limits().expected_costs(
+            commission_per_lot=profile.commission_per_lot, slippage_points=profile.slippage_points
+        )
+        slip = instrument.ticks_up(costs.slippage_points * float(instrument.point))
+        return cost_ticks(costs.commission_per_lot, tick, slip)
 
     def weekend(self, strategy: Strategy, symbol: str) -> bool:
         """Whether the week's last bar has begun for a strategy that holds nothing over the weekend.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -96,6 +96,30 @@ class RiskLimits(_Part):
     """Account currency per lot and side where a profile says none; null is unknown."""
     expected_slippage_points: Amount = 1.0
     """Of one market or stop fill, where a profile says nothing."""
+
+    def expected_costs(
+        self, *, commission_per_lot: float | None, slippage_points: float | None
+    ) -> "ExpectedCosts":
+        """What a fill is expected to cost: as the symbol's profile states it, else as the desk does.
+
+        Args:
+            commission_per_lot: Of the profile, account currency per lot and side; None where it says none.
+            slippage_points: Of the profile, of one market or stop fill; None where it says none.
+        """
+        commission = self.commission_per_lot if commission_per_lot is None else commission_per_lot
+        return ExpectedCosts(
+            commission_per_lot=0.0 if commission is None else commission,
+            commission_known=commission is not None,
+            slippage_points=self.expected_slippage_points if slippage_points is None else slippage_points,
+        )
+
+
+class ExpectedCosts(NamedTuple):
+    """Costs of one fill; an unknown commission counts as 0 and is said to be unknown."""
+
+    commission_per_lot: float
+    commission_known: bool
+    slippage_points: float
 
 
 def parse_limits(data: Any, *, file: str = FILE) -> RiskLimits:

@@ -81,7 +81,7 @@ class LiveOrders:
                 waiting=self.orders.waiting,
                 follower=self.orders.follower,
                 trades=TradeLog(home),
-                commission=lambda: None,
+                limits=desk.control.limits,
                 magic=MAGIC,
             )
         )
