@@ -302,18 +302,16 @@ def costs_of(
 ) -> Costs:
     """Costs as asked for, else as the profile states them, else the desk's limits; the unknown is said."""
     said = [*warnings]
-    commission = changes.commission_per_lot
+    expected = limits.expected_costs(
+        commission_per_lot=profile.commission_per_lot, slippage_points=profile.slippage_points
+    )
+    commission, slippage = changes.commission_per_lot, changes.slippage_points
     if commission is None:
-        stated = profile.commission_per_lot
-        stated = limits.commission_per_lot if stated is None else stated
-        if stated is None:
+        if not expected.commission_known:
             said.append("The commission is not known and taken as 0; state it in the symbol's profile.")
-        commission = Decimal(repr(float(stated or 0.0)))
-    slippage = changes.slippage_points
+        commission = Decimal(repr(float(expected.commission_per_lot)))
     if slippage is None:
-        stated = profile.slippage_points
-        stated = limits.expected_slippage_points if stated is None else stated
-        slippage = Decimal(repr(float(stated)))
+        slippage = Decimal(repr(float(expected.slippage_points)))
     return Costs(
         commission_per_lot=commission,
         slippage_points=slippage,

@@ -21,7 +21,6 @@ from backend.evaluation.plan import PENDING_EXPIRY_BARS
 from backend.risk.checks import MASKS, TABLE
 from backend.risk.gate import Bit
 from backend.risk.numbers import allows, limits_of
-from backend.risk.rules import DeskRules
 from backend.strategies.model import OnOpposite, OrderType
 from backend.strategies.sessions import utc_offsets
 from backend.trading.desk import Mode, Purpose
@@ -113,12 +112,12 @@ def _instrument_into(row: Any, stream: Stream, job: Job, names: list[str]) -> No
     row["worth_loss"] = 1.0 if futures else float(rate.loss)
     row["slip"] = symbol.ticks_up(float(costs.slippage_points * symbol.point))
     row["commission"] = float(costs.commission_per_lot)
-    asked = [profile.commission_per_lot, limits.commission_per_lot, 0.0]
-    row["size_commission"] = next(value for value in asked if value is not None)
-    points = profile.slippage_points
-    row["size_slippage"] = (limits.expected_slippage_points if points is None else points) * float(
-        symbol.point
+    expected = limits.expected_costs(
+        commission_per_lot=profile.commission_per_lot, slippage_points=profile.slippage_points
     )
+    row["size_commission"] = expected.commission_per_lot
+    row["size_slippage"] = expected.slippage_points * float(symbol.point)
+    row["commission_known"] = expected.commission_known
     row["swap_kind"], row["swap_long"], row["swap_short"] = _swap(symbol, job.account.currency)
     row["triple_day"], row["weekends"] = symbol.swap_triple_day, trades_weekends(stream.bars)
     row["week_end"] = _NEVER
@@ -171,7 +170,6 @@ def _rules_into(row: Any, stream: Stream, job: Job) -> None:
     row["rr_over"], row["rr_under"] = wanted.numerator, wanted.denominator
     row["order_kind"] = _KINDS[OrderType(order.type)]
     row["order_offset"], row["order_expiry"] = order.offset_atr or 0.0, order.expiry_bars or 0
-    row["commission_known"] = DeskRules(job.limits).commission_known(profile.commission_per_lot)
     row["on_opposite"] = _OPPOSITE[OnOpposite(rules.on_opposite)]
     for name, value in (
         ("breakeven", management.breakeven_after_r),

@@ -172,10 +172,11 @@ class Ruling:
         rate = conversion(instrument, self._parts.terminal.account().currency)
         better = entry + side.sign * instrument.tick_size
         tick = float(profit(instrument, side, Decimal(1), entry, better, rate))
-        known = [profile.commission_per_lot, self._parts.limits().commission_per_lot, 0.0]
-        commission = next(value for value in known if value is not None)
-        slip = instrument.ticks_up((profile.slippage_points or 0.0) * float(instrument.point))
-        return cost_ticks(commission, tick, slip)
+        costs = self._parts.limits().expected_costs(
+            commission_per_lot=profile.commission_per_lot, slippage_points=profile.slippage_points
+        )
+        slip = instrument.ticks_up(costs.slippage_points * float(instrument.point))
+        return cost_ticks(costs.commission_per_lot, tick, slip)
 
     def weekend(self, strategy: Strategy | None, symbol: str) -> bool:
         """Whether the week's last bar has begun for a trade that is not to be held over the weekend.

@@ -158,6 +158,30 @@ class RiskLimits(Part):
         """Around which news no entry is made, where strategy and profile ask for so many minutes."""
         return (Pause(before=minutes, after=minutes),)
 
+    def expected_costs(
+        self, *, commission_per_lot: float | None, slippage_points: float | None
+    ) -> "ExpectedCosts":
+        """What a fill is expected to cost: as the symbol's profile states it, else as the desk does.
+
+        Args:
+            commission_per_lot: Of the profile, account currency per lot and side; None where it says none.
+            slippage_points: Of the profile, of one market or stop fill; None where it says none.
+        """
+        commission = self.commission_per_lot if commission_per_lot is None else commission_per_lot
+        return ExpectedCosts(
+            commission_per_lot=0.0 if commission is None else commission,
+            commission_known=commission is not None,
+            slippage_points=self.expected_slippage_points if slippage_points is None else slippage_points,
+        )
+
+
+class ExpectedCosts(NamedTuple):
+    """Costs of one fill; an unknown commission counts as 0 and is said to be unknown."""
+
+    commission_per_lot: float
+    commission_known: bool
+    slippage_points: float
+
 
 Model = TypeVar("Model", bound=Part)
 

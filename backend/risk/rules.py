@@ -75,7 +75,8 @@ class DeskRules:
 
     def commission_known(self, commission_per_lot: float | None) -> bool:
         """Whether the symbol's profile or the desk's limits say what a lot costs."""
-        return commission_per_lot is not None or self.limits.commission_per_lot is not None
+        costs = self.limits.expected_costs(commission_per_lot=commission_per_lot, slippage_points=None)
+        return costs.commission_known
 
     def size(
         self,
@@ -112,8 +113,9 @@ class DeskRules:
             half: Whether half the risk is taken.
             lots: A volume that a person set.
         """
-        commission = _first(commission_per_lot, self.limits.commission_per_lot, 0.0)
-        points = _first(slippage_points, self.limits.expected_slippage_points, 0.0)
+        costs = self.limits.expected_costs(
+            commission_per_lot=commission_per_lot, slippage_points=slippage_points
+        )
         fills = 2 if market_entry else 1
         return size_position(
             instrument=instrument,
@@ -126,8 +128,8 @@ class DeskRules:
             margin_per_lot=margin(instrument, Decimal(1), entry, account.leverage, account.currency),
             risk_fraction=exact(min(risk_fraction, self.limits.risk_fraction)),
             conversion=conversion,
-            commission_per_lot=exact(commission),
-            slippage=exact(points) * instrument.point * fills,
+            commission_per_lot=exact(costs.commission_per_lot),
+            slippage=exact(costs.slippage_points) * instrument.point * fills,
             half=half,
             lots=lots,
         )
@@ -277,7 +279,3 @@ def _warnings(account: AccountState, around: Circumstances) -> tuple[str, ...]:
     if foreign:
         found.append(f"{foreign} trades that are not ours have no stop: their risk is not in the open risk")
     return tuple(found)
-
-
-def _first(*values: float | None) -> float:
-    return next(value for value in values if value is not None)

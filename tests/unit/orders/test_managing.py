@@ -33,9 +33,23 @@ ALWAYS = "close > 0"
 class Managed:
     """A desk with one strategy whose rules a test writes, and a position of it."""
 
-    def __init__(self, root: Path, *, side: Side = Side.BUY, exit_: str = NEVER, **rules: Any) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        side: Side = Side.BUY,
+        exit_: str = NEVER,
+        profile: dict[str, Any] | None = None,
+        limits: dict[str, Any] | None = None,
+        **rules: Any,
+    ) -> None:
         config = root / "config"
         shutil.copytree(ROOT / "config", config)
+        for path, changes in (
+            (config / "ai" / "profiles" / "EURUSD.json", profile or {}),
+            (config / "risk.json", limits or {}),
+        ):
+            path.write_text(json.dumps(json.loads(path.read_text()) | changes))
         strategy = {
             "id": "MANAGED",
             "symbol": "EURUSD",
@@ -142,8 +156,24 @@ def test_a_time_stop_counts_the_strategys_bars(tmp_path: Path) -> None:
     assert desk.idea["result"]["exit_reason"] == "time_stop"
 
 
-def test_breakeven_moves_the_stop_once_a_close_has_earned_it(tmp_path: Path) -> None:
-    desk = Managed(tmp_path, management={"breakeven_after_r": 0.2})
+UNSTATED = {"commission_per_lot": None, "slippage_points": None}
+
+
+@pytest.mark.parametrize(
+    ("profile", "limits", "costs"),
+    [
+        # 3.50 a lot and side are 7 points of a lot, and a stop is expected to slip by one
+        ({}, {"commission_per_lot": 5.0, "expected_slippage_points": 4.0}, "0.00008"),
+        (UNSTATED, {"commission_per_lot": 5.0, "expected_slippage_points": 4.0}, "0.00014"),
+        (UNSTATED, {"commission_per_lot": None, "expected_slippage_points": 4.0}, "0.00004"),
+        ({"commission_per_lot": 0, "slippage_points": 0}, {"commission_per_lot": 5.0}, "0"),
+    ],
+    ids=["the profile's", "the desk's", "commission unknown", "stated as nothing"],
+)
+def test_breakeven_moves_the_stop_once_a_close_has_earned_it(
+    tmp_path: Path, profile: dict[str, Any], limits: dict[str, Any], costs: str
+) -> None:
+    desk = Managed(tmp_path, profile=profile, limits=limits, management={"breakeven_after_r": 0.2})
     opened = desk.open(stop=300)
     entry = Decimal(repr(opened.price_open))
     earned = float(entry) + 0.2 * (float(entry) - float(opened.stop or 0))
@@ -158,8 +188,7 @@ def test_breakeven_moves_the_stop_once_a_close_has_earned_it(tmp_path: Path) -> 
         assert what == (["breakeven"] if has_earned and not moved else [])
         moved = moved or bool(what)
         if moved:
-            # 3.50 a lot and side are 7 points of a lot, and a stop is expected to slip by one
-            assert Decimal(repr(desk.position.stop)) == entry + Decimal("0.00008")
+            assert Decimal(repr(desk.position.stop)) == entry + Decimal(costs)
     assert moved, "the market of this seed earns it within the hour and a half"
 
 
