@@ -366,6 +366,7 @@ class Services:
                 waiting=self.orders.waiting,
                 follower=self.orders.follower,
                 trades=TradeLog(self.home),
+                desk_embargo=lambda: self.control.limits().news_embargo.rule,
                 commission=lambda: self.control.limits().commission_per_lot,
                 magic=self._settings.magic,
             )

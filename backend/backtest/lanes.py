@@ -12,7 +12,6 @@ from backend.backtest.paths import Path
 from backend.core.errors import Invalid
 from backend.core.instruments import Instrument
 from backend.core.timeframes import DAY_SECONDS, Timeframe
-from backend.economic_calendar.model import CalendarView
 from backend.evaluation.confidence import plain_weights
 from backend.evaluation.levels import PENDING_BETTER_ATR, ratio
 from backend.evaluation.plan import PENDING_EXPIRY_BARS
@@ -56,7 +55,6 @@ _MONEY_UNITS: Final = {
 }
 _FUTURES: Final = 1  # SYMBOL_CALC_MODE
 _NEVER: Final = 7 * DAY_SECONDS
-_EVER: Final = 1 << 62
 
 
 def lanes_of(job: Job, paths: list[Path]) -> tuple[Any, int]:
@@ -182,19 +180,6 @@ def _rules_into(row: Any, stream: Stream, job: Job) -> None:
     row["close_weekend"] = management.close_before_weekend
     row["manage_seconds"] = Timeframe(management.timeframe).seconds
     row["seconds"] = stream.bars.timeframe.seconds
-    row["calendar_from"], row["calendar_to"] = _calendar_known(
-        job.calendar, profile.embargo_minutes(strategy)
-    )
-
-
-def _calendar_known(calendar: CalendarView, minutes: int) -> tuple[int, int]:
-    """First and last moment whose embargo is known; every moment where none is asked for."""
-    if not minutes:
-        return -_EVER, _EVER
-    if not calendar.known or calendar.covered_from is None or calendar.covered_to is None:
-        return _EVER, -_EVER
-    begin, end = calendar.covered_from.timestamp(), calendar.covered_to.timestamp()
-    return math.ceil(begin + 60 * minutes), math.floor(end - 60 * minutes)
 
 
 def _limits(stream: Stream, job: Job) -> list[float]:

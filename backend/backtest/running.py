@@ -16,6 +16,7 @@ from backend.backtest.tables import Tables, empty_tables, tables
 from backend.core.bars import Ints
 from backend.core.timeframes import DAY_SECONDS, Timeframe
 from backend.risk.checks import TABLE
+from backend.risk.rules import DeskRules
 
 _SLICE: Final = 200_000
 
@@ -158,7 +159,7 @@ def _notes(stream: Stream, job: Job) -> Iterator[str]:
     """What this run leaves out, said before anybody asks."""
     yield from stream.costs.warnings
     management = stream.strategy.strategy.management
-    if stream.profile.embargo_minutes(stream.strategy) and not job.calendar.known:
+    if DeskRules(job.limits).embargo(stream.profile.embargo(stream.strategy)) and not job.calendar.known:
         yield "The news embargo is not applied: there is no calendar of the past."
     yield "Each idea that the desk's limits allow counts as approved."
     moves = management.trail_atr is not None or management.breakeven_after_r is not None

@@ -24,6 +24,7 @@ from backend.evaluation.arrays import ConditionArrays
 from backend.evaluation.conditions import compile_strategy
 from backend.evaluation.indicators import atr
 from backend.evaluation.statistics import hour_of_week
+from backend.risk.rules import DeskRules
 from backend.strategies.model import Direction
 
 _ASKS: Final = ("ask_open", "ask_high", "ask_low", "ask_close")
@@ -66,7 +67,7 @@ def empty_tables() -> Tables:
         feed=Feed(**{**rows, "seconds": 0}),
         signals=Signals(
             **{name: ints if name in _INTEGERS else floats for name in Signals._fields if name != "flags"},
-            flags=_constant(np.uint8),
+            flags=_constant(np.uint16),
         ),
         usual=Usual(np.empty((0, 24)), np.empty((0, 24), np.int64), np.empty((0, 1), np.int32)),
         lanes=np.zeros(1, dtype=records.LANE),
@@ -294,27 +295,25 @@ def _flags(facts: ConditionArrays, stream: Stream, job: Job) -> Any:
         Direction.LONG: (records.LONG, records.LONG_EXIT, records.LONG_INVALID),
         Direction.SHORT: (records.SHORT, records.SHORT_EXIT, records.SHORT_INVALID),
     }
-    flags = facts.in_session.view(np.uint8) * np.uint8(records.IN_SESSION)
+    flags = facts.in_session * np.uint16(records.IN_SESSION)
     for direction, side in facts.sides.items():
         for bit, truth in zip(bits[direction], (side.signal, side.exit, side.invalidation), strict=True):
-            flags |= truth.view(np.uint8) * np.uint8(bit)
-    _mark_embargoes(flags, stream, job)
+            flags |= truth * np.uint16(bit)
+    _mark_news(flags, stream, job)
     return flags
 
 
-def _mark_embargoes(flags: Any, stream: Stream, job: Job) -> None:
-    """Mark the bars that close inside a pause around news."""
-    minutes = stream.profile.embargo_minutes(stream.strategy)
-    symbol = stream.instrument
-    pauses = windows(
-        job.calendar.events,
-        (symbol.currency_base, symbol.currency_profit),
-        minutes_before=minutes,
-        minutes_after=minutes,
-    )
-    if not pauses:
+def _mark_news(flags: Any, stream: Stream, job: Job) -> None:
+    """Mark the bars that close inside a pause around news, and those whose news are known."""
+    rule = DeskRules(job.limits).embargo(stream.profile.embargo(stream.strategy))
+    if not rule:
+        flags |= np.uint16(records.NEWS_KNOWN)
         return
-    ends = closes(stream.bars)
-    for pause in pauses:
+    symbol, ends = stream.instrument, closes(stream.bars)
+    for pause in windows(job.calendar.events, (symbol.currency_base, symbol.currency_profit), rule):
         first, last = np.searchsorted(ends, (pause.start.timestamp(), pause.end.timestamp()))
-        flags[first:last] |= np.uint8(records.EMBARGO)
+        flags[first:last] |= np.uint16(records.EMBARGO)
+    for begin, end, closed in job.calendar.known_spans(rule.before, rule.after):
+        first = np.searchsorted(ends, begin.timestamp())
+        last = np.searchsorted(ends, end.timestamp(), side="right" if closed else "left")
+        flags[first:last] |= np.uint16(records.NEWS_KNOWN)

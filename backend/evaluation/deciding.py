@@ -195,14 +195,12 @@ class Deciding:
 
     def _around(self, *, conflict: bool) -> Circumstances:
         known, instrument = self._known, self._known.instrument
-        minutes = self._profile.embargo_minutes(self._strategy)
         sessions = self._profile.entry_sessions(self._strategy)
         news = embargo(
             known.calendar,
             (instrument.currency_base, instrument.currency_profit),
             self._bar.closed,
-            minutes_before=minutes,
-            minutes_after=minutes,
+            self._rules.embargo(self._profile.embargo(self._strategy)),
         )
         return Circumstances(
             in_session=not sessions or any(is_open(name, self._bar.closed) for name in sessions),

@@ -160,8 +160,7 @@ class LiveJudge:
             view,
             (instrument.currency_base, instrument.currency_profit),
             now,
-            minutes_before=terms.embargo_minutes,
-            minutes_after=terms.embargo_minutes,
+            self.rules().embargo(terms.embargo),
         )
         is_open = now - market.time <= QUIET
         return replace(

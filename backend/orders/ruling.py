@@ -11,7 +11,7 @@ from backend.core.clock import Clock, from_epoch, parse_iso
 from backend.core.errors import Conflict, NotFound
 from backend.core.instruments import Instrument
 from backend.core.timeframes import DAY_SECONDS, Timeframe
-from backend.economic_calendar.embargo import embargo
+from backend.economic_calendar.embargo import EmbargoRule, embargo
 from backend.economic_calendar.model import CalendarView
 from backend.evaluation.arrays import ConditionArrays
 from backend.evaluation.conditions import compile_strategy
@@ -69,6 +69,7 @@ class ManagerParts:
         waiting: Cancels orders.
         follower: Brings an idea to where its order stands.
         trades: Takes closed trades.
+        desk_embargo: The desk's own pause around news.
         commission: Of the desk per lot and side; None if unknown.
         magic: Number of the desk.
     """
@@ -87,6 +88,7 @@ class ManagerParts:
     waiting: OrderChanges
     follower: Follower
     trades: TradeLog
+    desk_embargo: Callable[[], EmbargoRule]
     commission: Callable[[], float | None]
     magic: int
 
@@ -191,12 +193,11 @@ class Ruling:
     def embargoed(self, strategy: Strategy, symbol: str) -> bool:
         """Whether news forbid an entry of the strategy now."""
         now = self._parts.clock.now()
-        minutes = self._profile(symbol).embargo_minutes(strategy)
         instrument = self._parts.market.instrument(symbol)
         currencies = (instrument.currency_base, instrument.currency_profit)
         view = self._parts.calendar.as_of(now)
-        found = embargo(view, currencies, now, minutes_before=minutes, minutes_after=minutes)
-        return bool(found.blocked)
+        rule = self._parts.desk_embargo() | self._profile(symbol).embargo(strategy)
+        return embargo(view, currencies, now, rule).blocked
 
     def _profile(self, symbol: str) -> Profile:
         return self._parts.strategies.load().profile(symbol)

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from backend.core.errors import Invalid
+from backend.economic_calendar.embargo import EmbargoRule
+from backend.economic_calendar.model import Impact
 from backend.risk.sizing import check_fraction
 from backend.trading.desk import Mode
 from backend.trading.scoring import Thresholds, Weights
@@ -15,6 +17,7 @@ FILE = "config/risk.json"
 
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Multiple = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
+Minutes = Annotated[int, Field(ge=0, le=1440, strict=True)]
 Count = Annotated[int, Field(ge=1, le=100_000, strict=True)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -58,6 +61,22 @@ class Drawdown(_Part):
     """The floor of a trailing drawdown stops rising at the initial balance."""
 
 
+class NewsEmbargo(_Part):
+    """Pause around news for every strategy and symbol; a strategy or profile may ask for more."""
+
+    minutes_before: Minutes = 0
+    """Minutes before an event."""
+    minutes_after: Minutes = 0
+    """Minutes after it."""
+    impacts: Annotated[tuple[Impact, ...], Field(min_length=1)] = (Impact.HIGH,)
+    """Impacts that pause."""
+
+    @property
+    def rule(self) -> EmbargoRule:
+        """The pause as a rule."""
+        return EmbargoRule.of(self.minutes_before, self.minutes_after, self.impacts)
+
+
 class RiskLimits(_Part):
     """Everything that ``config/risk.json`` may say. Shares are fractions: 0.05 is 5 %."""
 
@@ -85,6 +104,7 @@ class RiskLimits(_Part):
     max_orders_per_minute: Count = 10
     max_spread_points: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """No entry while the spread is wider; a symbol's profile may say less."""
+    news_embargo: NewsEmbargo = NewsEmbargo()
     embargo_when_calendar_unknown: Literal["warn", "block"] = "warn"
     """What an unknown calendar does; in autonomous mode it always blocks."""
     max_idea_age_seconds: Amount = 900.0

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from backend.core.instruments import Instrument
+from backend.economic_calendar.embargo import EmbargoRule
 from backend.risk.checks import MASKS, TABLE, Check
 from backend.risk.gate import Bit, Limit
 from backend.risk.gate import judge as judge_numbers
@@ -67,6 +68,10 @@ class DeskRules:
     def thresholds(self) -> Thresholds:
         """Scores from which something is done."""
         return self.limits.thresholds
+
+    def embargo(self, own: EmbargoRule) -> EmbargoRule:
+        """What pauses entries around news: a strategy's and its symbol's own rule, and the desk's."""
+        return own | self.limits.news_embargo.rule
 
     def commission_known(self, commission_per_lot: float | None) -> bool:
         """Whether the symbol's profile or the desk's limits say what a lot costs."""

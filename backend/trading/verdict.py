@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from backend.core.instruments import Instrument
+from backend.economic_calendar.embargo import EmbargoRule
 from backend.trading.account import AccountState
 from backend.trading.conversion import Conversion
 from backend.trading.desk import Circumstances, DeskState, Purpose
@@ -182,6 +183,9 @@ class RiskRules(Protocol):
     @property
     def thresholds(self) -> Thresholds:
         """Scores from which something is done."""
+
+    def embargo(self, own: EmbargoRule) -> EmbargoRule:
+        """What pauses entries around news: a strategy's and its symbol's own rule, and the desk's."""
 
     def size(
         self,

@@ -81,6 +81,7 @@ class LiveOrders:
                 waiting=self.orders.waiting,
                 follower=self.orders.follower,
                 trades=TradeLog(home),
+                desk_embargo=lambda: desk.control.limits().news_embargo.rule,
                 commission=lambda: None,
                 magic=MAGIC,
             )

@@ -12,7 +12,7 @@ from backend.adapters.calendars import calendar_source
 from backend.core.clock import parse_iso
 from backend.core.errors import DeskError, Invalid, Unavailable
 from backend.economic_calendar.config import CalendarConfig
-from backend.economic_calendar.embargo import embargo
+from backend.economic_calendar.embargo import EmbargoRule, embargo
 from backend.economic_calendar.model import Event, Impact, event_key
 from backend.economic_calendar.ports import ProviderAnswer
 from backend.economic_calendar.service import CalendarService
@@ -389,7 +389,7 @@ def test_another_provider_starts_afresh(desk: Desk) -> None:
 def test_events_stop_trading_through_the_view(desk: Desk) -> None:
     desk.service.update()
     view = desk.service.as_of(START)
-    result = embargo(view, {"EUR", "USD"}, NFP.at, minutes_before=30, minutes_after=30)
+    result = embargo(view, {"EUR", "USD"}, NFP.at, EmbargoRule.of(30))
     assert (result.blocked, result.known) == (True, True)
 
 
