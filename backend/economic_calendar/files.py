@@ -64,7 +64,8 @@ class StoredCalendar:
     def look(self) -> LookRecord:
         """The look that these events are of."""
         return LookRecord(
-            at=self.fetched_at,
+            at=self.checked_at,
+            fetched_at=self.fetched_at,
             provider=self.provider,
             covered_from=self.covered_from,
             covered_to=self.covered_to,

@@ -78,13 +78,13 @@ class Imports:
         self._years: dict[str, tuple[Event, ...]] = {}
 
     def add(
-        self, events: Sequence[Event], span: Span, now: datetime, described: Mapping[str, Any]
+        self, events: Sequence[Event], spans: Iterable[Span], now: datetime, described: Mapping[str, Any]
     ) -> dict[str, int]:
         """Put events on record; those that are there already change nothing.
 
         Args:
             events: Of the import.
-            span: What the import speaks of.
+            spans: What the import speaks of.
             now: Wall time, when its events are first seen.
             described: What is kept about the import.
 
@@ -107,10 +107,10 @@ class Imports:
                 records = list(_records(wanted.values(), held, now, counts))
                 if records:
                     files[year] = self._write(year, old, records)
-            spans = united([*manifest.spans, span])
-            if files != manifest.files or spans != manifest.spans:
+            covered = united([*manifest.spans, *spans])
+            if files != manifest.files or covered != manifest.spans:
                 told = {"imported_at": iso(now), **described, **counts}
-                made = Manifest(files=files, spans=spans, imports=(*manifest.imports, told))
+                made = Manifest(files=files, spans=covered, imports=(*manifest.imports, told))
                 self._storage.write_json(MANIFEST, made.as_dict())
             for name in self._storage.names("calendar/imported/*.jsonl"):
                 if name not in files.values():

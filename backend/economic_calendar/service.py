@@ -1,8 +1,9 @@
 """Keeps the economic calendar current, and tells what was known of it at a moment."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from backend.core.clock import Clock, iso, parse_iso, require_utc
@@ -12,8 +13,10 @@ from backend.economic_calendar.files import STATE, CalendarFiles, StoredCalendar
 from backend.economic_calendar.imports import Imports
 from backend.economic_calendar.model import CalendarView, Event
 from backend.economic_calendar.ports import CalendarProvider, ProviderAnswer
+from backend.economic_calendar.reading import read_calendar_file
 from backend.economic_calendar.revisions import KEEP_PAST, History, merge
-from backend.economic_calendar.timeline import Span, Timeline
+from backend.economic_calendar.shapes import Clocks
+from backend.economic_calendar.timeline import Timeline
 from backend.storage.files import FileStorage
 
 Source = Callable[[], tuple[CalendarConfig, CalendarProvider]]
@@ -94,7 +97,7 @@ class CalendarService:
         now = require_utc(now)
         try:
             stored = self._files.load()
-            if stored is None or now < stored.fetched_at:
+            if stored is None or now < stored.checked_at:
                 live = self._files.timeline(now).as_of(now)
             else:
                 live = stored.look().view(now, stored.events, stored.error if stored.stale else None)
@@ -117,9 +120,40 @@ class CalendarService:
         )
         return both.over(begin, end)
 
-    def add_past(self, events: Sequence[Event], span: Span, described: Mapping[str, Any]) -> dict[str, int]:
-        """Put an imported calendar on record; see `Imports.add`."""
-        return self._imports.add(events, span, self._clock.wall(), described)
+    def between(self, begin: datetime, end: datetime, as_of: datetime) -> tuple[Event, ...]:
+        """Every event in [begin, end] as it was known at `as_of`, by the record of that time and by imports.
+
+        Raises:
+            DeskError: A file cannot be read.
+        """
+        as_of = require_utc(as_of)
+        live, imported = self._files.timeline(as_of), self._imports.timeline(begin, end)
+        both = Timeline(
+            looks=live.looks, events=live.events, imported=imported.imported, spans=imported.spans
+        )
+        return both.between(begin, end, as_of)
+
+    def import_files(self, paths: Sequence[Path], clocks: Clocks) -> dict[str, Any]:
+        """Put calendars of the past on record: every event of every file, or nothing.
+
+        Args:
+            paths: CSV files in the shapes of `backend.economic_calendar.shapes`; of an event that several
+                have the last file's counts.
+            clocks: What the files cannot say of their times.
+
+        Returns:
+            imported_at, what each file holds, how many events are new, changed, unchanged.
+
+        Raises:
+            NotFound: A file that is not there.
+            Invalid: As `read_calendar_file`, of the first file that has a fault.
+        """
+        files = [read_calendar_file(path, clocks) for path in paths]
+        events = {event.key: event for file in files for event in file.events}
+        now = self._clock.wall()
+        described = {"files": [file.described() for file in files]}
+        counts = self._imports.add(list(events.values()), [file.span for file in files], now, described)
+        return {"imported_at": iso(now), **described, **counts}
 
     def _held(self, problems: list[str]) -> StoredCalendar | None:
         try:
@@ -191,13 +225,15 @@ class CalendarService:
         interval = timedelta(minutes=config.update_minutes)
         interval += interval * JITTER_SHARE * min(max(self._jitter(), 0.0), 1.0)
         counts: dict[str, int] = {}
+        given_at = min(answer.given_at or now, now)
         if answer.not_modified and held is not None:
-            stored = replace(held, fetched_at=now, checked_at=now, stale=False, error=None)
+            stored = replace(held, checked_at=now, stale=False, error=None)
         else:
             stored, counts = self._merged(provider, answer, held, now, problems)
         problems = [*problems, *answer.problems][:MAX_PROBLEMS]
         stored = replace(
             stored,
+            fetched_at=given_at,
             problems=tuple(problems),
             max_age=timedelta(hours=config.max_age_hours),
             overdue_after=3 * timedelta(minutes=config.update_minutes),
@@ -216,7 +252,7 @@ class CalendarService:
         return {
             "status": "not_modified" if answer.not_modified else "updated",
             "provider": provider,
-            "fetched_at": iso(now),
+            "fetched_at": iso(given_at),
             "covered_from": iso(stored.covered_from),
             "covered_to": iso(stored.covered_to),
             "events": len(stored.events),

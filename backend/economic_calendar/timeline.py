@@ -33,7 +33,8 @@ class LookRecord:
     """One successful look at the provider; all times aware UTC.
 
     Attributes:
-        at: When its data was given or confirmed.
+        at: When the desk looked.
+        fetched_at: When the data was given or confirmed, which is earlier for a file that another writes.
         provider: Who gave it.
         covered_from: Begin of the time that the desk's data then spoke of, inclusive.
         covered_to: End of it, exclusive.
@@ -42,6 +43,7 @@ class LookRecord:
     """
 
     at: datetime
+    fetched_at: datetime
     provider: str
     covered_from: datetime
     covered_to: datetime
@@ -52,6 +54,7 @@ class LookRecord:
         """The look as JSON values."""
         return {
             "recorded_at": iso(self.at),
+            "fetched_at": iso(self.fetched_at),
             "provider": self.provider,
             "covered_from": iso(self.covered_from),
             "covered_to": iso(self.covered_to),
@@ -69,6 +72,7 @@ class LookRecord:
         try:
             return cls(
                 at=parse_iso(data["recorded_at"]),
+                fetched_at=parse_iso(data["fetched_at"]),
                 provider=str(data["provider"]),
                 covered_from=parse_iso(data["covered_from"]),
                 covered_to=parse_iso(data["covered_to"]),
@@ -80,13 +84,13 @@ class LookRecord:
 
     def view(self, moment: datetime, events: Iterable[Event], error: str | None = None) -> CalendarView:
         """What this look lets be known at a moment until the next one."""
-        age = max(moment - self.at, timedelta(0))
+        age = max(moment - self.fetched_at, timedelta(0))
         reason = self._why_unknown(moment, age, error)
         return CalendarView(
             known=not reason,
             reason=reason,
             provider=self.provider,
-            fetched_at=self.at,
+            fetched_at=self.fetched_at,
             age=age,
             stale=error is not None or age > self.overdue_after,
             covered_from=self.covered_from,
@@ -96,7 +100,7 @@ class LookRecord:
 
     def known(self, until: datetime) -> Span:
         """The moments at which it counts, when the next look is at `until`."""
-        end = min(until, self.at + self.max_age + _MOMENT, self.covered_to)
+        end = min(until, self.fetched_at + self.max_age + _MOMENT, self.covered_to)
         return max(self.at, self.covered_from), end
 
     def _why_unknown(self, moment: datetime, age: timedelta, error: str | None) -> str:
@@ -213,6 +217,21 @@ class Timeline:
             covered_from=span[0],
             covered_to=span[1],
             events=within_reach((told_at(event, moment) for event in self.imported), moment),
+        )
+
+    def between(self, begin: datetime, end: datetime, moment: datetime) -> tuple[Event, ...]:
+        """Every event in [begin, end] as it was known at a moment, ascending by time."""
+        found = {event.key: told_at(event, moment) for event in self.imported}
+        found |= {
+            event.key: replace(event, known_from=None, known_until=None)
+            for event in self.events
+            if _holds(event, moment)
+        }
+        return tuple(
+            sorted(
+                (event for event in found.values() if begin <= event.at <= end),
+                key=lambda event: (event.at, event.key),
+            )
         )
 
     def over(self, begin: datetime, end: datetime) -> CalendarView:
