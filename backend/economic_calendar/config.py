@@ -24,7 +24,7 @@ def _fetchable(value: str) -> str:
     try:
         check_url(value)
     except Invalid as error:
-        raise ValueError(error.message) from error
+        raise ValueError(error.details["reason"]) from error
     if urlsplit(value).query:
         raise ValueError("an address without a query is wanted")
     return value
@@ -188,7 +188,7 @@ def _refused(error: ValidationError) -> Invalid:
             f"keys do not stand in this file. Give it with `mt5ui calendar key {name}`, where it is kept "
             "encrypted, and take it out here",
         )
-    shown = f" (it is {first['input']!r})" if place and place[-1] in _SHOWN else ""
+    shown = f" (it is {first['input']!r})" if not place or place[-1] in _SHOWN else ""
     return _bad(pointer, str(first["msg"]).removeprefix("Value error, ") + shown)
 
 

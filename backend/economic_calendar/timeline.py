@@ -236,10 +236,10 @@ class Timeline:
 
     def over(self, begin: datetime, end: datetime) -> CalendarView:
         """All of [begin, end] as one view: at each moment it blocks what the view of that moment blocks."""
-        nexts = [look.at for look in self.looks[1:]] + [_EVER[1]]
+        nexts = [*(look.at for look in self.looks[1:]), _EVER[1]]
         live = [
             (look, span)
-            for look, until in zip(self.looks, nexts, strict=True)
+            for look, until in zip(self.looks, nexts, strict=False)
             if (span := look.known(until))[0] < span[1]
         ]
         gaps = without(self.spans, [span for _, span in live])
