@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     allow_private_addresses: bool = Field(
         False, description="Let calendar and news providers live on private addresses"
     )
+    secret_key: SecretStr | None = Field(
+        None, description="Encrypts the keys below data/, instead of config/secret.key"
+    )
     worker_memory_mb: Annotated[int, Field(ge=1)] = Field(
         500, description="Megabytes above which an idle worker is restarted"
     )

@@ -5,7 +5,7 @@ Parts are built on first use, so that a process carries only what it needs.
 
 import random
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from backend.control.watch import Watch
     from backend.core.timeframes import Timeframe
     from backend.economic_calendar.service import CalendarService
+    from backend.economic_calendar.shapes import Clocks
     from backend.ideas.acting import IdeaDesk
     from backend.ideas.book import IdeaBook
     from backend.ideas.decisions import DecisionService
+    from backend.ideas.embargoes import Embargoes
     from backend.ideas.live import LiveJudge
     from backend.ideas.service import IdeaService
     from backend.jobs.service import Jobs
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from backend.orders.service import OrderService
     from backend.risk.rulebook import Rulebook
     from backend.simulator.file_history import FileHistory
+    from backend.storage.secrets import SecretStore
     from backend.strategies.files import StrategyFiles
     from backend.strategies.repository import StrategyRepository
 
@@ -197,13 +200,51 @@ class Services:
         return HttpFetcher(self.clock, allow_private=self._settings.allow_private_addresses)
 
     @cached_property
+    def secrets(self) -> "SecretStore":
+        """Keys and passwords, encrypted."""
+        from backend.storage.secrets import SecretStore
+
+        key = self._settings.secret_key
+        return SecretStore(
+            self.storage,
+            self._settings.config_dir / "secret.key",
+            key.get_secret_value() if key is not None else None,
+        )
+
+    @cached_property
     def calendar(self) -> "CalendarService":
         """The economic calendar."""
-        from backend.adapters.calendars import calendar_source
+        from backend.adapters.calendars import Means, calendar_source
         from backend.economic_calendar.service import CalendarService
 
-        source = calendar_source(self._settings.config_dir / "api_integrations.json", self._fetcher)
+        means = Means(
+            home=self._settings.home,
+            fetcher=self._fetcher,
+            secrets=self.secrets,
+            common_folder=self.terminal.common_folder,
+            clocks=self._calendar_clocks,
+        )
+        source = calendar_source(self._settings.config_dir / "api_integrations.json", means)
         return CalendarService(source, self.storage, self.clock, jitter=random.SystemRandom().random)
+
+    @cached_property
+    def embargoes(self) -> "Embargoes":
+        """When news will pause entries."""
+        from backend.ideas.embargoes import Embargoes
+
+        return Embargoes(
+            strategies=self.strategies,
+            symbols=self.symbols,
+            instrument=self.market.instrument,
+            limits=self.control.limits,
+            calendar=self.calendar,
+        )
+
+    def _calendar_clocks(self) -> "Clocks":
+        from backend.economic_calendar.shapes import Clocks
+
+        now = int(self.clock.wall().timestamp())
+        return Clocks(server_offset=timedelta(seconds=self.server_clock.to_server(now) - now))
 
     @cached_property
     def news(self) -> "NewsService":
@@ -421,6 +462,7 @@ class Services:
             terminal=self.terminal,
             check=check,
             progress=progress,
+            calendar=self.calendar.over,
         )
 
     @cached_property
@@ -461,6 +503,7 @@ class Services:
             warnings=(
                 "The specification, its swap too, is the simulated broker's of today: files hold none.",
             ),
+            calendar=self.calendar.over,
         )
 
     # Work and upkeep

@@ -5,9 +5,7 @@ of that day; it has no mark for events without a time and gives them odd clock t
 CSV exports have such marks, and their clock times are UTC without saying so.
 """
 
-import html
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -15,12 +13,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from backend.adapters.calendars_marks import Mark, MarkRow, read_csv, read_xml
+from backend.adapters.calendars_answers import decode, events_of, unexpected
 from backend.core.clock import iso, parse_iso
-from backend.core.errors import DeskError, Invalid, Unavailable
+from backend.core.errors import DeskError, Invalid
 from backend.core.fetching import NO_VALIDATORS, Fetcher, Validators, safe_url
+from backend.economic_calendar import rows as cells
 from backend.economic_calendar.config import ForexFactoryConfig
-from backend.economic_calendar.model import ALL_CURRENCIES, Event, Impact, event_key
+from backend.economic_calendar.marks import Mark, MarkRow, read_csv, read_xml
+from backend.economic_calendar.model import Event, Impact
 from backend.economic_calendar.ports import ProviderAnswer
 
 NAME = "forexfactory"
@@ -28,9 +28,6 @@ MAX_BYTES = 4_000_000
 MARKS_LAST = timedelta(hours=24)
 
 _NEW_YORK = ZoneInfo("America/New_York")
-_CURRENCY = re.compile(r"[A-Z]{3}")
-_LONGEST = 300
-_SHOWN_PROBLEMS = 10
 
 
 class ForexFactory:
@@ -94,28 +91,12 @@ def read_json(body: bytes, shown: str) -> tuple[tuple[Event, ...], tuple[str, ..
         rows = json.loads(decode(body))
     except (ValueError, RecursionError) as error:
         what = "a web page" if body.lstrip()[:1] == b"<" else "no JSON"
-        raise _unexpected(shown, f"{what}, not with a calendar") from error
+        raise unexpected(shown, f"{what}, not with a calendar") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise _unexpected(shown, "JSON that is not a list of events")
+        raise unexpected(shown, "JSON that is not a list of events")
     if not rows:
-        raise _unexpected(shown, "an empty list, which no week is")
-    found: dict[str, Event] = {}
-    problems: list[str] = []
-    for number, row in enumerate(rows):
-        try:
-            event = _event(row)
-        except Invalid as error:
-            problems.append(f"{shown} /{number}: {error.message}; the row was left out")
-            continue
-        _add(found, event)
-    if len(problems) * 2 > len(rows):
-        raise _unexpected(
-            shown, f"{len(rows)} rows of which {len(problems)} cannot be read, the first: {problems[0]}"
-        )
-    if len(problems) > _SHOWN_PROBLEMS:
-        problems = [*problems[:_SHOWN_PROBLEMS], f"and {len(problems) - _SHOWN_PROBLEMS} more rows"]
-    events = sorted(found.values(), key=lambda event: (event.at, event.key))
-    return tuple(events), tuple(problems)
+        raise unexpected(shown, "an empty list, which no week is")
+    return events_of(rows, _event, shown)
 
 
 def match_marks(events: Iterable[Event], rows: Iterable[MarkRow]) -> dict[str, Mark]:
@@ -127,7 +108,7 @@ def match_marks(events: Iterable[Event], rows: Iterable[MarkRow]) -> dict[str, M
     """
     left: dict[tuple[str, str], list[MarkRow]] = defaultdict(list)
     for row in rows:
-        left[_text(row.title), row.country.upper()].append(row)
+        left[cells.text(row.title), row.country.upper()].append(row)
     groups: dict[tuple[str, str], list[Event]] = defaultdict(list)
     for event in sorted(events, key=lambda each: each.at):
         groups[event.title, event.currency].append(event)
@@ -164,59 +145,21 @@ def week_of(events: Sequence[Event]) -> tuple[datetime, datetime]:
     return start, end
 
 
-def decode(body: bytes) -> str:
-    """Text of an export: UTF-8, or the Windows code page that older ones were written in."""
-    try:
-        return body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return body.decode("cp1252", errors="replace")
-
-
 def _event(row: Mapping[str, Any]) -> Event:
-    title = _text(row.get("title"))
-    currency = _text(row.get("country")).upper()
-    if not title:
-        raise Invalid("bad_row", "it has no title")
-    if not _CURRENCY.fullmatch(currency):
-        raise Invalid("bad_row", f"{row.get('country')!r} is neither a currency nor All")
     if not isinstance(row.get("date"), str):
-        raise Invalid("bad_row", f"{row.get('date')!r} is no date")
-    at = parse_iso(row["date"])
-    impact = _impact(row.get("impact"))
-    return Event(
-        key=event_key(at, currency, title),
-        title=title,
-        currency=ALL_CURRENCIES if currency == ALL_CURRENCIES else currency,
-        at=at,
+        raise cells.BadCell("date", f"{row.get('date')!r} is no date")
+    impact = cells.impact(row.get("impact"))
+    return cells.event(
+        row.get("title"),
+        cells.currency(row.get("country"), "country"),
+        parse_iso(row["date"]),
         all_day=impact is Impact.HOLIDAY,
         impact=impact,
-        forecast=_value(row.get("forecast")),
-        previous=_value(row.get("previous")),
-        actual=_value(row.get("actual")),
+        forecast=cells.value(row.get("forecast")),
+        previous=cells.value(row.get("previous")),
+        actual=cells.value(row.get("actual")),
         source=NAME,
     )
-
-
-def _impact(given: Any) -> Impact:
-    name = _text(given).lower()
-    if name in {"", "non-economic", "none"}:
-        return Impact.NONE
-    try:
-        return Impact(name)
-    except ValueError:
-        raise Invalid(
-            "bad_row", f"impact {given!r} is none of {', '.join(impact.title() for impact in Impact)}"
-        ) from None
-
-
-def _add(found: dict[str, Event], event: Event) -> None:
-    key, number = event.key, 1
-    while key in found:
-        if replace(found[key], key=event.key) == event:
-            return
-        number += 1
-        key = f"{event.key}|{number}"  # two events of one name and time that differ in what they say
-    found[key] = replace(event, key=key)
 
 
 def _marked(event: Event, mark: Mark) -> Event:
@@ -225,20 +168,6 @@ def _marked(event: Event, mark: Mark) -> Event:
     if event.impact is Impact.HOLIDAY:
         return event  # a holiday is a day, whatever clock time the export gives it
     return replace(event, all_day=mark is Mark.ALL_DAY, tentative=mark is Mark.TENTATIVE)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        return ""
-    text = html.unescape(value).replace("\\/", "/")
-    text = "".join(each if each.isprintable() else " " for each in text)
-    return " ".join(text.split())[:_LONGEST]
-
-
-def _value(value: Any) -> str | None:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    return _text(value) or None
 
 
 def _known_marks(state: Mapping[str, Any]) -> dict[str, Mark]:
@@ -254,9 +183,3 @@ def _marks_current(state: Mapping[str, Any], now: datetime) -> bool:
         return timedelta(0) <= now - parse_iso(state["marks_at"]) < MARKS_LAST
     except (KeyError, TypeError, Invalid):
         return False  # never fetched, or written by something else: fetched again
-
-
-def _unexpected(shown: str, what: str) -> Unavailable:
-    return Unavailable(
-        "calendar_unexpected", f"{shown} answered with {what}; what was held before stays", url=shown
-    )

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from backend.backtest.model import AccountSettings, Asks, Costs, Job, Stream
+from backend.backtest.model import NO_CALENDAR, AccountSettings, Asks, Costs, Job, Stream
 from backend.backtest.prices import learned_spreads
 from backend.backtest.request import CostChanges, Request
 from backend.control.limits import LimitsInForce
@@ -18,6 +18,7 @@ from backend.core.clock import Clock
 from backend.core.errors import DeskError, Invalid, Unavailable
 from backend.core.instruments import Instrument
 from backend.core.timeframes import DAY_SECONDS, Timeframe, close_of
+from backend.economic_calendar.model import CalendarView
 from backend.evaluation.conditions import compile_strategy
 from backend.evaluation.statistics import ATR_DAYS, SPREAD_DAYS, spread_timeframe
 from backend.market.gaps import Gap
@@ -28,6 +29,9 @@ from backend.risk.rulebook import Rulebook, rulebook_of
 from backend.strategies.files import LoadedStrategies, require_traded
 from backend.strategies.model import Profile, Strategy
 from backend.trading.conversion import conversion
+
+Calendar = Callable[[datetime, datetime], CalendarView]
+"""The economic calendar as it was known at each moment from the first to the second."""
 
 _WARM_UP_DAYS = 10
 _MOST_DAYS_OF_MINUTES = 100
@@ -85,6 +89,7 @@ class Collector:
         source: Where the bars come from, for the report.
         warnings: What is to be known about this source, for the report.
         check: Called between steps; what it raises ends the work.
+        calendar: The economic calendar as it was known over a time; None where there is none.
     """
 
     def __init__(
@@ -99,6 +104,7 @@ class Collector:
         source: str,
         warnings: tuple[str, ...],
         check: Callable[[], None],
+        calendar: Calendar | None = None,
     ) -> None:
         self._clock = clock
         self._limits = LimitsInForce(config_dir)
@@ -109,6 +115,7 @@ class Collector:
         self._source = source
         self._warnings = warnings
         self._check = check
+        self._calendar = calendar
 
     def job(self, request: Request) -> Job:
         """Everything that a run of the request depends on.
@@ -131,7 +138,10 @@ class Collector:
                 costs = replace(stream.costs, warnings=(warning, *stream.costs.warnings))
                 stream = replace(stream, costs=costs)
             streams.append(stream)
-        return Job(streams=tuple(streams), account=account, limits=limits)
+        known = NO_CALENDAR
+        if self._calendar is not None:
+            known = self._calendar(*request.period(self._clock.now()))
+        return Job(streams=tuple(streams), account=account, limits=limits, calendar=known)
 
     def _stream(
         self,

@@ -1,7 +1,6 @@
 """The lanes of a job, its desk and its days, as records of the kernel."""
 
 import math
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -13,8 +12,6 @@ from backend.backtest.paths import Path
 from backend.core.errors import Invalid
 from backend.core.instruments import Instrument
 from backend.core.timeframes import DAY_SECONDS, Timeframe
-from backend.economic_calendar.embargo import Pause
-from backend.economic_calendar.model import CalendarView
 from backend.evaluation.confidence import plain_weights
 from backend.evaluation.levels import PENDING_BETTER_ATR, ratio
 from backend.evaluation.plan import PENDING_EXPIRY_BARS
@@ -57,7 +54,6 @@ _MONEY_UNITS: Final = {
 }
 _FUTURES: Final = 1  # SYMBOL_CALC_MODE
 _NEVER: Final = 7 * DAY_SECONDS
-_EVER: Final = 1 << 62
 
 
 def lanes_of(job: Job, paths: list[Path]) -> tuple[Any, int]:
@@ -182,25 +178,11 @@ def _rules_into(row: Any, stream: Stream, job: Job) -> None:
     row["close_weekend"] = _flat_before_weekend(stream, job)
     row["manage_seconds"] = Timeframe(management.timeframe).seconds
     row["seconds"] = stream.bars.timeframe.seconds
-    row["calendar_from"], row["calendar_to"] = _calendar_known(
-        job.calendar, job.limits.pauses(profile.embargo_minutes(strategy))
-    )
 
 
 def _flat_before_weekend(stream: Stream, job: Job) -> bool:
     own = stream.strategy.strategy.management.close_before_weekend
     return own or job.limits.flat_before_weekend
-
-
-def _calendar_known(calendar: CalendarView, pauses: Sequence[Pause]) -> tuple[int, int]:
-    """First and last moment whose embargo is known; every moment where none is asked for."""
-    before, after = max(pause.before for pause in pauses), max(pause.after for pause in pauses)
-    if not before + after:
-        return -_EVER, _EVER
-    if not calendar.known or calendar.covered_from is None or calendar.covered_to is None:
-        return _EVER, -_EVER
-    begin, end = calendar.covered_from.timestamp(), calendar.covered_to.timestamp()
-    return math.ceil(begin + 60 * after), math.floor(end - 60 * before)
 
 
 def _limits(stream: Stream, job: Job) -> list[float]:

@@ -12,9 +12,13 @@ from backend.backtest.compiling import compiled
 from backend.backtest.kernel import loop
 from backend.backtest.kernel.records import refusal_names
 from backend.backtest.model import Broke, Instants, Job, Reading, Result, Stream
+from backend.backtest.paths import closes
 from backend.backtest.tables import Tables, empty_tables, tables
 from backend.core.timeframes import Timeframe
+from backend.economic_calendar.embargo import EmbargoRule
+from backend.economic_calendar.model import CalendarView
 from backend.risk.checks import TABLE
+from backend.risk.rules import DeskRules
 
 _SLICE: Final = 200_000
 
@@ -155,11 +159,30 @@ def _notes(stream: Stream, job: Job) -> Iterator[str]:
     """What this run leaves out, said before anybody asks."""
     yield from stream.costs.warnings
     management = stream.strategy.strategy.management
-    pauses = job.limits.pauses(stream.profile.embargo_minutes(stream.strategy))
-    if any(pause.before + pause.after for pause in pauses) and not job.calendar.known:
+    rule = DeskRules(job.limits).embargo(stream.profile.embargo(stream.strategy))
+    if rule and not job.calendar.known:
         yield "The news embargo is not applied: there is no calendar of the past."
+    elif rule:
+        yield from _calendar_notes(stream, job.calendar, rule)
     yield "Each idea that the desk's limits allow counts as approved."
     moves = management.trail_atr is not None or management.breakeven_after_r is not None
     if moves and stream.fine is None and stream.bars.timeframe is not Timeframe(management.timeframe):
         have, wanted = stream.bars.timeframe, management.timeframe
         yield f"Breakeven and trailing work on {have} bars here, not on {wanted}."
+
+
+def _calendar_notes(stream: Stream, calendar: CalendarView, rule: EmbargoRule) -> Iterator[str]:
+    ends = closes(stream.bars)[stream.first :]
+    known = sum(
+        int(
+            np.searchsorted(ends, end.timestamp(), side="right" if closed else "left")
+            - np.searchsorted(ends, begin.timestamp())
+        )
+        for begin, end, closed in calendar.known_spans(rule.before, rule.after)
+    )
+    if known < len(ends):
+        yield (
+            f"News are known at {known} of {len(ends)} closes; at the others only what was on record pauses."
+        )
+    if any(event.hindsight for event in calendar.events):
+        yield "The calendar was imported afterwards: its schedule is taken as announced at the time."

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.backtest.child import Order, summary
-from backend.backtest.collecting import Collector, Market, Strategies, Symbols, Terminal
+from backend.backtest.collecting import Calendar, Collector, Market, Strategies, Symbols, Terminal
 from backend.backtest.model import Job
 from backend.backtest.process import run_in_child
 from backend.backtest.provenance import provenance
@@ -39,6 +39,7 @@ class BacktestService:
         check: Called between steps and ten times a second while the child works; what it raises
             (a cancelled job, a passed deadline) ends the child.
         progress: Told bars done and bars in all, where a run is given nothing else.
+        calendar: The economic calendar as it was known over a time; None where there is none.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class BacktestService:
         warnings: tuple[str, ...] = (),
         check: Callable[[], None] = _nothing,
         progress: Progress | None = None,
+        calendar: Calendar | None = None,
     ) -> None:
         self._storage = storage
         self._check = check
@@ -69,6 +71,7 @@ class BacktestService:
             source=source,
             warnings=warnings,
             check=check,
+            calendar=calendar,
         )
 
     def run(

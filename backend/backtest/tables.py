@@ -18,11 +18,12 @@ from backend.backtest.usual import StreamUsual, joined_usual, read_only, usual_o
 from backend.core.bars import Floats, check_prices
 from backend.core.errors import Invalid
 from backend.core.timeframes import DAY_SECONDS
-from backend.economic_calendar.embargo import windows_of
+from backend.economic_calendar.embargo import windows
 from backend.evaluation.arrays import ConditionArrays
 from backend.evaluation.conditions import compile_strategy
 from backend.evaluation.indicators import atr
 from backend.evaluation.statistics import hour_of_week
+from backend.risk.rules import DeskRules
 from backend.strategies.model import Direction
 
 _ASKS: Final = ("ask_open", "ask_high", "ask_low", "ask_close")
@@ -65,7 +66,7 @@ def empty_tables() -> Tables:
         feed=Feed(**{**rows, "seconds": 0}),
         signals=Signals(
             **{name: ints if name in _INTEGERS else floats for name in Signals._fields if name != "flags"},
-            flags=_constant(np.uint8),
+            flags=_constant(np.uint16),
         ),
         usual=Usual(np.empty((0, 24)), np.empty((0, 24), np.int64), np.empty((0, 1), np.int32)),
         lanes=np.zeros(1, dtype=records.LANE),
@@ -294,32 +295,35 @@ def _flags(facts: ConditionArrays, stream: Stream, job: Job) -> Any:
         Direction.LONG: (records.LONG, records.LONG_EXIT, records.LONG_INVALID),
         Direction.SHORT: (records.SHORT, records.SHORT_EXIT, records.SHORT_INVALID),
     }
-    flags = facts.in_session.view(np.uint8) * np.uint8(records.IN_SESSION)
+    flags = facts.in_session * np.uint16(records.IN_SESSION)
     for direction, side in facts.sides.items():
         for bit, truth in zip(bits[direction], (side.signal, side.exit, side.invalidation), strict=True):
-            flags |= truth.view(np.uint8) * np.uint8(bit)
-    _mark_embargoes(flags, stream, job)
+            flags |= truth * np.uint16(bit)
+    _mark_news(flags, stream, job)
     return flags
 
 
-def _mark_embargoes(flags: Any, stream: Stream, job: Job) -> None:
-    """Mark the bars that close inside a pause around news.
+def _mark_news(flags: Any, stream: Stream, job: Job) -> None:
+    """Mark the bars that close inside a pause around news, and those whose news are known.
 
     Where nothing may be held over news, the bar before the one in which a pause begins is marked as well, as
     an exit too: what is open leaves at the open of the bar in which it begins.
     """
-    minutes = stream.profile.embargo_minutes(stream.strategy)
-    currencies = (stream.instrument.currency_base, stream.instrument.currency_profit)
-    events, flat = job.calendar.events, job.limits.flat_at_news
-    pauses = windows_of(events, currencies, job.limits.pauses(minutes))
-    if not pauses:
+    rule = DeskRules(job.limits).embargo(stream.profile.embargo(stream.strategy))
+    if not rule:
+        flags |= np.uint16(records.NEWS_KNOWN)
         return
     ends = closes(stream.bars)
-    for pause in pauses:
+    currencies = (stream.instrument.currency_base, stream.instrument.currency_profit)
+    for pause in windows(job.calendar.events, currencies, rule):
         first, last = np.searchsorted(ends, (pause.start.timestamp(), pause.end.timestamp()))
-        flags[first:last] |= np.uint8(records.EMBARGO)
-    leave = np.uint8(records.EMBARGO | records.LONG_EXIT | records.SHORT_EXIT)
-    for pause in windows_of(events, currencies, () if flat is None else (flat,)):
+        flags[first:last] |= np.uint16(records.EMBARGO)
+    for begin, end, closed in job.calendar.known_spans(rule.before, rule.after):
+        first = np.searchsorted(ends, begin.timestamp())
+        last = np.searchsorted(ends, end.timestamp(), side="right" if closed else "left")
+        flags[first:last] |= np.uint16(records.NEWS_KNOWN)
+    leave = np.uint16(records.EMBARGO | records.LONG_EXIT | records.SHORT_EXIT)
+    for pause in windows(job.calendar.events, currencies, job.limits.flat_at_news):
         first = np.searchsorted(ends, pause.start.timestamp(), side="right") - 1
         last = np.searchsorted(ends, pause.end.timestamp())
         flags[max(first, 0) : last] |= leave

@@ -136,7 +136,7 @@ def _run(job: Job, payload: Mapping[str, Any]) -> Result:
     (stream,) = job.streams
     side = records.LONG if payload["signal"] == "long" else records.SHORT
     flags = np.array(made.signals.flags)
-    flags[stream.first :] &= np.uint8(0xFF ^ side)
+    flags[stream.first :] &= np.uint16(0xFFFF ^ side)
     _unchecked(made, half=_is_half(payload, job.limits))
     return run_tables(job, replace(made, signals=made.signals._replace(flags=read_only(flags))))
 

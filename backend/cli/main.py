@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from backend.cli import calendar as calendar_commands
 from backend.cli import control as control_commands
 from backend.cli import decisions as decision_commands
 from backend.cli import ideas as idea_commands
@@ -38,6 +39,7 @@ app.add_typer(tasks_commands.app, name="tasks")
 app.add_typer(tester_commands.app, name="tester")
 app.add_typer(strategy_commands.app, name="strategy")
 app.add_typer(decision_commands.app, name="decisions")
+app.add_typer(calendar_commands.app, name="calendar")
 app.add_typer(control_commands.app, name="control")
 app.add_typer(prop_commands.app, name="prop")
 app.add_typer(idea_commands.app, name="ideas")

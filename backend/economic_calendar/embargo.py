@@ -9,37 +9,114 @@ Choices that the rules leave open:
 - A **holiday** does not block either, also where its day was not marked as all-day.
 - A **tentative** event of high impact blocks with a window wider by `TENTATIVE_MARGIN` on each side,
   since its time is a guess; a tentative event of lower impact does not block and is shown.
+- Several rules together (a strategy's, its symbol's, the desk's) pause whenever one of them does: for each
+  impact the longest time before and the longest after count.
+- In a view over a whole time an event pauses only while it was known in these words.
 - Where the calendar says nothing about the whole window around the moment, the result is not known;
   events that are known still block.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Self
 
 from backend.core.clock import iso, require_utc
 from backend.core.errors import Invalid
 from backend.economic_calendar.model import CalendarView, Event, Impact
 
 TENTATIVE_MARGIN = timedelta(minutes=60)
-DEFAULT_IMPACTS = frozenset({Impact.HIGH})
+DEFAULT_IMPACTS = (Impact.HIGH,)
+MOST_MINUTES = 7 * 24 * 60
 _SHOWN_REACH = timedelta(hours=24)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pause:
-    """One rule of when trading pauses.
+    """Minutes without entries around events of one impact."""
 
-    Attributes:
-        before: Minutes ahead of an event, 0 or more.
-        after: Minutes past it, 0 or more.
-        impacts: Which impacts pause.
-    """
-
+    impact: Impact
     before: float
     after: float
-    impacts: frozenset[Impact] = DEFAULT_IMPACTS
+
+
+@dataclass(frozen=True, slots=True)
+class EmbargoRule:
+    """Which events pause trading, and for how long; no pause at all where it is empty.
+
+    Attributes:
+        pauses: One for each impact that pauses, in the order of `Impact`.
+    """
+
+    pauses: tuple[Pause, ...] = ()
+
+    @classmethod
+    def of(
+        cls, before: float, after: float | None = None, impacts: Iterable[Impact] = DEFAULT_IMPACTS
+    ) -> Self:
+        """The same minutes for each impact; `after` is as long as `before` if not given.
+
+        Raises:
+            Invalid: ``bad_embargo``: minutes that are negative, not finite or longer than a week.
+        """
+        after = before if after is None else after
+        for value in (before, after):
+            if not 0 <= value <= MOST_MINUTES:
+                raise Invalid(
+                    "bad_embargo",
+                    f"embargo minutes are {value}; 0 to {MOST_MINUTES} are allowed",
+                    value=str(value),
+                )
+        if not before + after:
+            return cls()
+        wanted = set(impacts)
+        return cls(
+            tuple(Pause(impact=impact, before=before, after=after) for impact in Impact if impact in wanted)
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.pauses)
+
+    def __or__(self, other: "EmbargoRule") -> "EmbargoRule":
+        both = {pause.impact: pause for pause in self.pauses}
+        for pause in other.pauses:
+            mine = both.get(pause.impact, pause)
+            both[pause.impact] = Pause(
+                impact=pause.impact,
+                before=max(mine.before, pause.before),
+                after=max(mine.after, pause.after),
+            )
+        return EmbargoRule(tuple(both[impact] for impact in Impact if impact in both))
+
+    @property
+    def before(self) -> timedelta:
+        """The longest pause ahead of an event."""
+        return timedelta(minutes=max((pause.before for pause in self.pauses), default=0))
+
+    @property
+    def after(self) -> timedelta:
+        """The longest pause past an event."""
+        return timedelta(minutes=max((pause.after for pause in self.pauses), default=0))
+
+    @property
+    def impacts(self) -> tuple[Impact, ...]:
+        """The impacts that pause."""
+        return tuple(pause.impact for pause in self.pauses)
+
+    def as_dict(self) -> dict[str, list[float]]:
+        """The rule as JSON values: minutes before and after by impact."""
+        return {str(pause.impact): [pause.before, pause.after] for pause in self.pauses}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "EmbargoRule":
+        """Read what `as_dict` gave."""
+        rule = cls()
+        for impact, (before, after) in data.items():
+            rule |= cls.of(before, after, (Impact(impact),))
+        return rule
+
+
+NO_EMBARGO = EmbargoRule()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,10 +169,7 @@ def embargo(
     view: CalendarView,
     currencies: Collection[str],
     at: datetime,
-    *,
-    minutes_before: float,
-    minutes_after: float,
-    impacts: Collection[Impact] = DEFAULT_IMPACTS,
+    rule: EmbargoRule,
 ) -> EmbargoResult:
     """Whether trading in these currencies pauses at `at`.
 
@@ -103,32 +177,19 @@ def embargo(
         view: The calendar as known at the time of deciding.
         currencies: Of the symbol: base and profit currency.
         at: The moment asked about, aware.
-        minutes_before: Pause ahead of an event, 0 or more.
-        minutes_after: Pause past it, 0 or more.
-        impacts: Which impacts pause.
+        rule: What pauses, and for how long.
 
     Raises:
-        Invalid: If minutes are negative or not finite, or `at` is naive.
+        Invalid: `at` is naive.
     """
     at = require_utc(at)
-    before, after = _minutes(minutes_before), _minutes(minutes_after)
-    holding = [
-        window
-        for window in windows(
-            view.events,
-            currencies,
-            minutes_before=minutes_before,
-            minutes_after=minutes_after,
-            impacts=impacts,
-        )
-        if window.start <= at < window.end
-    ]
-    known = not before + after or view.covers(at - after, at + before)
+    holding = [window for window in windows(view.events, currencies, rule) if window.start <= at < window.end]
+    known = not rule or view.knows(at, rule.before, rule.after)
     shown = tuple(
         event
         for event in view.events
         if event.touches(currencies)
-        and _only_shown(event, impacts)
+        and _only_shown(event, rule.impacts or DEFAULT_IMPACTS)
         and at - _SHOWN_REACH < event.at <= at + _SHOWN_REACH
     )
     if holding:
@@ -148,82 +209,29 @@ def embargo(
     return EmbargoResult(blocked=False, shown=shown)
 
 
-def embargo_of(
-    view: CalendarView, currencies: Collection[str], at: datetime, pauses: Sequence[Pause]
-) -> EmbargoResult:
-    """The same for several rules that all hold, at least one: of those that block the longest is told."""
-    found = [
-        embargo(
-            view,
-            currencies,
-            at,
-            minutes_before=pause.before,
-            minutes_after=pause.after,
-            impacts=pause.impacts,
-        )
-        for pause in pauses
-    ]
-    holding = [one for one in found if one.window is not None]
-    if holding:
-        longest = max(holding, key=_blocks_until)
-        return replace(longest, known=all(one.known for one in found))
-    return next((one for one in found if not one.known), found[0])
-
-
-def windows_of(
-    events: Sequence[Event], currencies: Collection[str], pauses: Iterable[Pause]
-) -> tuple[EmbargoWindow, ...]:
-    """Every pause that these events cause by any of several rules."""
-    return tuple(
-        window
-        for pause in pauses
-        for window in windows(
-            events,
-            currencies,
-            minutes_before=pause.before,
-            minutes_after=pause.after,
-            impacts=pause.impacts,
-        )
-    )
-
-
 def windows(
-    events: Iterable[Event],
-    currencies: Collection[str],
-    *,
-    minutes_before: float,
-    minutes_after: float,
-    impacts: Collection[Impact] = DEFAULT_IMPACTS,
+    events: Iterable[Event], currencies: Collection[str], rule: EmbargoRule
 ) -> tuple[EmbargoWindow, ...]:
     """Every pause that these events cause for these currencies, ascending by start."""
-    before, after = _minutes(minutes_before), _minutes(minutes_after)
-    if not before + after:
-        return ()
     found = []
     for event in events:
-        if event.impact not in impacts or not event.touches(currencies) or _only_shown(event, impacts):
+        pause = next((pause for pause in rule.pauses if pause.impact is event.impact), None)
+        if pause is None or not event.touches(currencies) or _only_shown(event, rule.impacts):
             continue
         margin = TENTATIVE_MARGIN if event.tentative else timedelta(0)
-        found.append(
-            EmbargoWindow(event=event, start=event.at - before - margin, end=event.at + after + margin)
-        )
+        start = event.at - timedelta(minutes=pause.before) - margin
+        end = event.at + timedelta(minutes=pause.after) + margin
+        start = start if event.known_from is None else max(start, event.known_from)
+        end = end if event.known_until is None else min(end, event.known_until)
+        if start < end:
+            found.append(EmbargoWindow(event=event, start=start, end=end))
     return tuple(sorted(found, key=lambda window: (window.start, window.event.key)))
-
-
-def _blocks_until(result: EmbargoResult) -> datetime:
-    return result.window.end if result.window is not None else datetime.min.replace(tzinfo=UTC)
 
 
 def _only_shown(event: Event, impacts: Collection[Impact]) -> bool:
     if event.all_day or event.impact is Impact.HOLIDAY:
         return event.impact in impacts or event.impact in {Impact.HIGH, Impact.HOLIDAY}
     return event.tentative and event.impact in impacts and event.impact is not Impact.HIGH
-
-
-def _minutes(value: float) -> timedelta:
-    if not 0 <= value <= 7 * 24 * 60:
-        raise Invalid("bad_embargo", f"embargo minutes are {value}; 0 to 10080 are allowed", value=str(value))
-    return timedelta(minutes=value)
 
 
 def _clock(moment: datetime) -> str:

@@ -13,7 +13,8 @@ from backend.core.clock import iso, parse_iso
 from backend.core.errors import DeskError, Invalid, Unavailable
 from backend.economic_calendar.model import Event
 from backend.economic_calendar.revisions import History
-from backend.storage.files import FileStorage
+from backend.economic_calendar.timeline import LookRecord, Timeline, versions
+from backend.storage.files import FileState, FileStorage
 
 CACHE = "cache/economic_calendar.json"
 STATE = "calendar/provider_state.json"
@@ -25,6 +26,11 @@ def revisions_name(moment: datetime) -> str:
     return f"calendar/revisions_{moment:%Y%m}.jsonl"
 
 
+def looks_name(moment: datetime) -> str:
+    """The looks of that UTC month."""
+    return f"calendar/looks_{moment:%Y%m}.jsonl"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredCalendar:
     """What `CACHE` holds.
@@ -32,7 +38,6 @@ class StoredCalendar:
     Attributes:
         provider: Who gave it.
         fetched_at: When the provider last gave or confirmed these events, aware UTC.
-        known_since: From when on this desk has held such a calendar without a break, aware UTC.
         checked_at: When the desk last looked, also in vain.
         stale: Whether that last look failed.
         error: Why it failed, or None.
@@ -46,7 +51,6 @@ class StoredCalendar:
 
     provider: str
     fetched_at: datetime
-    known_since: datetime
     checked_at: datetime
     stale: bool
     error: str | None
@@ -57,12 +61,23 @@ class StoredCalendar:
     events: tuple[Event, ...]
     problems: tuple[str, ...] = ()
 
+    def look(self) -> LookRecord:
+        """The look that these events are of."""
+        return LookRecord(
+            at=self.checked_at,
+            fetched_at=self.fetched_at,
+            provider=self.provider,
+            covered_from=self.covered_from,
+            covered_to=self.covered_to,
+            max_age=self.max_age,
+            overdue_after=self.overdue_after,
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """The document as JSON values."""
         return {
             "provider": self.provider,
             "fetched_at": iso(self.fetched_at),
-            "known_since": iso(self.known_since),
             "checked_at": iso(self.checked_at),
             "stale": self.stale,
             "error": self.error,
@@ -85,7 +100,6 @@ class StoredCalendar:
             return cls(
                 provider=data["provider"],
                 fetched_at=parse_iso(data["fetched_at"]),
-                known_since=parse_iso(data["known_since"]),
                 checked_at=parse_iso(data["checked_at"]),
                 stale=bool(data["stale"]),
                 error=data["error"],
@@ -110,6 +124,8 @@ class CalendarFiles:
     def __init__(self, storage: FileStorage) -> None:
         self._storage = storage
         self._cached: tuple[tuple[int, int, int], StoredCalendar] | None = None
+        self._looks: tuple[Any, tuple[LookRecord, ...]] = ({}, ())
+        self._timeline: tuple[Any, Timeline] = ({}, Timeline())
 
     def lock(self, timeout: float) -> AbstractContextManager[None]:
         """Only one update at a time, over all processes."""
@@ -129,10 +145,10 @@ class CalendarFiles:
             raise Unavailable("calendar_unreadable", f"data/{CACHE} cannot be read: {error}") from error
         signature = (status.st_mtime_ns, status.st_size, status.st_ino)
         if self._cached is None or self._cached[0] != signature:
-            document = self._storage.read_json_or(CACHE, None)
-            if document is None:
-                return None
-            self._cached = (signature, StoredCalendar.from_dict(document))
+            self._cached = (
+                signature,
+                StoredCalendar.from_dict(self._storage.read_json_or(CACHE, None)),
+            )
         return self._cached[1]
 
     def save(self, calendar: StoredCalendar) -> None:
@@ -154,12 +170,46 @@ class CalendarFiles:
         if records:
             self._storage.append_jsonl(revisions_name(now), records, sync=True)
 
-    def history(self, now: datetime, problems: list[DeskError]) -> History:
+    def append_look(self, look: LookRecord) -> None:
+        """Put a successful look on record."""
+        self._storage.append_jsonl(looks_name(look.at), [look.as_dict()], sync=True)
+
+    def timeline(self, until: datetime) -> Timeline:
+        """Looks and revisions recorded up to the end of that month, read again only when files have changed.
+
+        Without a look there are no revisions to read.
+
+        Raises:
+            DeskError: A file cannot be read.
+        """
+        states = self._states("looks", looks_name(until))
+        if self._looks[0] != states:
+            lines = (line for name in states for line in self._storage.read_jsonl(name))
+            found = (LookRecord.from_dict(line) for line in lines)
+            self._looks = (states, tuple(sorted(found, key=lambda look: look.at)))
+        looks = self._looks[1]
+        if not any(look.at <= until for look in looks):
+            return Timeline(looks=looks)
+        both = states | self._states("revisions", revisions_name(until))
+        if self._timeline[0] != both:
+            lines = (
+                line for name in both if "/revisions_" in name for line in self._storage.read_jsonl(name)
+            )
+            self._timeline = (both, Timeline(looks=looks, events=versions(lines, looks)))
+        return self._timeline[1]
+
+    def _states(self, kind: str, last: str) -> dict[str, FileState]:
+        found = self._storage.states("calendar", ".jsonl")
+        return {name: state for name, state in found.items() if f"calendar/{kind}_" <= name <= last}
+
+    def history(self, now: datetime, provider: str, problems: list[DeskError]) -> History:
         """What the logs of this month and the one before say of each event.
 
-        So the first sight survives a lost cache file. Lines that cannot be read go to `problems`.
+        So the first sight survives a lost cache file, and another provider for a time. Lines that cannot be
+        read go to `problems`.
         """
         seen: dict[str, datetime] = {}
+        last: dict[str, Event] = {}
         withdrawn: set[str] = set()
         for name in sorted({revisions_name(now - timedelta(days=31)), revisions_name(now)}):
             if not self._storage.exists(name):
@@ -174,5 +224,12 @@ class CalendarFiles:
                     continue
                 if event.first_seen_at is not None:
                     seen.setdefault(event.key, event.first_seen_at)
-                (withdrawn.add if kind == "withdrawn" else withdrawn.discard)(event.key)
-        return History(first_seen=seen, withdrawn=frozenset(withdrawn))
+                last[event.key] = event
+                gone = {event.key} if kind == "withdrawn" else {record.get("previous_key", event.key)}
+                withdrawn = (withdrawn - {event.key}) | (gone if kind == "withdrawn" else gone - {event.key})
+        look = self._storage.last_jsonl(looks_name(now)) or self._storage.last_jsonl(
+            looks_name(now - timedelta(days=31))
+        )
+        if look is not None and look.get("provider") != provider:
+            withdrawn = set(last)
+        return History(first_seen=seen, last=last, withdrawn=frozenset(withdrawn))

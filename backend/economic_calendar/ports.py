@@ -17,6 +17,7 @@ class ProviderAnswer:
         covered_from: Begin of that time, inclusive, aware UTC.
         covered_to: End of it, exclusive.
         state: The provider's own memory between looks, as JSON values; handed back the next time.
+        given_at: When the data was made, where the provider says so, aware UTC; None is now.
         not_modified: What was fetched before is still current.
         problems: Rows left out and extras that did not answer, one sentence each.
     """
@@ -25,6 +26,7 @@ class ProviderAnswer:
     covered_from: datetime | None = None
     covered_to: datetime | None = None
     state: Mapping[str, Any] = field(default_factory=dict)
+    given_at: datetime | None = None
     not_modified: bool = False
     problems: tuple[str, ...] = ()
 

@@ -18,10 +18,12 @@ class History:
 
     Attributes:
         first_seen: First sights by key, aware UTC.
-        withdrawn: Keys whose last record is that the provider no longer names them.
+        last: Each event as last recorded, by key.
+        withdrawn: Keys of those that the provider in use no longer names, or never named.
     """
 
     first_seen: Mapping[str, datetime] = field(default_factory=dict)
+    last: Mapping[str, Event] = field(default_factory=dict)
     withdrawn: frozenset[str] = frozenset()
 
 
@@ -82,19 +84,22 @@ def merge(
         old = before.get(key) or moved.get(key)
         if old is not None:
             event = event.seen(old.first_seen_at or now)  # noqa: PLW2901 - the same event, dated
-            changes = _changes(old, event)
+            changes = changes_of(old, event)
             if changes:
                 kind = "changed" if key in before else "moved"
-                revisions.append(_record(kind, event, now, changes, previous_key=old.key))
+                revisions.append(change_record(kind, event, now, changes, previous_key=old.key))
         elif key in history.first_seen:
             event = event.seen(history.first_seen[key])  # noqa: PLW2901
+            changes = changes_of(history.last[key], event)
             if key in history.withdrawn:
-                revisions.append(_record("returned", event, now, {}))
+                revisions.append(change_record("returned", event, now, changes))
+            elif changes:
+                revisions.append(change_record("changed", event, now, changes))
         else:
             event = event.seen(now)  # noqa: PLW2901
-            revisions.append(_record("new", event, now, {}))
+            revisions.append(change_record("new", event, now, {}))
         merged[key] = event
-    revisions += [_record("withdrawn", before[key], now, {}) for key in sorted(withdrawn)]
+    revisions += [change_record("withdrawn", before[key], now, {}) for key in sorted(withdrawn)]
     events = tuple(sorted(merged.values(), key=lambda event: (event.at, event.key)))
     return Merged(events=events, revisions=tuple(revisions))
 
@@ -116,12 +121,13 @@ def _moves(gone: Sequence[Event], fresh: Sequence[Event]) -> dict[str, Event]:
     return found
 
 
-def _changes(old: Event, new: Event) -> dict[str, tuple[Any, Any]]:
+def changes_of(old: Event, new: Event) -> dict[str, tuple[Any, Any]]:
+    """What differs, by field: the JSON values before and after."""
     was, now = old.as_dict(), new.as_dict()
     return {name: (was[name], now[name]) for name in REVISABLE if was[name] != now[name]}
 
 
-def _record(
+def change_record(
     kind: str,
     event: Event,
     now: datetime,
@@ -129,6 +135,7 @@ def _record(
     *,
     previous_key: str | None = None,
 ) -> dict[str, Any]:
+    """One change as it is kept."""
     record: dict[str, Any] = {
         "recorded_at": iso(now),
         "kind": kind,
@@ -140,12 +147,3 @@ def _record(
     if previous_key is not None and previous_key != event.key:
         record["previous_key"] = previous_key
     return record
-
-
-def within(events: Sequence[Event], start: datetime, end: datetime, known_by: datetime) -> tuple[Event, ...]:
-    """Those in [start, end] that had been seen by `known_by`."""
-    return tuple(
-        event
-        for event in events
-        if start <= event.at <= end and (event.first_seen_at is None or event.first_seen_at <= known_by)
-    )

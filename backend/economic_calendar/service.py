@@ -1,17 +1,22 @@
 """Keeps the economic calendar current, and tells what was known of it at a moment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from backend.core.clock import Clock, iso, parse_iso, require_utc
 from backend.core.errors import DeskError, Invalid, Unavailable
 from backend.economic_calendar.config import CalendarConfig
 from backend.economic_calendar.files import STATE, CalendarFiles, StoredCalendar
-from backend.economic_calendar.model import CalendarView
+from backend.economic_calendar.imports import Imports
+from backend.economic_calendar.model import CalendarView, Event
 from backend.economic_calendar.ports import CalendarProvider, ProviderAnswer
-from backend.economic_calendar.revisions import KEEP_PAST, History, merge, within
+from backend.economic_calendar.reading import read_calendar_file
+from backend.economic_calendar.revisions import KEEP_PAST, History, merge
+from backend.economic_calendar.shapes import Clocks
+from backend.economic_calendar.timeline import Timeline
 from backend.storage.files import FileStorage
 
 Source = Callable[[], tuple[CalendarConfig, CalendarProvider]]
@@ -21,8 +26,6 @@ FIRST_RETRY = timedelta(minutes=1)
 LAST_RETRY = timedelta(hours=1)
 LONGEST_WAIT = timedelta(hours=25)  # a longer wait on disk comes from a clock that was wrong
 LOCK_TIMEOUT = 90.0
-PAST_REACH = timedelta(days=2)
-FUTURE_REACH = timedelta(days=8)
 MAX_PROBLEMS = 20
 KINDS = ("new", "changed", "moved", "withdrawn", "returned")
 
@@ -43,6 +46,7 @@ class CalendarService:
     ) -> None:
         self._source = source
         self._files = CalendarFiles(storage)
+        self._imports = Imports(storage)
         self._clock = clock
         self._jitter = jitter
 
@@ -87,28 +91,69 @@ class CalendarService:
     def as_of(self, now: datetime) -> CalendarView:
         """What was known at `now`: the events within reach, how old they are, or why nothing is known.
 
-        Never raises for a missing or unreadable calendar: the view says so.
+        The one question of the gate, live and in a replay; `over` is the same for a whole time. Never raises
+        for a missing or unreadable calendar: the view says so.
         """
         now = require_utc(now)
         try:
             stored = self._files.load()
+            if stored is None or now < stored.checked_at:
+                live = self._files.timeline(now).as_of(now)
+            else:
+                live = stored.look().view(now, stored.events, stored.error if stored.stale else None)
+            return live if live.known else self._imports.timeline(now, now).beside(now, live)
         except DeskError as error:
             return CalendarView.unknown(error.message)
-        if stored is None:
-            return CalendarView.unknown("no economic calendar has been fetched yet")
-        age = max(now - stored.fetched_at, timedelta(0))
-        reason = _why_unknown(stored, now, age)
-        return CalendarView(
-            known=not reason,
-            reason=reason,
-            provider=stored.provider,
-            fetched_at=stored.fetched_at,
-            age=age,
-            stale=stored.stale or age > stored.overdue_after,
-            covered_from=stored.covered_from,
-            covered_to=stored.covered_to,
-            events=within(stored.events, now - PAST_REACH, now + FUTURE_REACH, known_by=now),
+
+    def over(self, begin: datetime, end: datetime) -> CalendarView:
+        """What was known at each moment of [begin, end], as one view; for a backtest.
+
+        Never raises for a missing or unreadable calendar: the view says so.
+        """
+        begin, end = require_utc(begin), require_utc(end)
+        try:
+            live, imported = self._files.timeline(end), self._imports.timeline(begin, end)
+        except DeskError as error:
+            return CalendarView.unknown(error.message)
+        both = Timeline(
+            looks=live.looks, events=live.events, imported=imported.imported, spans=imported.spans
         )
+        return both.over(begin, end)
+
+    def between(self, begin: datetime, end: datetime, as_of: datetime) -> tuple[Event, ...]:
+        """Every event in [begin, end] as it was known at `as_of`, by the record of that time and by imports.
+
+        Raises:
+            DeskError: A file cannot be read.
+        """
+        as_of = require_utc(as_of)
+        live, imported = self._files.timeline(as_of), self._imports.timeline(begin, end)
+        both = Timeline(
+            looks=live.looks, events=live.events, imported=imported.imported, spans=imported.spans
+        )
+        return both.between(begin, end, as_of)
+
+    def import_files(self, paths: Sequence[Path], clocks: Clocks) -> dict[str, Any]:
+        """Put calendars of the past on record: every event of every file, or nothing.
+
+        Args:
+            paths: CSV files in the shapes of `backend.economic_calendar.shapes`; of an event that several
+                have the last file's counts.
+            clocks: What the files cannot say of their times.
+
+        Returns:
+            imported_at, what each file holds, how many events are new, changed, unchanged.
+
+        Raises:
+            NotFound: A file that is not there.
+            Invalid: As `read_calendar_file`, of the first file that has a fault.
+        """
+        files = [read_calendar_file(path, clocks) for path in paths]
+        events = {event.key: event for file in files for event in file.events}
+        now = self._clock.wall()
+        described = {"files": [file.described() for file in files]}
+        counts = self._imports.add(list(events.values()), [file.span for file in files], now, described)
+        return {"imported_at": iso(now), **described, **counts}
 
     def _held(self, problems: list[str]) -> StoredCalendar | None:
         try:
@@ -180,17 +225,20 @@ class CalendarService:
         interval = timedelta(minutes=config.update_minutes)
         interval += interval * JITTER_SHARE * min(max(self._jitter(), 0.0), 1.0)
         counts: dict[str, int] = {}
+        given_at = min(answer.given_at or now, now)
         if answer.not_modified and held is not None:
-            stored = replace(held, fetched_at=now, checked_at=now, stale=False, error=None)
+            stored = replace(held, checked_at=now, stale=False, error=None)
         else:
-            stored, counts = self._merged(config, provider, answer, held, now, problems)
+            stored, counts = self._merged(provider, answer, held, now, problems)
         problems = [*problems, *answer.problems][:MAX_PROBLEMS]
         stored = replace(
             stored,
+            fetched_at=given_at,
             problems=tuple(problems),
             max_age=timedelta(hours=config.max_age_hours),
             overdue_after=3 * timedelta(minutes=config.update_minutes),
         )
+        self._files.append_look(stored.look())
         self._files.save(stored)
         self._files.save_state(
             {
@@ -204,7 +252,7 @@ class CalendarService:
         return {
             "status": "not_modified" if answer.not_modified else "updated",
             "provider": provider,
-            "fetched_at": iso(now),
+            "fetched_at": iso(given_at),
             "covered_from": iso(stored.covered_from),
             "covered_to": iso(stored.covered_to),
             "events": len(stored.events),
@@ -215,7 +263,6 @@ class CalendarService:
 
     def _merged(
         self,
-        config: CalendarConfig,
         provider: str,
         answer: ProviderAnswer,
         held: StoredCalendar | None,
@@ -233,20 +280,14 @@ class CalendarService:
             covered_from=answer.covered_from,
             covered_to=answer.covered_to,
             now=now,
-            history=self._files.history(now, unread) if unseen else History(),
+            history=self._files.history(now, provider, unread) if unseen else History(),
         )
         problems += [error.message for error in unread]
         self._files.append_revisions(merged.revisions, now)
         start, end = _united(held, answer.covered_from, answer.covered_to, now)
-        unbroken = (
-            held is not None
-            and held.covered_from <= now < held.covered_to
-            and now - held.fetched_at <= timedelta(hours=config.max_age_hours)
-        )
         stored = StoredCalendar(
             provider=provider,
             fetched_at=now,
-            known_since=held.known_since if held is not None and unbroken else now,
             checked_at=now,
             stale=False,
             error=None,
@@ -291,22 +332,3 @@ def _moment(state: dict[str, Any], key: str, now: datetime) -> datetime | None:
     except Invalid:
         return None  # an unreadable wait is no wait; the next look writes it anew
     return moment if moment is not None and moment - now <= LONGEST_WAIT else None
-
-
-def _why_unknown(stored: StoredCalendar, now: datetime, age: timedelta) -> str:
-    if now < stored.known_since:
-        return (
-            f"the economic calendar is held since {iso(stored.known_since)}; "
-            "what was known before is not on record"
-        )
-    if not stored.covered_from <= now < stored.covered_to:
-        return (
-            f"the economic calendar speaks of {iso(stored.covered_from)} to {iso(stored.covered_to)}, "
-            f"not of {iso(now)}"
-        )
-    if age > stored.max_age:
-        hours = age.total_seconds() / 3600
-        return f"the economic calendar is {hours:.0f} hours old" + (
-            f": {stored.error}" if stored.error else ""
-        )
-    return ""

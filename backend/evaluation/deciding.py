@@ -11,7 +11,7 @@ from backend.core.bars import Bars
 from backend.core.clock import from_epoch
 from backend.core.instruments import Instrument
 from backend.core.timeframes import DAY_SECONDS, WEEK_SECONDS, close_of
-from backend.economic_calendar.embargo import embargo_of
+from backend.economic_calendar.embargo import embargo
 from backend.economic_calendar.model import CalendarView
 from backend.evaluation.arrays import ConditionArrays
 from backend.evaluation.confidence import Confidence, confidence
@@ -196,11 +196,11 @@ class Deciding:
     def _around(self, *, conflict: bool) -> Circumstances:
         known, instrument = self._known, self._known.instrument
         sessions = self._profile.entry_sessions(self._strategy)
-        news = embargo_of(
+        news = embargo(
             known.calendar,
             (instrument.currency_base, instrument.currency_profit),
             self._bar.closed,
-            self._rules.pauses(self._profile.embargo_minutes(self._strategy)),
+            self._rules.embargo(self._profile.embargo(self._strategy)),
         )
         return Circumstances(
             in_session=not sessions or any(is_open(name, self._bar.closed) for name in sessions),

@@ -10,7 +10,7 @@ from backend.control.desk import Control
 from backend.core.clock import Clock, iso
 from backend.core.instruments import Instrument
 from backend.core.timeframes import Timeframe
-from backend.economic_calendar.embargo import embargo_of
+from backend.economic_calendar.embargo import embargo
 from backend.economic_calendar.model import CalendarView
 from backend.evaluation.deciding import seconds_to_weekend
 from backend.ideas.book import IdeaBook
@@ -156,11 +156,11 @@ class LiveJudge:
     def _around(self, decided: Circumstances, terms: Terms, market: Market, now: datetime) -> Circumstances:
         """The session stays that of the bar's close; market, news and weekend are those of now."""
         instrument, view = market.instrument, self._calendar.as_of(now)
-        news = embargo_of(
+        news = embargo(
             view,
             (instrument.currency_base, instrument.currency_profit),
             now,
-            self._control.limits().pauses(terms.embargo_minutes),
+            self.rules().embargo(terms.embargo),
         )
         is_open = now - market.time <= QUIET
         return replace(

@@ -192,6 +192,11 @@ class MT5Client:
         """The terminal and what it lets programs do."""
         return status_of(self._asker.answer("terminal_info", self.api.terminal_info))
 
+    def common_folder(self) -> str:
+        """The folder that all terminals of the machine share, in the words of the terminal's own system."""
+        found: str = self._asker.answer("terminal_info", self.api.terminal_info).commondata_path
+        return found
+
     def source(self) -> str:
         """Names where bars come from: two terminals with the same name have the same history."""
         terminal = self._asker.answer("terminal_info", self.api.terminal_info)

@@ -1,6 +1,6 @@
 """What a strategy's rules are applied to, live: its bars, its position, the week, the calendar."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +11,7 @@ from backend.core.clock import Clock, from_epoch, parse_iso
 from backend.core.errors import Conflict, NotFound
 from backend.core.instruments import Instrument
 from backend.core.timeframes import DAY_SECONDS, Timeframe
-from backend.economic_calendar.embargo import Pause, embargo_of
+from backend.economic_calendar.embargo import NO_EMBARGO, EmbargoRule, embargo
 from backend.economic_calendar.model import CalendarView
 from backend.evaluation.arrays import ConditionArrays
 from backend.evaluation.conditions import compile_strategy
@@ -28,6 +28,7 @@ from backend.orders.holding import Holding
 from backend.orders.trades import TradeLog
 from backend.orders.waiting import OrderChanges
 from backend.risk.limits import RiskLimits
+from backend.risk.rules import DeskRules
 from backend.storage.files import FileStorage
 from backend.strategies.files import StrategyFiles
 from backend.strategies.model import Profile, Strategy
@@ -198,21 +199,22 @@ class Ruling:
         """Why a position may not be held any longer, whatever its strategy's conditions say."""
         if self.weekend(strategy, symbol):
             return Reason.WEEKEND
-        pause = self._parts.limits().flat_at_news
-        held = pause is not None and self._paused(symbol, (pause,))
+        held = self._paused(symbol, self._parts.limits().flat_at_news)
         return Reason.EXIT_RULE if held else None
 
     def embargoed(self, strategy: Strategy | None, symbol: str) -> bool:
         """Whether news forbid an entry of the strategy now; of a person's order a rulebook alone does."""
-        minutes = 0 if strategy is None else self._profile(symbol).embargo_minutes(strategy)
-        return self._paused(symbol, self._parts.limits().pauses(minutes))
+        own = NO_EMBARGO if strategy is None else self._profile(symbol).embargo(strategy)
+        return self._paused(symbol, DeskRules(self._parts.limits()).embargo(own))
 
-    def _paused(self, symbol: str, pauses: Sequence[Pause]) -> bool:
+    def _paused(self, symbol: str, rule: EmbargoRule) -> bool:
+        if not rule:
+            return False
         now = self._parts.clock.now()
         instrument = self._parts.market.instrument(symbol)
         currencies = (instrument.currency_base, instrument.currency_profit)
         view = self._parts.calendar.as_of(now)
-        return bool(embargo_of(view, currencies, now, pauses).blocked)
+        return embargo(view, currencies, now, rule).blocked
 
     def _profile(self, symbol: str) -> Profile:
         return self._parts.strategies.load().profile(symbol)

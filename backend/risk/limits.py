@@ -8,7 +8,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from backend.accounts.resets import zone_of
 from backend.core.errors import Invalid
-from backend.economic_calendar.embargo import Pause
+from backend.economic_calendar.embargo import NO_EMBARGO, EmbargoRule
+from backend.economic_calendar.model import Impact
 from backend.risk.sizing import check_fraction
 from backend.trading.desk import Mode
 from backend.trading.scoring import Thresholds, Weights
@@ -17,6 +18,7 @@ FILE = "config/risk.json"
 
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Multiple = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
+Minutes = Annotated[int, Field(ge=0, le=1440, strict=True)]
 Count = Annotated[int, Field(ge=1, le=100_000, strict=True)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -79,6 +81,22 @@ class Drawdown(Part):
     """The floor of a trailing drawdown stops rising at the initial balance."""
 
 
+class NewsEmbargo(Part):
+    """Pause around news for every strategy and symbol; a strategy or profile may ask for more."""
+
+    minutes_before: Minutes = 0
+    """Minutes before an event."""
+    minutes_after: Minutes = 0
+    """Minutes after it."""
+    impacts: Annotated[tuple[Impact, ...], Field(min_length=1)] = (Impact.HIGH,)
+    """Impacts that pause."""
+
+    @property
+    def rule(self) -> EmbargoRule:
+        """The pause as a rule."""
+        return EmbargoRule.of(self.minutes_before, self.minutes_after, self.impacts)
+
+
 class LossRules(NamedTuple):
     """The day's loss and the drawdown that somebody allows, the desk or a rulebook.
 
@@ -122,6 +140,7 @@ class RiskLimits(Part):
     max_orders_per_minute: Count = 10
     max_spread_points: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """No entry while the spread is wider; a symbol's profile may say less."""
+    news_embargo: NewsEmbargo = NewsEmbargo()
     embargo_when_calendar_unknown: Literal["warn", "block"] = "warn"
     """What an unknown calendar does; in autonomous mode it always blocks."""
     max_idea_age_seconds: Amount = 900.0
@@ -150,13 +169,14 @@ class RiskLimits(Part):
         return False
 
     @property
-    def flat_at_news(self) -> Pause | None:
-        """Around which news nothing may be held; None asks for nothing."""
-        return None
+    def embargo(self) -> EmbargoRule:
+        """Around which news no entry is made, whatever a strategy says."""
+        return self.news_embargo.rule
 
-    def pauses(self, minutes: float) -> tuple[Pause, ...]:
-        """Around which news no entry is made, where strategy and profile ask for so many minutes."""
-        return (Pause(before=minutes, after=minutes),)
+    @property
+    def flat_at_news(self) -> EmbargoRule:
+        """Around which news nothing may be held."""
+        return NO_EMBARGO
 
     def expected_costs(
         self, *, commission_per_lot: float | None, slippage_points: float | None

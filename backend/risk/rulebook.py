@@ -5,13 +5,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from backend.economic_calendar.embargo import Pause
-from backend.economic_calendar.model import Impact
+from backend.economic_calendar.embargo import NO_EMBARGO, EmbargoRule
 from backend.risk.limits import (
     Count,
     DayLimit,
     Drawdown,
     LossRules,
+    Minutes,
+    NewsEmbargo,
     Part,
     RiskLimits,
     Share,
@@ -21,7 +22,6 @@ from backend.risk.limits import (
 
 FILE = "config/prop_rulebook.json"
 
-Minutes = Annotated[int, Field(ge=0, le=1440, strict=True)]
 Days = Annotated[int, Field(ge=0, le=10_000, strict=True)]
 
 
@@ -32,20 +32,13 @@ class RuleDrawdown(Drawdown):
     """What the share of a trailing drawdown is of; a static one is always of the initial balance."""
 
 
-class NewsBan(Part):
+class NewsBan(NewsEmbargo):
     """Around which news nothing is done."""
 
     minutes_before: Minutes = 2
     minutes_after: Minutes = 2
-    impacts: Annotated[tuple[Literal["high", "medium", "low"], ...], Field(min_length=1)] = ("high",)
     bans: Literal["entries", "positions"] = "entries"
     """Entries alone, or holding a position as well: then the desk closes its own before."""
-
-    @property
-    def pause(self) -> Pause:
-        """The ban as the calendar counts it."""
-        impacts = frozenset(Impact(one) for one in self.impacts)
-        return Pause(before=self.minutes_before, after=self.minutes_after, impacts=impacts)
 
 
 class Rulebook(Part):
@@ -116,15 +109,16 @@ class RuledLimits(RiskLimits):
         return self.rulebook.flat_before_weekend
 
     @property
-    def flat_at_news(self) -> Pause | None:
-        """As the rulebook says."""
-        news = self.rulebook.news
-        return news.pause if news is not None and news.bans == "positions" else None
-
-    def pauses(self, minutes: float) -> tuple[Pause, ...]:
+    def embargo(self) -> EmbargoRule:
         """The desk's own and the rulebook's."""
         news = self.rulebook.news
-        return (*super().pauses(minutes), *(() if news is None else (news.pause,)))
+        return super().embargo if news is None else super().embargo | news.rule
+
+    @property
+    def flat_at_news(self) -> EmbargoRule:
+        """As the rulebook says."""
+        news = self.rulebook.news
+        return news.rule if news is not None and news.bans == "positions" else NO_EMBARGO
 
 
 def tightened(limits: RiskLimits, rulebook: Rulebook | None) -> RiskLimits:

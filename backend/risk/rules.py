@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from backend.core.instruments import Instrument
-from backend.economic_calendar.embargo import Pause
+from backend.economic_calendar.embargo import EmbargoRule
 from backend.risk.checks import MASKS, TABLE, Check
 from backend.risk.gate import Bit, Limit
 from backend.risk.gate import judge as judge_numbers
@@ -69,9 +69,9 @@ class DeskRules:
         """Scores from which something is done."""
         return self.limits.thresholds
 
-    def pauses(self, minutes: float) -> tuple[Pause, ...]:
-        """Around which news no entry is made, where strategy and profile ask for so many minutes."""
-        return self.limits.pauses(minutes)
+    def embargo(self, own: EmbargoRule) -> EmbargoRule:
+        """What pauses entries around news: a strategy's and its symbol's own rule, and the desk's."""
+        return own | self.limits.embargo
 
     def commission_known(self, commission_per_lot: float | None) -> bool:
         """Whether the symbol's profile or the desk's limits say what a lot costs."""

@@ -1,7 +1,7 @@
 """What the routes need of the desk's services."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from backend.backtest.monte_carlo import Draws
@@ -12,7 +12,7 @@ from backend.core.bars import Bars
 from backend.core.clock import Clock
 from backend.core.problems import Problem
 from backend.core.timeframes import Timeframe
-from backend.economic_calendar.model import CalendarView
+from backend.economic_calendar.model import CalendarView, Event
 from backend.jobs.service import Jobs
 from backend.journal.columns import Wanted
 from backend.journal.journal import Journal
@@ -120,6 +120,16 @@ class Calendar(Protocol):
     def as_of(self, now: datetime) -> CalendarView:
         """What was known at that moment."""
 
+    def between(self, begin: datetime, end: datetime, as_of: datetime) -> Sequence[Event]:
+        """Every event of a time as it was known at that moment."""
+
+
+class Embargoes(Protocol):
+    """When news will pause entries."""
+
+    def ahead(self, now: datetime, *, symbol: str | None = None, reach: timedelta) -> Mapping[str, Any]:
+        """Pauses that are on or begin within `reach`."""
+
 
 class News(Protocol):
     """The news."""
@@ -204,6 +214,10 @@ class Desk(Protocol):
     @property
     def calendar(self) -> Calendar:
         """The economic calendar."""
+
+    @property
+    def embargoes(self) -> Embargoes:
+        """When news will pause entries."""
 
     @property
     def news(self) -> News:

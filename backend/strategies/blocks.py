@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from backend.core.timeframes import Timeframe
+from backend.economic_calendar.model import Impact
 from backend.strategies.facts import Numbers
 from backend.strategies.fields import (
     MAX_RISK_FRACTION,
@@ -228,6 +229,10 @@ class Rules(Part):
     """Expression that gives the target's price instead."""
     news_embargo_minutes: Annotated[Whole, Field(ge=0, le=1440)] = 30
     """Minutes before and after news of either currency without entries."""
+    news_embargo_minutes_after: Annotated[Whole, Field(ge=0, le=1440)] | None = None
+    """Minutes after news, where they are not as many as before."""
+    news_embargo_impacts: Annotated[tuple[Impact, ...], Field(min_length=1, strict=False)] = (Impact.HIGH,)
+    """Impacts of the news that count."""
     invalidations: Conditions = ()
     """Any of them closes the position and forbids an entry."""
     max_risk_pct: Annotated[Fraction, Field(gt=0, le=MAX_RISK_FRACTION)] = 0.01

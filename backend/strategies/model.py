@@ -6,6 +6,8 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from backend.core.errors import Invalid
+from backend.economic_calendar.embargo import EmbargoRule
+from backend.economic_calendar.model import Impact
 from backend.strategies.blocks import (
     Atr,
     ConditionLists,
@@ -176,6 +178,10 @@ class Profile(Part):
     """Largest risk of one trade, as a fraction."""
     news_embargo_minutes: Annotated[Whole, Field(ge=0, le=1440)] | None = None
     """At least this many minutes around news."""
+    news_embargo_minutes_after: Annotated[Whole, Field(ge=0, le=1440)] | None = None
+    """At least this many minutes after news, where they are not as many as before."""
+    news_embargo_impacts: Annotated[tuple[Impact, ...], Field(min_length=1, strict=False)] = (Impact.HIGH,)
+    """Impacts of the news around which this symbol pauses."""
     commission_per_lot: Annotated[Real, Field(ge=0)] | None = None
     """Account currency per lot and side; absent means unknown."""
     slippage_points: Annotated[Real, Field(ge=0)] | None = None
@@ -191,9 +197,19 @@ class Profile(Part):
         """Sessions that gate the strategy's entries on this symbol; none means any time."""
         return strategy.sessions or self.sessions
 
-    def embargo_minutes(self, strategy: Strategy) -> int:
-        """Minutes around news without entries: the longer of both."""
-        return max(strategy.strategy.news_embargo_minutes, self.news_embargo_minutes or 0)
+    def own_embargo(self) -> EmbargoRule:
+        """What pauses this symbol, whatever the strategy."""
+        return EmbargoRule.of(
+            self.news_embargo_minutes or 0, self.news_embargo_minutes_after, self.news_embargo_impacts
+        )
+
+    def embargo(self, strategy: Strategy) -> EmbargoRule:
+        """What pauses the strategy on this symbol: its own rule and the symbol's."""
+        rules = strategy.strategy
+        own = EmbargoRule.of(
+            rules.news_embargo_minutes, rules.news_embargo_minutes_after, rules.news_embargo_impacts
+        )
+        return own | self.own_embargo()
 
 
 def fact_name(condition: str) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from backend.economic_calendar.embargo import NO_EMBARGO, EmbargoRule
 from backend.strategies.model import MAX_RISK_FRACTION, OnOpposite, Profile, Strategy
 
 
@@ -21,7 +22,7 @@ class Terms:
         max_spread_points: Largest spread for the symbol; None is no limit of its own.
         cooldown_bars: Bars that the strategy waits after a trade.
         max_trades_per_day: Entries that the strategy may make a day; None is no limit of its own.
-        embargo_minutes: Minutes around news without entries.
+        embargo: What pauses entries around news, besides the desk's own rule.
         turns: Whether it may open against a trade of its own: what `on_opposite: reverse` says.
     """
 
@@ -34,7 +35,7 @@ class Terms:
     max_spread_points: float | None = None
     cooldown_bars: int = 0
     max_trades_per_day: int | None = None
-    embargo_minutes: int = 0
+    embargo: EmbargoRule = NO_EMBARGO
     turns: bool = True
 
     @classmethod
@@ -46,7 +47,7 @@ class Terms:
             risk_fraction=profile.risk_fraction(strategy),
             cooldown_bars=strategy.strategy.cooldown_bars,
             max_trades_per_day=strategy.strategy.max_trades_per_day,
-            embargo_minutes=profile.embargo_minutes(strategy),
+            embargo=profile.embargo(strategy),
             turns=OnOpposite(strategy.strategy.on_opposite) is OnOpposite.REVERSE,
             **_own(profile),
         )
@@ -59,18 +60,22 @@ class Terms:
             strategy=None,
             min_rr=0.0,
             risk_fraction=cap,
-            embargo_minutes=profile.news_embargo_minutes or 0,
+            embargo=profile.own_embargo(),
             **_own(profile),
         )
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `as_dict` gave."""
-        return cls(**data)
+        """Read what `as_dict` gave; ideas of before state `embargo_minutes` instead of the rule."""
+        values = dict(data)
+        minutes = values.pop("embargo_minutes", 0)
+        rule = values.pop("embargo", None)
+        embargo = EmbargoRule.of(minutes) if rule is None else EmbargoRule.from_dict(rule)
+        return cls(**values, embargo=embargo)
 
     def as_dict(self) -> dict[str, Any]:
         """The terms as JSON values."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {name: getattr(self, name) for name in self.__slots__} | {"embargo": self.embargo.as_dict()}
 
 
 def _own(profile: Profile) -> dict[str, Any]:

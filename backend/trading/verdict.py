@@ -1,12 +1,12 @@
 """What the risk gate and the sizing answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
 
 from backend.core.instruments import Instrument
-from backend.economic_calendar.embargo import Pause
+from backend.economic_calendar.embargo import EmbargoRule
 from backend.trading.account import AccountState
 from backend.trading.conversion import Conversion
 from backend.trading.desk import Circumstances, DeskState, Purpose
@@ -182,12 +182,12 @@ class RiskRules(Protocol):
     def weights(self) -> Weights:
         """Points of the confidence's parts."""
 
-    def pauses(self, minutes: float) -> Sequence[Pause]:
-        """Around which news no entry is made, where strategy and profile ask for so many minutes."""
-
     @property
     def thresholds(self) -> Thresholds:
         """Scores from which something is done."""
+
+    def embargo(self, own: EmbargoRule) -> EmbargoRule:
+        """What pauses entries around news: a strategy's and its symbol's own rule, and the desk's."""
 
     def size(
         self,

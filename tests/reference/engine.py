@@ -211,7 +211,7 @@ def _notes(job: Stream) -> Iterator[str]:
     """What this run leaves out, said before anybody asks."""
     yield from job.costs.warnings
     management = job.strategy.strategy.management
-    if job.profile.embargo_minutes(job.strategy):
+    if job.profile.embargo(job.strategy):
         yield "The news embargo is not applied: there is no calendar of the past."
     yield "Each idea that the desk's limits allow counts as approved."
     if management.partial_at_r is not None:

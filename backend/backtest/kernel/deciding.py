@@ -24,6 +24,7 @@ from backend.backtest.kernel.records import (
     LONG,
     LOW_SCORE,
     MARKET,
+    NEWS_KNOWN,
     OPPOSITE_OPEN,
     ORDER_TOO_CLOSE,
     REVERSE,
@@ -104,7 +105,7 @@ def decide(lanes: Any, desk: Any, s: int) -> None:
     lane.q_stop, lane.q_target, lane.q_atr, lane.q_score = stop, target, lane.atr, score
     lane.q_session = _as_number(lane.flags & IN_SESSION != 0)
     lane.q_embargo = _as_number(lane.flags & EMBARGO != 0)
-    lane.q_calendar = _as_number(lane.calendar_from <= lane.close_time <= lane.calendar_to)
+    lane.q_calendar = _as_number(lane.flags & NEWS_KNOWN != 0)
     lane.q_weekend = seconds_to_weekend(server_close)
     _fill_state(lanes, desk, s, side, steps, risk, margin, exposed, equity)
     _fill_pace(lanes, desk, s, server_close // DAY_SECONDS)

@@ -22,6 +22,7 @@ SHORT_EXIT: Final = 16
 SHORT_INVALID: Final = 32
 IN_SESSION: Final = 64
 EMBARGO: Final = 128
+NEWS_KNOWN: Final = 256
 
 # --- kinds of order
 MARKET: Final = 0
@@ -154,8 +155,6 @@ LANE: Final = np.dtype(
         ("close_weekend", "i1"),
         ("manage_seconds", "i8"),
         ("seconds", "i8"),  # of the strategy's bars
-        ("calendar_from", "i8"),  # UTC epochs of closes whose news are known, both ends included
-        ("calendar_to", "i8"),
         # ----- the path bar at hand, and the strategy bar it belongs to
         ("time", "i8"),
         ("close_time", "i8"),

@@ -12,11 +12,12 @@ from backend.adapters.calendars import calendar_source
 from backend.core.clock import parse_iso
 from backend.core.errors import DeskError, Invalid, Unavailable
 from backend.economic_calendar.config import CalendarConfig
-from backend.economic_calendar.embargo import embargo
+from backend.economic_calendar.embargo import EmbargoRule, embargo
 from backend.economic_calendar.model import Event, Impact, event_key
 from backend.economic_calendar.ports import ProviderAnswer
 from backend.economic_calendar.service import CalendarService
 from backend.storage.files import FileStorage
+from tests.fakes.calendar_means import means
 from tests.fakes.calendar_provider import FakeCalendarProvider
 from tests.fakes.fetcher import FakeFetcher, Reply, Site
 
@@ -389,7 +390,7 @@ def test_another_provider_starts_afresh(desk: Desk) -> None:
 def test_events_stop_trading_through_the_view(desk: Desk) -> None:
     desk.service.update()
     view = desk.service.as_of(START)
-    result = embargo(view, {"EUR", "USD"}, NFP.at, minutes_before=30, minutes_after=30)
+    result = embargo(view, {"EUR", "USD"}, NFP.at, EmbargoRule.of(30))
     assert (result.blocked, result.known) == (True, True)
 
 
@@ -411,19 +412,21 @@ def write_config(tmp_path: Path, section: Any) -> Path:
 @pytest.mark.parametrize(
     ("section", "key", "said"),
     [
-        ({"provider": "finnhub"}, "/economic_calendar/provider", "allowed: forexfactory"),
+        ({"provider": "bloomberg"}, "/economic_calendar/provider", "allowed: forexfactory, finnhub"),
         ({"provider": 5}, "/economic_calendar/provider", "allowed: forexfactory"),
         ({"update_minutes": 5}, "/economic_calendar/update_minutes", "60"),
         ({"updat_minutes": 90}, "/economic_calendar/updat_minutes", "not permitted"),
         ({"forexfactory": {"base_url": "file:///etc/x"}}, "/economic_calendar/forexfactory/base_url", "http"),
         ("none", "/economic_calendar", "none"),
+        ({"csv": {"timezone": "Mars"}}, "/economic_calendar/csv/timezone", "Europe/London"),
+        ({"fmp": {"base_url": "http://x/?a=b"}}, "/economic_calendar/fmp/base_url", "query"),
     ],
 )
 def test_a_wrong_value_names_file_key_and_what_is_allowed(
     tmp_path: Path, section: Any, key: str, said: str
 ) -> None:
     with pytest.raises(Invalid) as caught:
-        calendar_source(write_config(tmp_path, section), FakeFetcher(Site()))()
+        calendar_source(write_config(tmp_path, section), means(tmp_path, FakeFetcher(Site())))()
     assert caught.value.details["file"] == "config/api_integrations.json"
     assert caught.value.details["key"] == key
     assert said in caught.value.message
@@ -456,7 +459,7 @@ def test_from_the_export_to_the_file(tmp_path: Path) -> None:
     site.put("/week.json", Reply(body=json.dumps([record]).encode()))
     path = write_config(tmp_path, {"forexfactory": {"base_url": site.url("/week"), "marks": "none"}})
     service = CalendarService(
-        calendar_source(path, FakeFetcher(site)),
+        calendar_source(path, means(tmp_path, FakeFetcher(site))),
         FileStorage(tmp_path / "data", fsync=False),
         Hands(),
         jitter=lambda: 0.0,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from backend.core.errors import Invalid
-from backend.economic_calendar.embargo import EmbargoResult, embargo, windows
+from backend.economic_calendar.embargo import EmbargoResult, EmbargoRule, embargo, windows
 from backend.economic_calendar.model import CalendarView, Event, Impact, event_key
 
 RELEASE = datetime(2026, 1, 9, 13, 30, tzinfo=UTC)
@@ -32,9 +32,7 @@ def view(*events: Event, **values: Any) -> CalendarView:
 def ask(
     calendar: CalendarView, at: datetime, *currencies: str, before: float = 30, after: float = 15, **more: Any
 ) -> EmbargoResult:
-    return embargo(
-        calendar, currencies or ("EUR", "USD"), at, minutes_before=before, minutes_after=after, **more
-    )
+    return embargo(calendar, currencies or ("EUR", "USD"), at, EmbargoRule.of(before, after, **more))
 
 
 @pytest.mark.parametrize(
@@ -154,7 +152,7 @@ def test_a_naive_time_is_refused() -> None:
 
 def test_windows_ahead_are_listed_in_order() -> None:
     events = (event(RELEASE + timedelta(days=1)), event(), event(currency="JPY"))
-    found = windows(events, {"USD"}, minutes_before=30, minutes_after=30)
+    found = windows(events, {"USD"}, EmbargoRule.of(30))
     assert [window.start for window in found] == [
         RELEASE - timedelta(minutes=30),
         RELEASE + timedelta(days=1, minutes=-30),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backend.core.errors import Invalid, NotFound
-from backend.economic_calendar.embargo import Pause
+from backend.economic_calendar.embargo import NO_EMBARGO, EmbargoRule
 from backend.economic_calendar.model import Impact
 from backend.risk.challenge import AccountDay, Breach, challenge
 from backend.risk.limits import DailyLoss, Drawdown, RiskLimits, parse_limits
@@ -126,13 +126,15 @@ def test_the_rulebook_s_day_is_the_account_s_day() -> None:
 
 def test_pauses_and_bans() -> None:
     news = {"minutes_before": 2, "minutes_after": 5, "impacts": ["high", "medium"]}
-    pause = Pause(before=2, after=5, impacts=frozenset({Impact.HIGH, Impact.MEDIUM}))
+    ban = EmbargoRule.of(2, 5, (Impact.HIGH, Impact.MEDIUM))
+    own = EmbargoRule.of(30)
     entries = tightened(WIDE, book(news=news))
-    assert entries.pauses(30) == (Pause(before=30, after=30), pause)
-    assert (entries.flat_at_news, entries.flat_before_weekend) == (None, False)
+    together = DeskRules(entries).embargo(own).as_dict()
+    assert together == {"high": [30, 30], "medium": [2, 5]}
+    assert (entries.flat_at_news, entries.flat_before_weekend) == (NO_EMBARGO, False)
     positions = tightened(WIDE, book(news={**news, "bans": "positions"}, flat_before_weekend=True))
-    assert (positions.flat_at_news, positions.flat_before_weekend) == (pause, True)
-    assert (WIDE.pauses(30), WIDE.flat_at_news) == ((Pause(before=30, after=30),), None)
+    assert (positions.flat_at_news, positions.flat_before_weekend) == (ban, True)
+    assert (DeskRules(WIDE).embargo(own), WIDE.flat_at_news) == (own, NO_EMBARGO)
 
 
 # --- the gate under a rulebook

@@ -52,7 +52,7 @@ def read_xml(body: bytes, shown: str) -> tuple[MarkRow, ...]:
     if root.tag != "weeklyevents":
         raise _unexpected(shown, f"XML of <{root.tag}>, not of <weeklyevents>")
     return tuple(
-        _row(
+        read_row(
             event.findtext("title", ""),
             event.findtext("country", ""),
             event.findtext("date", ""),
@@ -80,20 +80,22 @@ def read_csv(body: bytes, shown: str) -> tuple[MarkRow, ...]:
         raise _unexpected(shown, "no CSV that begins with Title,Country,Date,Time")
     rows = []
     for cells in lines[1:]:
-        start = _country_at(cells)
+        start = country_at(cells)
         if start is not None:
-            rows.append(_row(",".join(cells[:start]), *cells[start : start + 3]))
+            rows.append(read_row(",".join(cells[:start]), *cells[start : start + 3]))
     return tuple(rows)
 
 
-def _country_at(cells: Sequence[str]) -> int | None:
+def country_at(cells: Sequence[str]) -> int | None:
+    """Where the country stands, which is later where an unquoted title has commas; None for no such row."""
     for index in range(1, len(cells) - 2):
         if _COUNTRY.fullmatch(cells[index].strip()) and _DATE.fullmatch(cells[index + 1].strip()):
             return index
     return None
 
 
-def _row(title: str, country: str, date: str, time: str) -> MarkRow:
+def read_row(title: str, country: str, date: str, time: str) -> MarkRow:
+    """One row of the export; a time that no day or clock makes is `Mark.UNKNOWN`."""
     date, time = date.strip(), time.strip()
     clock = _TIME.fullmatch(time)
     title, country = title.strip(), country.strip()
