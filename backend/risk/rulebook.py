@@ -39,7 +39,7 @@ class NewsBan(Part):
     minutes_after: Minutes = 2
     impacts: Annotated[tuple[Literal["high", "medium", "low"], ...], Field(min_length=1)] = ("high",)
     bans: Literal["entries", "positions"] = "entries"
-    """Entries alone, or holding a position as well: then the desk closes its own before."""
+    """Entries alone, or holding a position as well: then the desk closes its own as the ban begins."""
 
     @property
     def pause(self) -> Pause:
