@@ -14,7 +14,7 @@ from backend.strategies.model import OrderType
 from backend.trading.sides import Side
 from tests.unit.orders.test_managing import Managed
 
-FRIDAY_EVENING = {"day": 6, "hour": 20, "minute": 30}
+FRIDAY_EVENING: Any = {"day": 6, "hour": 20, "minute": 30}
 """22:30 on the server, an hour and a half before the weekend."""
 
 
