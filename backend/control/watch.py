@@ -6,9 +6,9 @@ its limit. What could not be ended, such as positions of a closed market, is tri
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from backend.control.account import DeskAccount
 from backend.control.challenge import note_breach
@@ -38,6 +38,32 @@ def measured(state: AccountState, limits: RiskLimits) -> dict[HaltKind, Measured
         HaltKind.DAILY_LOSS: tightest(day_losses(state, limits)),
         HaltKind.DRAWDOWN: tightest(drawdowns(state, limits)),
     }
+
+
+class Watched(NamedTuple):
+    """One limit, the desk's own or a rulebook's.
+
+    Attributes:
+        name: Under which it is noted.
+        kind: The halt that it leads to.
+        whose: For a sentence: empty for the desk's own.
+        used: How much of it is used.
+    """
+
+    name: str
+    kind: HaltKind
+    whose: str
+    used: Measured
+
+
+def _watched(state: AccountState, limits: RiskLimits) -> Iterator[Watched]:
+    for kind, found in (
+        (HaltKind.DAILY_LOSS, day_losses(state, limits)),
+        (HaltKind.DRAWDOWN, drawdowns(state, limits)),
+    ):
+        for whose, used in zip(("", " of the rulebook"), found, strict=False):
+            if used is not None:
+                yield Watched(f"{kind}{whose}", kind, whose, used)
 
 
 class Watch:
@@ -70,56 +96,61 @@ class Watch:
         self._control.catch_up()
         limits = self._control.limits()
         state, money = self._account.standing()
-        found = measured(state, limits)
         told: dict[str, Any] = {
             str(kind): {"lost": str(one.lost), "share": round(one.share, 6), "limit": one.limit}
-            for kind, one in found.items()
+            for kind, one in measured(state, limits).items()
             if one.of > 0
         }
         days: dict[HaltKind, str] = {HaltKind.DAILY_LOSS: iso(money.reset_at), HaltKind.DRAWDOWN: ""}
         if money.unexplained:  # a withdrawal shows in the balance before its deal does, and is no loss
             return told | {"ended": {}, "waits": money.notes[-1]}
         note_breach(self._storage, state, limits, reset_at=money.reset_at, now=self._clock.now())
+        watched = [*_watched(state, limits)]
+        for gone in {name for name, value in self._notes().items() if value} - {one.name for one in watched}:
+            self._note(gone, None)  # of a rulebook that was lifted
         ended = {
-            str(kind): self._reached(kind, one, days[kind], state.currency, limits)
-            for kind, one in found.items()
-            if one.reached or self._noted(kind)
+            one.name: self._reached(one, days[one.kind], state.currency, limits)
+            for one in watched
+            if one.used.reached or self._noted(one.name)
         }
-        return told | {"ended": {kind: report for kind, report in ended.items() if report is not None}}
+        return told | {"ended": {name: report for name, report in ended.items() if report is not None}}
 
     # Inside
 
-    def _reached(
-        self, kind: HaltKind, now: Measured, day: str, currency: str, limits: RiskLimits
-    ) -> Mapping[str, Any] | None:
+    def _reached(self, one: Watched, day: str, currency: str, limits: RiskLimits) -> Mapping[str, Any] | None:
         """End what a breach asks for, unless that is done; None where nothing had to be."""
-        noted = self._noted(kind)
+        name, kind, _, now = one
+        noted = self._noted(name)
         halt = self._control.state().of(kind)
         begun = noted is not None and noted["day"] == day
         if begun and noted is not None and (noted["done"] or halt is None):
             if not now.reached and halt is None and kind is HaltKind.DRAWDOWN:
-                self._note(kind, None)  # back within its limit: the next breach is another one
+                self._note(name, None)  # back within its limit: the next breach is another one
             return None
         if not begun and not now.reached:
             return None
         if begun and noted is not None and self._clock.now() - parse_iso(noted["tried"]) < AGAIN:
             return None
         close = limits.on_breach == "halt_and_close"
-        reason = halt.reason if halt is not None and begun else _reason(kind, now, currency)
+        reason = halt.reason if halt is not None and begun else _reason(one, currency)
         try:
             report = self._end(kind, reason, close)
         except DeskError as error:
             log.exception("%s: what is open cannot be ended", reason)
             report = {"problems": [error.message], "orders_left": None, "positions_left": None}
-        self._note(kind, {"day": day, "done": _done(report, close=close), "tried": iso(self._clock.now())})
+        self._note(name, {"day": day, "done": _done(report, close=close), "tried": iso(self._clock.now())})
         return report
 
-    def _noted(self, kind: HaltKind) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = self._storage.read_json_or(FILE, {}).get(str(kind))
+    def _notes(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._storage.read_json_or(FILE, {})
         return found
 
-    def _note(self, kind: HaltKind, value: Mapping[str, Any] | None) -> None:
-        self._storage.update_json(FILE, lambda before: {**before, str(kind): value}, {})
+    def _noted(self, name: str) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = self._notes().get(name)
+        return found
+
+    def _note(self, name: str, value: Mapping[str, Any] | None) -> None:
+        self._storage.update_json(FILE, lambda before: {**before, name: value}, {})
 
 
 def _done(report: Mapping[str, Any], *, close: bool) -> bool:
@@ -128,8 +159,9 @@ def _done(report: Mapping[str, Any], *, close: bool) -> bool:
     return all(one is not None and not any(each["ours"] for each in one) for one in left)
 
 
-def _reason(kind: HaltKind, now: Measured, currency: str) -> str:
-    what = "the day's loss" if kind is HaltKind.DAILY_LOSS else "the drawdown"
+def _reason(one: Watched, currency: str) -> str:
+    what, now = "the day's loss" if one.kind is HaltKind.DAILY_LOSS else "the drawdown", one.used
     return (
-        f"{what} is {now.lost:.2f} {currency}, {now.share:.2%} of {now.of:.2f}; the limit is {now.limit:.2%}"
+        f"{what} is {now.lost:.2f} {currency}, {now.share:.2%} of {now.of:.2f}; "
+        f"the limit{one.whose} is {now.limit:.2%}"
     )

@@ -38,7 +38,7 @@ class NewsBan(NewsEmbargo):
     minutes_before: Minutes = 2
     minutes_after: Minutes = 2
     bans: Literal["entries", "positions"] = "entries"
-    """Entries alone, or holding a position as well: then the desk closes its own before."""
+    """Entries alone, or holding a position as well: then the desk closes its own as the ban begins."""
 
 
 class Rulebook(Part):

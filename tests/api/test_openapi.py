@@ -75,6 +75,14 @@ DESK = [
     ("patch", "/api/risk/limits"),
     ("get", "/api/risk/checks"),
 ]
+PROP = [
+    ("get", "/api/prop/rulebook"),
+    ("put", "/api/prop/rulebook"),
+    ("delete", "/api/prop/rulebook"),
+    ("get", "/api/prop/presets"),
+    ("get", "/api/prop/challenge"),
+    ("post", "/api/prop/simulate"),
+]
 TRADING = [
     ("get", "/api/account"),
     ("get", "/api/positions"),
@@ -112,7 +120,7 @@ def operations(openapi: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]
     ]
 
 
-@pytest.mark.parametrize(("method", "path"), CONTRACT + MONITOR + STRATEGIES + DESK + TRADING + IDEAS)
+@pytest.mark.parametrize(("method", "path"), CONTRACT + MONITOR + STRATEGIES + DESK + PROP + TRADING + IDEAS)
 def test_each_known_path_is_there(openapi: dict[str, Any], method: str, path: str) -> None:
     assert method in openapi["paths"][path]
 

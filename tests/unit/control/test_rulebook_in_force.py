@@ -195,7 +195,7 @@ def test_the_rulebook_s_day_s_loss_halts_the_desk_at_its_limit(tmp_path: Path) -
     desk.stage.price(1.0962)  # 400: 4 % of 10,000
     desk.watch.look()
     assert desk.halts() == [HaltKind.DAILY_LOSS]
-    assert "400.00 USD, 4.00% of 10000.00; the limit is 4.00%" in desk.control.state().reason
+    assert "400.00 USD, 4.00% of 10000.00; the limit of the rulebook is 4.00%" in desk.control.state().reason
     found = desk.standing()
     assert found["challenge"]["state"] == "breached"
     assert found["challenge"]["breach"]["rule"] == "daily_loss"
@@ -230,6 +230,38 @@ def test_the_desk_s_own_limit_that_is_nearer_halts_and_breaks_no_rule(tmp_path: 
     assert desk.halts() == [HaltKind.DAILY_LOSS]
     assert desk.standing()["challenge"]["state"] == "running"
     assert desk.storage.read_json_or(FILE, None) is None
+
+
+def test_after_the_desk_s_own_halt_was_lifted_the_rulebook_s_limit_halts_again(tmp_path: Path) -> None:
+    desk = Ruled(tmp_path, limits={**WIDE, "daily_loss": {"limit": 0.02}})
+    desk.open(BUY, 1.0, sl=0.9)
+    desk.stage.price(1.0982)
+    desk.watch.look()
+    desk.control.resume("I take it from here", actor="anna")
+    desk.stage.price(1.0965)  # 370
+    desk.watch.look()
+    assert desk.halts() == []
+    desk.stage.price(1.0962)  # 400
+    for _ in range(2):
+        desk.watch.look()
+        desk.another().look()
+    assert desk.halts() == [HaltKind.DAILY_LOSS]
+    assert len(desk.ends) == 2
+
+
+def test_a_rulebook_that_comes_back_halts_again(tmp_path: Path) -> None:
+    rules = {"name": "test", "drawdown": {"limit": 0.03, "kind": "static"}}
+    desk = Ruled(tmp_path, rules)
+    desk.open(BUY, 1.0, sl=0.9)
+    desk.stage.price(1.0972)
+    desk.watch.look()
+    desk.control.put_rulebook(None, actor="anna", reason="over")
+    desk.control.resume("without it", actor="anna")
+    desk.watch.look()
+    assert desk.halts() == []
+    desk.control.put_rulebook(rules, actor="anna", reason="again")
+    desk.watch.look()
+    assert desk.halts() == [HaltKind.DRAWDOWN]
 
 
 def test_a_drawdown_by_the_rulebook_closes_where_the_limits_say_so(tmp_path: Path) -> None:
