@@ -12,12 +12,12 @@ from backend.ideas.judging import Judged
 from backend.ideas.lifecycle import Act, Status, target
 from backend.ideas.live import LiveJudge, Market, purpose_of
 from backend.ideas.overrides import Overrides, changed_fields, figures, refuse_faults
-from backend.ideas.rows import DESK
+from backend.ideas.rows import DESK, MANUAL
 
 log = logging.getLogger(__name__)
 
 APPROVED_GRACE = timedelta(seconds=60)
-"""An approved idea that nobody has sent so long after it expires is not sent any more."""
+"""A strategy's idea that is approved and not sent so long after it expires is not sent any more."""
 RESEND_AFTER = timedelta(seconds=20)
 """An approved idea that is not being sent after so long is given to the sender again."""
 _LONGEST_WHY = 1000
@@ -210,7 +210,7 @@ class IdeaDesk:
         expired, resent, problems = [], [], []
         for idea in self._book.find(Status.PENDING_APPROVAL, Status.APPROVED):
             try:
-                if why := _over(idea, now):
+                if why := over(idea, now):
                     self._book.step(idea["id"], Act.EXPIRE, actor=DESK, why=why, version=idea["version"])
                     expired.append(idea["id"])
                 elif _waits_for_sender(idea, now):
@@ -228,7 +228,7 @@ class IdeaDesk:
         """The idea, if the act is allowed and it is not over."""
         idea = self._book.get(idea_id)
         target(Status(idea["status"]), act, to)
-        if why := _over(idea, self._clock.now()):
+        if why := over(idea, self._clock.now()):
             self._book.step(idea_id, Act.EXPIRE, actor=DESK, why=why, version=idea["version"])
             raise Conflict("idea_expired", f"the idea {idea_id} is over: {why}", id=idea_id)
         return idea
@@ -248,7 +248,7 @@ class IdeaDesk:
                 self._quietly(idea, Act.SUPERSEDE, why=f"{newer['id']} is newer", details={"by": newer["id"]})
 
     def _approve_by_desk(self, idea: Idea) -> None:
-        if _over(idea, self._clock.now()):
+        if over(idea, self._clock.now()):
             return
         why = "autonomous mode, and every check passes"
         if self._quietly(idea, Act.APPROVE, to=Status.APPROVED, why=why, version=idea["version"]):
@@ -272,14 +272,19 @@ class IdeaDesk:
         return {"sent": True}
 
 
-def _over(idea: Mapping[str, Any], now: datetime) -> str:
-    """Why the idea is over; empty if it is not."""
+def over(idea: Mapping[str, Any], now: datetime) -> str:
+    """Why an idea that is not sent yet is over; empty if it is not.
+
+    An approved one has `APPROVED_GRACE` for its sending; a ticket has none, as whoever made it saw the price
+    of then.
+    """
     if idea.get("expires_at") is None:
         return ""
     end = parse_iso(idea["expires_at"])
     if idea["status"] == Status.PENDING_APPROVAL:
         return f"nobody approved it by {idea['expires_at']}" if now >= end else ""
-    return f"it was not sent by {idea['expires_at']}" if now >= end + APPROVED_GRACE else ""
+    grace = timedelta(0) if idea.get("origin") == MANUAL else APPROVED_GRACE
+    return f"it was not sent by {idea['expires_at']}" if now >= end + grace else ""
 
 
 def _waits_for_sender(idea: Mapping[str, Any], now: datetime) -> bool:

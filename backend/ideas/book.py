@@ -1,12 +1,14 @@
 """The book of trade ideas: ``data/trade_ideas/{symbol}_{YYYYmmdd_HHMMSS}.json``, from proposal to close.
 
 A step is on record in the journal before the file changes, so a file may be behind the journal after a crash.
-Whoever reads sees the journal's steps; whoever writes next makes up for them in the file.
+Whoever reads sees the journal's steps; whoever writes next makes up for them in the file. A file that was
+never written comes with the next `mend`.
 """
 
 import contextlib
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, takewhile
 from typing import Any
 
 from backend.core.clock import Clock, iso, parse_iso, stamp
@@ -22,6 +24,8 @@ from backend.storage.files import FileStorage
 FOLDER = "trade_ideas"
 MOST_PER_SECOND = 100
 LOCK_SECONDS = 30.0
+BORN_UPTO = "control/ideas_born.json"
+"""Up to which record of the journal every proposal has its file."""
 
 Idea = dict[str, Any]
 _Seen = tuple[tuple[int, int, int], Idea]
@@ -179,11 +183,11 @@ class IdeaBook:
         return idea
 
     def mend(self) -> list[str]:
-        """Bring the files that are behind the journal up to it; returns the ids of those ideas."""
+        """Bring files that are behind the journal, or missing, up to it; returns the ids of those ideas."""
+        mended = self._born_late()
         with self._mutex:
             self._look()
             on_disk = {name: idea["version"] for name, (_, idea) in self._seen.items()}
-        mended = []
         for idea in self.all():
             name = self._name(str(idea["id"]))
             if idea["version"] > on_disk.get(name, idea["version"]):
@@ -193,6 +197,34 @@ class IdeaBook:
         return mended
 
     # Inside
+
+    def _born_late(self) -> list[str]:
+        """Write the files of ideas whose maker was killed between the record and the file; gives their ids.
+
+        Such an idea has its proposal on record and no other step: every other one needs the file.
+        """
+        upto = int(self._storage.read_json_or(BORN_UPTO, {"seq": 0})["seq"])
+        records = self._journal.newest(kind=Kind.IDEA_STEP)
+        newest = next(records, None)
+        if newest is None or newest.seq == upto:
+            return []
+        known = upto if upto < newest.seq else 0  # the journal begins anew where its files were moved away
+        late = takewhile(lambda record: record.seq > known, chain([newest], records))
+        born = {str(each.payload["idea_id"]): each for each in late if each.payload["version"] == 1}
+        second = {step_key(idea_id, 2): idea_id for idea_id in born}
+        went_on = {second[key] for key in self._journal.find_many(Kind.IDEA_STEP, list(second))}
+        made = [idea_id for idea_id in born if idea_id not in went_on and not self._has_file(idea_id)]
+        for idea_id in made:
+            self._create_file(applied(None, born[idea_id].payload))
+        self._storage.write_json(BORN_UPTO, {"seq": newest.seq})
+        return made
+
+    def _has_file(self, idea_id: str) -> bool:
+        try:
+            self._name(idea_id)
+        except NotFound:
+            return False
+        return True
 
     def _caught_up(self, ideas: Sequence[Idea]) -> list[Idea]:
         """With the steps that only the journal has; nothing follows a final status but figures."""

@@ -14,7 +14,8 @@ from backend.trading.sides import Side
 
 FIELDS = ("entry", "stop", "target", "volume")
 
-_MOST_TICKS = 10**12  # far beyond any price, and a float still tells one tick from the next
+MOST_TICKS = 10**12
+"""Far beyond any price, and a float still tells one tick from the next."""
 
 Overrides = Mapping[str, float | None]
 """Field to its new value; None gives it back to the decision. A field that is absent stays as it is."""
@@ -100,7 +101,7 @@ def volume_of(value: float, instrument: Instrument) -> Decimal:
 def price_of(name: str, value: float, instrument: Instrument) -> Decimal:
     """A price of the symbol, exact; `Invalid` ``bad_override`` of the field `name` where it is none."""
     price = _number(name, value)
-    if price / instrument.tick_size > _MOST_TICKS:
+    if price / instrument.tick_size > MOST_TICKS:
         raise _bad(name, f"{name} {value} is no price of {instrument.symbol}")
     if price % instrument.tick_size:
         raise _bad(name, f"{name} {price}: prices of {instrument.symbol} are steps of {instrument.tick_size}")

@@ -1,4 +1,4 @@
-"""Stop, target and volume of a person's ticket as exact prices and lots, however they were stated. Pure.
+"""Stop and target of a person's ticket as exact prices, however they were stated. Pure.
 
 A stop is a price, points or ATR away from the entry, a target also a multiple of the stop's distance (R).
 Distances are rounded away from the entry, as those of a strategy are; prices are taken as they are or
@@ -13,11 +13,8 @@ from enum import StrEnum
 from backend.core.errors import Invalid
 from backend.core.instruments import Instrument
 from backend.evaluation.levels import broker_minimum, ratio, target_minimum
-from backend.ideas.overrides import price_of, volume_of
-from backend.risk.sizing import check_fraction
+from backend.ideas.overrides import MOST_TICKS, price_of
 from backend.trading.sides import Side
-
-_MOST_TICKS = 10**12  # beyond, a float no longer tells one tick from the next
 
 
 class Unit(StrEnum):
@@ -107,22 +104,6 @@ def resolve_levels(
     return found
 
 
-def resolve_volume(
-    instrument: Instrument, *, volume: float | None, risk: float | None
-) -> tuple[Decimal | None, Decimal | None]:
-    """Lots, or the fraction of the account to be risked: exactly one of them, checked and exact.
-
-    Raises:
-        Invalid: Both or neither are given, or one is none; codes ``bad_ticket``, ``bad_override``,
-            ``bad_risk``.
-    """
-    if (volume is None) is (risk is None):
-        raise _bad("volume", "give either a volume in lots or a risk")
-    if volume is not None:
-        return volume_of(volume, instrument), None
-    return None, check_fraction(Decimal(repr(float(risk or 0))))
-
-
 def _distance(
     name: str,
     level: Level,
@@ -146,10 +127,10 @@ def _distance(
     else:
         size = float(instrument.point) if level.unit is Unit.POINTS else _atr(name, atr)
         length = size * level.value
-        if not length < _MOST_TICKS * float(instrument.tick_size):
+        if not length < MOST_TICKS * float(instrument.tick_size):
             raise _bad(name, f"{level.value} {level.unit} is farther than any price")
         ticks = instrument.ticks_up(length)
-    if ticks > _MOST_TICKS:
+    if ticks > MOST_TICKS:
         raise _bad(name, f"{level.value} {level.unit} is farther than any price")
     return ticks
 

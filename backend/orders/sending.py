@@ -13,7 +13,7 @@ from typing import Any
 from backend.core.clock import parse_iso
 from backend.core.errors import Conflict, Invalid, NotFound, Unavailable
 from backend.core.timeframes import Timeframe, close_of, open_of
-from backend.ideas.acting import APPROVED_GRACE
+from backend.ideas.acting import over
 from backend.ideas.judging import Judged
 from backend.ideas.lifecycle import Act, Status
 from backend.mt5 import constants
@@ -61,9 +61,8 @@ class Sender:
         halted, paused = self._parts.switch.halted(), self._parts.switch.paused()
         if halted:
             return self._end(idea, Act.HALT, actor, f"the desk is halted: {halted}")
-        over = idea.get("expires_at")
-        if over is not None and self._parts.clock.now() >= parse_iso(over) + APPROVED_GRACE:
-            return self._end(idea, Act.EXPIRE, actor, f"its time was over at {over}")
+        if why := over(idea, self._parts.clock.now()):
+            return self._end(idea, Act.EXPIRE, actor, why)
         if paused:
             return told(idea, f"the desk is paused: {paused}")
         doubtful = self._doubtful(str(idea["symbol"]))

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from backend.core.clock import Clock, iso
@@ -13,6 +14,7 @@ from backend.core.errors import Conflict, DeskError, Invalid, NotFound, Unavaila
 from backend.core.timeframes import Timeframe
 from backend.evaluation.indicators import atr
 from backend.ideas.book import IdeaBook
+from backend.ideas.judging import Judged
 from backend.ideas.lifecycle import Status
 from backend.ideas.live import LiveJudge, Market
 from backend.ideas.overrides import changed_fields, figures, price_of, refuse_faults
@@ -20,7 +22,8 @@ from backend.ideas.rows import MANUAL
 from backend.ideas.ticket import Level, Unit, resolve_levels
 from backend.market.service import MarketService
 from backend.orders.sending import Sender
-from backend.strategies.model import MAX_RISK_FRACTION, OrderType, Profile
+from backend.risk.sizing import check_fraction
+from backend.strategies.model import OrderType, Profile
 from backend.trading.desk import Circumstances, Purpose
 from backend.trading.sides import Side
 from backend.trading.terms import Terms
@@ -126,15 +129,15 @@ class TicketDesk:
 
         Raises:
             NotFound: The symbol map or the broker has no such symbol.
-            Invalid: ``bad_ticket`` or ``bad_override``: no price or volume of the symbol, or a level that a
-                broker would refuse. On record, nothing sent.
+            Invalid: ``bad_ticket``, ``bad_override`` or ``bad_risk``: no price or volume of the symbol, no
+                risk, or a level that a broker would refuse. On record, nothing sent.
             Conflict: ``gate_refused``, ``too_much_risk``, ``not_sent`` (halted, over), ``broker_refused``.
                 On record, with the idea where there is one.
             Unavailable: The terminal is down: nothing was sent. ``outcome_unknown``: it was, and no answer
                 came; the idea is unknown until the terminal was asked.
         """
         try:
-            idea = self._idea(ticket)
+            idea, _ = self.judged(ticket)
         except (Invalid, Conflict, NotFound) as error:
             self._refused("open", ticket.as_dict(), error, actor=actor)
             raise
@@ -144,8 +147,7 @@ class TicketDesk:
 
     def preview(self, ticket: Ticket) -> dict[str, Any]:
         """What sending it now would lead to; nothing is changed. Errors as `send`, but of the gate."""
-        idea = self._idea(ticket)
-        judged = self._judge.judge(idea, purpose=Purpose.MANUAL)
+        _, judged = self.judged(ticket)
         return {
             "symbol": ticket.symbol,
             "side": str(ticket.side),
@@ -155,8 +157,11 @@ class TicketDesk:
             "refusals": [refusal.as_dict() for refusal in judged.refusals],
         }
 
-    def _idea(self, ticket: Ticket) -> dict[str, Any]:
-        """The ticket as an idea; refused where a price or the volume is none that may be sent."""
+    def judged(self, ticket: Ticket) -> tuple[dict[str, Any], Judged]:
+        """The ticket as an idea that is not in the book, and what the gate says of it now.
+
+        Refused, as by `send`, where a price or the volume is none that may be sent.
+        """
         _checked(ticket, self._clock.now())
         market = self._judge.market(ticket.symbol)
         idea = base_idea(ticket, market, self._profile(ticket.symbol), self._clock.now())
@@ -169,7 +174,7 @@ class TicketDesk:
         idea["expiry_bars"] = None
         judged = self._judge.judge(idea, purpose=Purpose.MANUAL, market=market)
         refuse_faults(judged, wished)
-        return idea | figures(judged)
+        return idea | figures(judged), judged
 
     def _levels(self, ticket: Ticket, market: Market) -> tuple[float, float | None]:
         """Stop and target as prices, however they were stated."""
@@ -248,9 +253,8 @@ def _checked(ticket: Ticket, now: datetime) -> None:
         raise _bad("price", "a limit or stop order needs a price, and a market order has none")
     if ticket.volume is not None and ticket.risk is not None:
         raise _bad("risk", "give a volume or a risk, not both")
-    if ticket.risk is not None and not 0 < ticket.risk <= MAX_RISK_FRACTION:
-        hint = "; did you mean percent? 0.01 is 1 %" if ticket.risk > MAX_RISK_FRACTION else ""
-        raise _bad("risk", f"a risk of {ticket.risk} is not above 0 and at most {MAX_RISK_FRACTION}{hint}")
+    if ticket.risk is not None:
+        check_fraction(Decimal(repr(float(ticket.risk))))
     if ticket.expires_at is not None and (ticket.type is OrderType.MARKET or ticket.expires_at <= now):
         raise _bad("expires_at", "it is a time to come, of an order that waits")
 

@@ -112,10 +112,7 @@ class TradeLog:
         name = f"logs/trades_{day(parse_iso(idea['result']['closed_at']))}.csv"
         with self._storage.lock(f"{name}.once", 10.0):
             if not self._has(name, str(idea["id"])):
-                row = trade_row(idea)
-                self._storage.append_csv(
-                    name, TRADE_COLUMNS, [[row[column] for column in TRADE_COLUMNS]], sync=True
-                )
+                self._storage.append_csv(name, TRADE_COLUMNS, [trade_row(idea)], sync=True)
         return name
 
     def _has(self, name: str, idea_id: str) -> bool:
@@ -147,7 +144,6 @@ def _reason(idea: Mapping[str, Any], last: Deal, asked: Callable[[str], str | No
     if why in set(Reason):
         return str(why)
     if last.reason not in _BY_PEOPLE and why is None and managed.get("leaving"):
-        return str(
-            managed["leaving"]
-        )  # the broker blanked the comment of the close that management asked for
+        # Management asked for the close, and the broker blanked its comment.
+        return str(managed["leaving"])
     return PERSON

@@ -20,13 +20,16 @@ def check_fraction(fraction: Decimal) -> Decimal:
         Invalid: Above that, asking whether percent was meant.
     """
     if not fraction.is_finite() or fraction <= 0:
-        raise Invalid("bad_risk", f"risk is {fraction}; it is a fraction above zero, 0.01 is 1 %")
+        raise Invalid(
+            "bad_risk", f"risk is {fraction}; it is a fraction above zero, 0.01 is 1 %", field="risk"
+        )
     if fraction > MAX_RISK_FRACTION:
         raise Invalid(
             "bad_risk",
             f"risk is {fraction}, which is {fraction * 100:f} % of the account in one trade; it is a "
             f"fraction of at most {MAX_RISK_FRACTION}. Did you mean percent? "
             f"{fraction} % is written {fraction / 100:f}",
+            field="risk",
         )
     return fraction
 

@@ -49,7 +49,7 @@ class Desk:
         ticket = Ticket(
             symbol="EURUSD", side=Side.BUY, type=OrderType.MARKET, volume=0.01, stop=round(ask - 0.01, 5)
         )
-        idea = self.services.orders.tickets._idea(ticket)
+        idea, _ = self.services.orders.tickets.judged(ticket)
         return str(self.services.idea_book.create(idea, actor="test")["id"])
 
     def status(self, idea_id: str) -> str:

@@ -53,7 +53,7 @@ def approved_to_order(desk: Services) -> list[float]:
     """Seconds from `approved` on record to the answer on record, of each idea; positions are closed."""
     taken = []
     for _ in range(IDEAS):
-        idea = desk.orders.tickets._idea(ticket(desk, OrderType.MARKET))
+        idea, _ = desk.orders.tickets.judged(ticket(desk, OrderType.MARKET))
         made = desk.idea_book.create(idea, actor="bench")
         began = time.perf_counter()
         status = desk.orders.sender.send(str(made["id"]), actor="bench")

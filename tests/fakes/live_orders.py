@@ -35,15 +35,26 @@ class LiveOrders:
         symbols: Mapping[str, Mapping[str, Any]] | None = None,
         config: Path = ROOT / "config",
         replay: Path | None = None,
+        storage: FileStorage | None = None,
+        kept: bool = False,
     ) -> None:
+        """`kept`: the broker's account is kept in the same folder, and outlives this process."""
         clock = MovedClock(at)
         terms = BrokerTerms(
             account=account or SimulatedAccount(), symbols=symbols or {}, faults=faults or Faults()
         )
+        storage = storage or FileStorage(data, fsync=False)
         terminal = build_simulated_terminal(
-            seed=7, replay=replay, server_clock=SERVER, now=clock.now, terms=terms
+            seed=7,
+            replay=replay,
+            server_clock=SERVER,
+            now=clock.now,
+            terms=terms,
+            storage=storage if kept else None,
         )
-        self.desk: SimulatedDesk = simulated_desk(data, at, clock=clock, api=terminal, config=config)
+        self.desk: SimulatedDesk = simulated_desk(
+            data, at, clock=clock, api=terminal, config=config, storage=storage
+        )
         desk = self.desk
         self.dealer = Dealer(terminal, desk.symbols, SERVER)
         self.orders = OrderService(

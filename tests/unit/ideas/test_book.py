@@ -294,7 +294,43 @@ def test_a_process_killed_at_every_single_write_loses_no_step_and_makes_none_twi
         stored = json.loads((data / "trade_ideas" / names(data)[0]).read_text(encoding="utf-8"))
         assert (stored, names(data)) == (done, ["EURUSD_20260105_090001.json"])
         assert Journal(FileStorage(data), MovedClock(NOW)).verify().broken_at is None
-    assert nth == 2 * len(LIFE) + 1
+    assert nth == 2 * len(LIFE) + 2, "each step and its file, and up to where mending has looked"
+
+
+def test_what_is_on_record_and_has_no_file_gets_one_without_being_repeated(tmp_path: Path) -> None:
+    for name, at in (("1", "09:00:01"), ("2", "09:00:01"), ("3", "09:00:02")):
+        begun = idea(int(name), at=f"2026-01-05T{at}Z")
+        book(tmp_path).create(begun, actor="desk")
+    (tmp_path / "trade_ideas" / names(tmp_path)[1]).unlink()  # as if its maker had died before it was written
+    restarted = book(tmp_path)
+    with pytest.raises(NotFound):
+        restarted.get("I2")
+    assert restarted.mend() == ["I2"]
+    assert [each["id"] for each in restarted.all()] == ["I3", "I2", "I1"]
+    assert restarted.get("I2")["status"] == "pending_approval"
+    assert (restarted.mend(), book(tmp_path).mend()) == ([], [])
+    assert len(names(tmp_path)) == len(steps(tmp_path)) == 3
+
+
+def test_a_file_that_was_taken_away_later_does_not_come_back(tmp_path: Path) -> None:
+    ideas = book(tmp_path)
+    ideas.create(idea(1), actor="desk")
+    ideas.step("I1", Act.REJECT, actor="ann", why="no")
+    (tmp_path / "trade_ideas" / names(tmp_path)[0]).unlink()
+    assert (ideas.mend(), names(tmp_path)) == ([], [])
+
+
+def test_a_journal_that_begins_anew_is_looked_through_anew(tmp_path: Path) -> None:
+    ideas = book(tmp_path)
+    for number in (1, 2):
+        ideas.create(idea(number), actor="desk")
+    ideas.mend()
+    for path in (tmp_path / "decisions").glob("*.jsonl"):
+        path.unlink()
+    again = book(tmp_path)
+    again.create(idea(3, symbol="XAUUSD"), actor="desk")
+    (tmp_path / "trade_ideas" / "XAUUSD_20260105_090001.json").unlink()
+    assert book(tmp_path).mend() == ["I3"]
 
 
 def test_thousands_of_ideas_are_found_by_id_without_reading_all(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.core.errors import Invalid
-from backend.ideas.ticket import Level, Resolved, Unit, resolve_levels, resolve_volume
+from backend.ideas.ticket import Level, Resolved, Unit, resolve_levels
 from backend.trading.sides import Side
 from tests.fakes.instruments import instrument
 
@@ -145,32 +145,3 @@ def test_whatever_is_stated_is_right_or_refused(
     assert (ENTRY - found.stop) * side.sign >= EURUSD.stops_level + SPREAD
     assert (found.target is None) is (target is None)
     assert found.target is None or (found.target - ENTRY) * side.sign >= EURUSD.stops_level - SPREAD
-
-
-def test_volume_in_lots_or_as_a_risk() -> None:
-    assert resolve_volume(EURUSD, volume=0.29, risk=None) == (Decimal("0.29"), None)
-    assert resolve_volume(EURUSD, volume=None, risk=0.01) == (None, Decimal("0.01"))
-
-
-@pytest.mark.parametrize(
-    ("volume", "risk"),
-    [
-        (None, None),
-        (0.1, 0.01),
-        (0.0, None),
-        (-0.1, None),
-        (0.015, None),
-        (0.001, None),
-        (1e9, None),
-        (float("nan"), None),
-        (float("inf"), None),
-        (None, 0.0),
-        (None, -0.01),
-        (None, 1.0),
-        (None, float("nan")),
-        (None, float("inf")),
-    ],
-)
-def test_no_volume_and_no_risk_is_refused(volume: float | None, risk: float | None) -> None:
-    with pytest.raises(Invalid):
-        resolve_volume(EURUSD, volume=volume, risk=risk)

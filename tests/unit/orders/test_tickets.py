@@ -163,6 +163,7 @@ def test_orders_that_wait(live: LiveOrders, side: Side, kind: OrderType, away: f
         ({"risk": 0.01}, "risk"),
         ({"volume": None, "risk": 1.0}, "risk"),
         ({"volume": None, "risk": 0.0}, "risk"),
+        ({"volume": None, "risk": float("nan")}, "risk"),
     ],
 )
 def test_what_makes_no_sense_is_invalid_and_on_record(

@@ -1,0 +1,59 @@
+"""An API in a process of its own that dies at a write if told so, over a desk with the real gate.
+
+Broker, journal and idea files are kept in the folder that it is called with. Prints the address it serves
+and, called with ``approval``, the id of an idea that waits for it. Ends without a word before the desk's write
+of that number among those whose names begin so, a torn append leaving half of its bytes; or else when its input
+ends.
+"""
+
+import json
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from backend.app import create_app
+from backend.core.clock import iso
+from backend.orders.tickets import Ticket
+from backend.strategies.model import OrderType
+from backend.trading.sides import Side
+from tests.fakes.evaluation_children import DyingStorage
+from tests.fakes.http_app import served
+from tests.fakes.live_orders import WEDNESDAY, LiveOrders
+from tests.fakes.services import fake_desk
+
+STOP = 0.01
+"""How far from the price the stop of the idea that waits lies."""
+
+
+def kept(data: Path, at: datetime = WEDNESDAY, storage: DyingStorage | None = None) -> LiveOrders:
+    """The desk of that folder at an instant, its broker's account kept there too."""
+    return LiveOrders(data, at=at, storage=storage, kept=True)
+
+
+def waiting(live: LiveOrders) -> str:
+    """Id of an idea that waits for approval."""
+    ask = float(live.desk.market.quote("EURUSD").ask)
+    ticket = Ticket(
+        symbol="EURUSD", side=Side.BUY, type=OrderType.MARKET, volume=0.02, stop=round(ask - STOP, 5)
+    )
+    idea, _ = live.orders.tickets.judged(ticket)
+    over = iso(live.desk.clock.now() + timedelta(minutes=15))
+    return str(
+        live.desk.book.create(idea | {"status": "pending_approval", "expires_at": over}, actor="a")["id"]
+    )
+
+
+def main(data: str, what: str, nth: str, torn: str, prefix: str) -> None:
+    """Serve."""
+    storage = DyingStorage(Path(data), fsync=False)
+    live = kept(Path(data), storage=storage)
+    idea = waiting(live) if what == "approval" else None
+    desk = fake_desk(Path(data) / "api", orders=live.orders, idea_desk=live.desk.acts)
+    with served(create_app(desk)) as address:
+        storage.prefix, storage.nth, storage.torn = prefix, int(nth), bool(torn)
+        print(json.dumps({"url": address, "idea": idea}), flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
