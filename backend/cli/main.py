@@ -8,6 +8,7 @@ import typer
 
 from backend.cli import control as control_commands
 from backend.cli import decisions as decision_commands
+from backend.cli import history as history_commands
 from backend.cli import ideas as idea_commands
 from backend.cli import strategies as strategy_commands
 from backend.cli import tasks as tasks_commands
@@ -38,6 +39,7 @@ app.add_typer(tester_commands.app, name="tester")
 app.add_typer(strategy_commands.app, name="strategy")
 app.add_typer(decision_commands.app, name="decisions")
 app.add_typer(control_commands.app, name="control")
+app.add_typer(history_commands.app, name="history")
 app.add_typer(idea_commands.app, name="ideas")
 app.command()(backtest)
 app.command()(kill)
