@@ -120,7 +120,8 @@ def fetch(
     if as_json:
         print_json(rows)
     else:
-        console().print(table(("symbol", "length", "new bars", "first", "last"), [[*row.values()] for row in rows]))
+        columns = ("symbol", "length", "new bars", "first", "last")
+        console().print(table(columns, [[*row.values()] for row in rows]))
 
 
 @app.command()

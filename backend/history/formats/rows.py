@@ -45,12 +45,14 @@ def text_bars(file: DataFile) -> tuple[RawBars, Faults | None]:
     problems += implausible(bid, PRICES)
     if ask is not None:
         problems += implausible(ask, ASKS)
-    spread = table.numbers.get("spread")
+    spread, volume = table.numbers.get("spread"), table.numbers.get("volume")
+    if volume is not None:
+        problems.append(("volume", volume < 0, "is no bar: a volume is not below zero"))
     bars = RawBars(
         time // 1000,
         bid,
         ask,
-        _whole(table.numbers.get("volume"), table.count),
+        _whole(volume, table.count),
         decimals,
         None if spread is None else _whole(spread, table.count),
         noisy,
@@ -196,4 +198,4 @@ def _whole(values: Floats | None, count: int) -> Ints:
     if values is None:
         return np.zeros(count, dtype=np.int64)
     finite = np.where(np.isfinite(values), values, 0.0)
-    return np.maximum(np.rint(finite), finite > 0).astype(np.int64)
+    return np.where((finite > 0) & (finite < 1), 1, np.rint(finite)).astype(np.int64)
