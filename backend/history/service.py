@@ -184,7 +184,7 @@ class HistoryService:
         stated = self._specifications.last(series.symbol) if series.kept is Kept.DESK else None
         if stated is not None:
             return stated.instrument.digits
-        return decimals_of(b"", np.stack([bars.open, bars.high, bars.low, bars.close]))
+        return decimals_of(np.stack([bars.open, bars.high, bars.low, bars.close]))
 
     def _store(self, series: Series) -> MarketStore:
         """Where the bids of a series are, or the asks where there are no bids."""

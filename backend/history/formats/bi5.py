@@ -76,7 +76,7 @@ def read_ticks(file: DataFile) -> tuple[RawTicks, Faults | None]:
     keep = np.ones(len(ms), dtype=np.bool_)
     if faults is not None:
         keep[faults.rows] = False
-    decimals = decimals_of(b"", carried(bid))
+    decimals = decimals_of(carried(bid))
     return RawTicks(file.day * 1000 + ms[keep], bid[keep], ask[keep], decimals), faults
 
 
@@ -93,7 +93,7 @@ def read_bars(file: DataFile) -> tuple[RawBars, Faults | None]:
         prices,
         None,
         np.ceil(np.nan_to_num(volume)).astype(np.int64),
-        decimals_of(b"", prices),
+        decimals_of(prices),
     )
     return (bars if faults is None else without(bars, faults.rows)), faults
 

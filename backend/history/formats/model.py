@@ -1,7 +1,7 @@
 """What a history file is and what was read of it, before any rule was applied."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -186,24 +186,26 @@ def unreadable(path: Path, why: str) -> Invalid:
     return Invalid("corrupt_file", f"{path} {why}", file=str(path))
 
 
-_DECIMALS = re.compile(rb"\.(\d+)")
+_DECIMALS = re.compile(r"\.(\d+)$")
 _SAMPLE = 20_000
 
 
-def decimals_of(text: bytes, values: Floats) -> int:
-    """The most decimals that prices show: as written in the first and last lines, or as the values need.
+def decimals_of(values: Floats, written: Iterable[str] = (), *, exact: bool = False) -> int:
+    """The most decimals that prices show: as written, or as the values need.
 
     Those written with more than ten are float noise and do not count; then the values tell.
 
     Args:
-        text: The file's text; empty for a binary file.
         values: Prices, any shape.
+        written: Some of them as a file has them; none of a binary file.
+        exact: Whether the file writes each price with all of its decimals: then 158611.0 has one, else
+            it is a whole number.
     """
-    sample = text[:_SAMPLE] + b"\n" + text[-_SAMPLE:]
-    lengths = [len(digits) for digits in _DECIMALS.findall(sample)]
-    written = max((length for length in lengths if length <= MOST_DECIMALS), default=0)
+    found = (_DECIMALS.search(text) for text in written)
+    lengths = [len(match[1]) for match in found if match]
+    shown = max((length for length in lengths if length <= MOST_DECIMALS), default=0)
     needed = _needed(values)
-    return 0 if needed == 0 and written == 1 else max(needed, written)  # 158611.0 is a whole number
+    return 0 if needed == 0 and shown == 1 and not exact else max(needed, shown)
 
 
 def _needed(values: Floats) -> int:

@@ -19,7 +19,7 @@ from backend.history.formats.model import (
     RawTicks,
     decimals_of,
 )
-from backend.history.formats.text import Table, read_table, read_text
+from backend.history.formats.text import Table, read_table, read_text, some_cells
 from backend.history.formats.times import parse_times
 
 PRICES: Final = ("open", "high", "low", "close")
@@ -39,7 +39,8 @@ def text_bars(file: DataFile) -> tuple[RawBars, Faults | None]:
     bid = _stack(table, PRICES)
     ask = _stack(table, ASKS) if ASKS[0] in table.numbers else None
     problems += _not_numbers(table, PRICES if ask is None else PRICES + ASKS)
-    decimals = decimals_of(text, bid)
+    written = some_cells(text, file.layout, PRICES)
+    decimals = decimals_of(bid, written, exact="spread" in file.layout.roles)
     bid, noisy = _rounded(bid, decimals)
     ask = None if ask is None else _rounded(ask, decimals)[0]
     problems += implausible(bid, PRICES)
@@ -77,7 +78,7 @@ def text_ticks(file: DataFile) -> tuple[RawTicks, Faults | None]:
     keep = ~(np.isnan(bid) | np.isnan(ask))
     if faults is not None:
         keep[faults.rows] = False
-    ticks = RawTicks(time, bid, ask, decimals_of(text, bid), table.line_of)
+    ticks = RawTicks(time, bid, ask, decimals_of(bid, some_cells(text, file.layout, ("bid",))), table.line_of)
     return _ticks_where(ticks, keep), faults
 
 

@@ -44,7 +44,7 @@ def read_bars(file: DataFile) -> RawBars:
         if there.all():
             ask = np.stack([asks.open, asks.high, asks.low, asks.close])[:, places]
     digits = int(_facts(file.path).get("digits", 0))
-    return RawBars(bars.time, bid, ask, bars.volume, max(digits, decimals_of(b"", bid)), bars.spread)
+    return RawBars(bars.time, bid, ask, bars.volume, max(digits, decimals_of(bid)), bars.spread)
 
 
 def _facts(path: Path) -> dict[str, Any]:

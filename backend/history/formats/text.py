@@ -5,7 +5,7 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +23,7 @@ EMPTY_CELLS: Final = frozenset({"bid", "ask", "volume", "spread"})
 """Roles whose cells may be empty: unchanged, or unknown."""
 
 HEAD_BYTES: Final = 4_096
+_SAMPLE: Final = 20_000
 _MOST_BYTES: Final = 4 << 30
 _NUMBER: Final = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _MARKS: Final = (
@@ -193,6 +194,16 @@ def _malformed(text: bytes, layout: Layout) -> Iterator[tuple[int, int, str]]:
                 said = f"{clipped(cell)!r} is no {role}, so this is not a row of {layout.title}"
                 yield number, place + 1, said
                 break
+
+
+def some_cells(text: bytes, layout: Layout, roles: Collection[str]) -> Iterator[str]:
+    """The cells of these columns in the first and the last rows."""
+    places = [place for place, role in enumerate(layout.roles) if role in roles]
+    first, last = text[:_SAMPLE].split(b"\n")[layout.header :], text[-_SAMPLE:].split(b"\n")[1:]
+    for line in [*first, *last]:
+        cells = line.split(layout.separator.encode())
+        if len(cells) == len(layout.roles):
+            yield from (cells[place].decode("ascii", "replace").strip() for place in places)
 
 
 def clipped(data: bytes) -> str:
