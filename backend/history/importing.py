@@ -20,6 +20,7 @@ from backend.history.formats.stored import ASK, BID, SERIES, STORED
 from backend.history.pieces import Choices, Piece, joined, lowest_spread, read_pieces
 from backend.history.quality import describe
 from backend.history.reports import as_text
+from backend.history.scale import least_decimals
 from backend.history.staging import guard, put_in_place, settle
 from backend.history.weekend import flat_weekends
 from backend.market.columns import encode
@@ -231,11 +232,15 @@ class Importer:
         main = bid if bid is not None else ask
         if main is None:  # unreachable: a piece is of one side or the other
             raise Invalid("nothing_to_import", f"{symbol}: no bars")
+        # A file with both sides gave two pieces; it is named once.
+        counted = [piece for piece in found if piece.side is not Side.ASK or piece.file.side is Side.ASK]
         zones = sorted({piece.clock for piece in found})
         page |= {
             "made_at": iso(self._clock.wall()),
-            "files": [_file_page(piece) for piece in found if piece.side is not Side.ASK or ask is main],
-            "mended": dict(sorted(mended.items())),
+            "files": [_file_page(piece) for piece in counted[:_REMEMBERED]],
+            "file_count": len(counted),
+            "duplicates": mended[rules.DOUBLED],
+            "mended": dict(sorted((+mended).items())),
             "notes": [*dict.fromkeys(note for piece in found for note in piece.notes)],
             "quality": describe(main, asks=ask, digits=digits, zone=zones[0], clock=self._server_clock),
         }
@@ -249,13 +254,13 @@ class Importer:
 
     def _digits(self, symbol: str, timeframe: Timeframe, found: Sequence[Piece], choices: Choices) -> int:
         """Decimals of the series: as said, else as the files show; spreads that are stored count in them."""
-        shown = max(piece.decimals for piece in found)
+        shown = max(least_decimals(symbol), *(piece.decimals for piece in found))
         digits = shown if choices.digits is None else choices.digits
         known = self.bids.facts(symbol, timeframe).get("digits")
-        if known is None or known == digits:
+        if known is None or digits <= known:
+            return digits if known is None else int(known)
+        if not self.bids.bars(symbol, timeframe).spread.any():
             return digits
-        if known > digits:
-            return int(known)
         raise Invalid(
             "finer_prices",
             f"{symbol} {timeframe}: these prices have {digits} decimals, those imported before have {known}, "

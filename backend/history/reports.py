@@ -28,8 +28,8 @@ def _lines(page: dict[str, Any]) -> Iterator[str]:
     for one in page["files"][:_LISTED]:
         stated = "as the file states" if one["states_clock"] else "as was said"
         yield f"{one['file']}: {one['format']}, {one['rows']:,} rows, clock {one['clock']} ({stated})"
-    if len(page["files"]) > _LISTED:
-        yield f"and {len(page['files']) - _LISTED:,} more files"
+    if page["file_count"] > _LISTED:
+        yield f"and {page['file_count'] - _LISTED:,} more files"
     yield ""
     for side in ("bid", "ask"):
         if side in page:

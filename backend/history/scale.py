@@ -3,6 +3,7 @@
 import math
 from typing import Final
 
+METALS: Final = ("XAU", "XAG", "XPT", "XPD")
 _FOREX_NAME: Final = 6
 _YEN_DIGITS, _FOREX_DIGITS = 3, 5
 
@@ -12,6 +13,11 @@ def quoted_digits(symbol: str) -> int | None:
     if len(symbol) != _FOREX_NAME or not symbol.isalpha():
         return None
     return _YEN_DIGITS if symbol.endswith("JPY") else _FOREX_DIGITS
+
+
+def least_decimals(symbol: str) -> int:
+    """Decimals that a symbol has at least, however round the prices of a file are; 0 where nobody knows."""
+    return 0 if symbol.startswith(METALS) else quoted_digits(symbol) or 0
 
 
 def points_in_a_unit(symbol: str, decimals: int, middle: float, usual: float | None) -> int:

@@ -6,7 +6,7 @@ what lies there is thrown away.
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -42,7 +42,7 @@ def put_in_place(storage: FileStorage, files: Mapping[str, bytes]) -> None:
 
 def settle(storage: FileStorage) -> None:
     """End what a process that was killed had begun."""
-    if not storage.path(INCOMING).is_dir():
+    if not any(_waiting(storage.path(INCOMING))):
         return
     with guard(storage):
         parts = storage.read_json_or(LIST, None)
@@ -74,7 +74,11 @@ def _move(storage: FileStorage, parts: Mapping[str, str]) -> None:
 
 
 def _clear(folder: Path) -> None:
-    for path in folder.iterdir():
-        if path.is_file():
-            with contextlib.suppress(OSError):
-                path.unlink()
+    for path in _waiting(folder):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _waiting(folder: Path) -> Iterator[Path]:
+    """What lies in the folder, lock files aside."""
+    return (path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else iter(())

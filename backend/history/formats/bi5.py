@@ -24,9 +24,9 @@ from backend.history.formats.model import (
     rows_are_lines,
     unreadable,
 )
-from backend.history.formats.rows import NO_BAR, PRICES, carried, implausible, together, without
+from backend.history.formats.rows import NO_BAR, PRICES, implausible, together, without
 from backend.history.formats.text import read_bytes
-from backend.history.scale import quoted_digits
+from backend.history.scale import METALS, quoted_digits
 
 TICKS: Final = Layout(title="Dukascopy bi5 ticks", ticks=True)
 CANDLES: Final = Layout(title="Dukascopy bi5 candles", roles=("time", *PRICES, "volume"))
@@ -39,8 +39,7 @@ _TICKS_NAME: Final = re.compile(r"(?P<hour>[01]\d|2[0-3])h_ticks", re.IGNORECASE
 _CANDLES_NAME: Final = re.compile(r"(?P<side>BID|ASK)_candles_(?P<step>min_1|hour_1)", re.IGNORECASE)
 _FOLDERS: Final = {"min_1": 3, "hour_1": 2}
 _MOST_BYTES: Final = 1 << 28
-_METALS: Final = ("XAU", "XAG")
-_FEWER_DIGITS: Final = 3
+_METAL_DIGITS: Final = 3
 _HOUR_MS: Final = 3_600_000
 
 
@@ -76,7 +75,7 @@ def read_ticks(file: DataFile) -> tuple[RawTicks, Faults | None]:
     keep = np.ones(len(ms), dtype=np.bool_)
     if faults is not None:
         keep[faults.rows] = False
-    decimals = decimals_of(carried(bid))
+    decimals = decimals_of(np.stack([bid, ask]))
     return RawTicks(file.day * 1000 + ms[keep], bid[keep], ask[keep], decimals), faults
 
 
@@ -127,5 +126,5 @@ def _start(path: Path, folders: int) -> tuple[int | None, str]:
 
 def _factor(file: DataFile) -> float:
     symbol = file.symbol
-    digits = _FEWER_DIGITS if symbol.startswith(_METALS) else quoted_digits(symbol)
+    digits = _METAL_DIGITS if symbol.startswith(METALS) else quoted_digits(symbol)
     return float(10 ** (5 if digits is None else digits))

@@ -190,22 +190,18 @@ _DECIMALS = re.compile(r"\.(\d+)$")
 _SAMPLE = 20_000
 
 
-def decimals_of(values: Floats, written: Iterable[str] = (), *, exact: bool = False) -> int:
-    """The most decimals that prices show: as written, or as the values need.
+def decimals_of(values: Floats, written: Iterable[str] = ()) -> int:
+    """The most decimals that prices need, or are written with where that tells.
 
-    Those written with more than ten are float noise and do not count; then the values tell.
+    Those written with more than ten are float noise and do not count.
 
     Args:
         values: Prices, any shape.
-        written: Some of them as a file has them; none of a binary file.
-        exact: Whether the file writes each price with all of its decimals: then 158611.0 has one, else
-            it is a whole number.
+        written: Some of them as the file has them, if it writes each with all of the symbol's decimals.
     """
     found = (_DECIMALS.search(text) for text in written)
     lengths = [len(match[1]) for match in found if match]
-    shown = max((length for length in lengths if length <= MOST_DECIMALS), default=0)
-    needed = _needed(values)
-    return 0 if needed == 0 and shown == 1 and not exact else max(needed, shown)
+    return max(_needed(values), max((length for length in lengths if length <= MOST_DECIMALS), default=0))
 
 
 def _needed(values: Floats) -> int:

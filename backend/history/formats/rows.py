@@ -39,8 +39,9 @@ def text_bars(file: DataFile) -> tuple[RawBars, Faults | None]:
     bid = _stack(table, PRICES)
     ask = _stack(table, ASKS) if ASKS[0] in table.numbers else None
     problems += _not_numbers(table, PRICES if ask is None else PRICES + ASKS)
-    written = some_cells(text, file.layout, PRICES)
-    decimals = decimals_of(bid, written, exact="spread" in file.layout.roles)
+    # Who writes the spread in points writes prices to the point; others add zeros or leave them out.
+    written = some_cells(text, file.layout, PRICES) if "spread" in file.layout.roles else ()
+    decimals = decimals_of(bid if ask is None else np.stack([bid, ask]), written)
     bid, noisy = _rounded(bid, decimals)
     ask = None if ask is None else _rounded(ask, decimals)[0]
     problems += implausible(bid, PRICES)
@@ -78,7 +79,7 @@ def text_ticks(file: DataFile) -> tuple[RawTicks, Faults | None]:
     keep = ~(np.isnan(bid) | np.isnan(ask))
     if faults is not None:
         keep[faults.rows] = False
-    ticks = RawTicks(time, bid, ask, decimals_of(bid, some_cells(text, file.layout, ("bid",))), table.line_of)
+    ticks = RawTicks(time, bid, ask, decimals_of(np.stack([bid, ask])), table.line_of)
     return _ticks_where(ticks, keep), faults
 
 

@@ -284,6 +284,14 @@ def test_what_is_no_history_is_not_taken_for_one(tmp_path: Path, name: str, line
     assert recognise(save(tmp_path / name, lines)) is None
 
 
+def test_asks_with_more_decimals_than_bids_keep_them(tmp_path: Path) -> None:
+    row = "20240305 10:00,1.1,1.2,1.0,1.1,0,1.10007,1.20007,1.00007,1.10007,0"
+    bars = bars_of(zipped(tmp_path / "hour" / "eurusd.zip", {"eurusd.csv": f"{row}\n"}))
+    assert bars.ask is not None
+    assert bars.ask[0].tolist() == [1.10007]
+    assert bars.decimals == 5
+
+
 # Rows that cannot be
 
 
