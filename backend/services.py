@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from backend.core.timeframes import Timeframe
     from backend.economic_calendar.service import CalendarService
     from backend.economic_calendar.shapes import Clocks
+    from backend.history.service import HistoryService
     from backend.ideas.acting import IdeaDesk
     from backend.ideas.book import IdeaBook
     from backend.ideas.decisions import DecisionService
@@ -192,6 +193,21 @@ class Services:
         from backend.market.service import MarketService
 
         return MarketService(self.terminal, self.market_store, self.storage, self.symbols, self.clock)
+
+    @cached_property
+    def history(self) -> "HistoryService":
+        """Imported and collected bars: files in and out, and what they are worth."""
+        from backend.history.service import HistoryService
+        from backend.simulator.replay_specs import usual_price
+
+        return HistoryService(
+            self.storage,
+            self.market_store,
+            self.server_clock,
+            SystemClock(),
+            canonical=self.symbols.canonical,
+            usual=usual_price,
+        )
 
     @cached_property
     def _fetcher(self) -> "HttpFetcher":

@@ -103,8 +103,8 @@ def backtest(
         strategy=strategy,
         symbols=tuple(dict.fromkeys(symbol or ())),
         days=days,
-        begin=None if begin is None else _day(begin, last=False),
-        end=None if end is None else _day(end, last=True),
+        begin=None if begin is None else parse_day(begin, last=False),
+        end=None if end is None else parse_day(end, last=True),
         mode=None if mode is None else _one_of(Mode, mode, "--mode"),
         balance=None if balance is None else _money(balance),
         risk=risk,
@@ -150,7 +150,7 @@ def _run(
         raise
 
 
-def _day(text: str, *, last: bool) -> datetime:
+def parse_day(text: str, *, last: bool) -> datetime:
     """A day or an instant; a last day is meant to its end."""
     try:
         day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()

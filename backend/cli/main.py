@@ -9,6 +9,7 @@ import typer
 from backend.cli import calendar as calendar_commands
 from backend.cli import control as control_commands
 from backend.cli import decisions as decision_commands
+from backend.cli import history as history_commands
 from backend.cli import ideas as idea_commands
 from backend.cli import prop as prop_commands
 from backend.cli import strategies as strategy_commands
@@ -42,6 +43,7 @@ app.add_typer(decision_commands.app, name="decisions")
 app.add_typer(calendar_commands.app, name="calendar")
 app.add_typer(control_commands.app, name="control")
 app.add_typer(prop_commands.app, name="prop")
+app.add_typer(history_commands.app, name="history")
 app.add_typer(idea_commands.app, name="ideas")
 app.command()(backtest)
 app.command()(kill)

@@ -1,7 +1,7 @@
 """MarketService: prices, bars and specifications for the rest of the desk."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -105,6 +105,17 @@ class MarketService:
         """
         self._topping.up_to_date(symbol, timeframe, count=min_bars, since=since)
         return self._store.bars(symbol, timeframe, until=self._clock.now(), count=min_bars, since=since)
+
+    def fill(
+        self, symbol: str, timeframe: Timeframe, *, since: datetime, progress: Callable[[datetime], None]
+    ) -> int:
+        """Fetch the terminal's bars back to `since`, piece by piece; returns how many are new.
+
+        Raises:
+            Unavailable: The terminal failed; what was fetched by then is stored, and the next run goes on.
+            NotFound: The broker or the map has no such symbol.
+        """
+        return self._topping.fill(symbol, timeframe, since=since, progress=progress)
 
     def source(self) -> str:
         """Name of the market that the terminal shows; bars and decisions of two markets are never mixed.

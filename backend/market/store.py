@@ -5,6 +5,7 @@ minutes, a year of hours, everything of days and longer. So topping up rewrites 
 """
 
 import hashlib
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -25,11 +26,26 @@ from backend.storage import atomic
 from backend.storage.files import FileStorage
 
 FOLDER = "history"
-PARKED = "history/.parked"
+PARKED = ".parked"
 CACHE_BYTES = 96_000_000
 _SERIES = "series.json"
 _NOTES = "notes.jsonl"
 _LOCK_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class Change:
+    """What adding bars to a series would change.
+
+    Attributes:
+        parts: Partitions that would be replaced, by name, as they would be.
+        added: Bars that are new.
+        replaced: Bars that would be revised, before and after.
+    """
+
+    parts: dict[str, Bars] = field(default_factory=dict)
+    added: int = 0
+    replaced: list[dict[str, Any]] = field(default_factory=list)
 
 
 class MarketStore:
@@ -42,6 +58,7 @@ class MarketStore:
         server_clock: Rule of the broker's clock.
         clock: Tells wall time for notes and for names of files set aside.
         cache_bytes: How much decoded data one process may remember.
+        folder: Where the series are, below the data folder.
     """
 
     def __init__(
@@ -51,7 +68,9 @@ class MarketStore:
         *,
         clock: Clock | None = None,
         cache_bytes: int = CACHE_BYTES,
+        folder: str = FOLDER,
     ) -> None:
+        self._root = folder
         self._storage = storage
         self._server_clock = server_clock
         self._clock: Clock = clock if clock is not None else SystemClock()
@@ -138,9 +157,9 @@ class MarketStore:
     def series(self) -> list[tuple[str, Timeframe]]:
         """The symbols and timeframes that are stored."""
         found = []
-        for name in self._storage.names(f"{FOLDER}/*/*/{_SERIES}"):
+        for name in self._storage.names(f"{self._root}/*/*/{_SERIES}"):
             facts = self._storage.read_json(name)
-            found.append((str(facts["symbol"]), Timeframe.parse(name.split("/")[2])))
+            found.append((str(facts["symbol"]), Timeframe.parse(name.split("/")[-2])))
         return found
 
     # Writing
@@ -157,40 +176,51 @@ class MarketStore:
             Invalid: Nothing is written: impossible prices (with their count), a bar that does not begin
                 on its timeframe's boundary, or one still forming.
         """
-        check_prices(bars)
-        self._check_boundaries(bars, until)
         symbol, timeframe = bars.symbol, bars.timeframe
-        if not len(bars):
-            return 0
-        added = 0
         with self._lock(symbol, timeframe):
+            change = self.prepare(bars, until=until, revise=revise)
+            if not len(bars):
+                return 0
             if not self._folder(symbol, timeframe).joinpath(_SERIES).exists():
                 self._write_facts(symbol, timeframe, {})
-            for name, part in split(bars):
-                stored = self._load(symbol, timeframe, name)
-                merged, new, replaced = merge(stored, part, revise=revise)
-                if replaced:
-                    self.note(symbol, timeframe, "revision", bars=replaced)
-                if new or replaced:
-                    self._write(symbol, timeframe, name, merged)
-                    added += new
-        return added
+            if change.replaced:
+                self.note(symbol, timeframe, "revision", bars=change.replaced)
+            for name, part in change.parts.items():
+                self._write(symbol, timeframe, name, part)
+        return change.added
+
+    def prepare(self, bars: Bars, *, until: datetime | None = None, revise: bool = False) -> Change:
+        """What `append` would change; nothing is written.
+
+        Raises:
+            Invalid: As `append`.
+        """
+        check_prices(bars)
+        self._check_boundaries(bars, until)
+        change = Change()
+        for name, part in split(bars) if len(bars) else ():
+            merged, new, replaced = merge(self._load(bars.symbol, bars.timeframe, name), part, revise=revise)
+            if new or replaced:
+                change.parts[name] = merged
+            change.added += new
+            change.replaced += replaced
+        return change
 
     def note(self, symbol: str, timeframe: Timeframe, kind: str, **facts: Any) -> None:
         """Record something about a series that a person should know; kept in its ``notes.jsonl``."""
         record = {"kind": kind, "at": iso(self._clock.wall())} | facts
-        self._storage.append_jsonl(f"{_name(symbol, timeframe)}/{_NOTES}", [record])
+        self._storage.append_jsonl(f"{self.name(symbol, timeframe)}/{_NOTES}", [record])
 
     def notes(self, symbol: str, timeframe: Timeframe) -> list[dict[str, Any]]:
         """What was recorded about a series, oldest first."""
-        name = f"{_name(symbol, timeframe)}/{_NOTES}"
+        name = f"{self.name(symbol, timeframe)}/{_NOTES}"
         return list(self._storage.read_jsonl(name)) if self._storage.exists(name) else []
 
     # Where a series comes from
 
     def facts(self, symbol: str, timeframe: Timeframe) -> dict[str, Any]:
         """What is known of a series besides its bars; empty if there is none."""
-        facts: dict[str, Any] = self._storage.read_json_or(f"{_name(symbol, timeframe)}/{_SERIES}", {})
+        facts: dict[str, Any] = self._storage.read_json_or(f"{self.name(symbol, timeframe)}/{_SERIES}", {})
         return facts
 
     def remember(self, symbol: str, timeframe: Timeframe, **facts: Any) -> None:
@@ -212,7 +242,7 @@ class MarketStore:
                 self._write_facts(symbol, timeframe, {"source": source})
                 return False
             self.park(symbol, timeframe)
-            parked = self._storage.path(_parked(source, symbol, timeframe))
+            parked = self._storage.path(self._parked(source, symbol, timeframe))
             folder = self._folder(symbol, timeframe)
             if parked.is_dir():
                 with atomic.refusals(folder):
@@ -225,7 +255,7 @@ class MarketStore:
         with self._lock(symbol, timeframe):
             folder = self._folder(symbol, timeframe)
             source = str(self.facts(symbol, timeframe).get("source", ""))
-            parked = self._storage.path(_parked(source, symbol, timeframe))
+            parked = self._storage.path(self._parked(source, symbol, timeframe))
             if parked.exists():
                 parked = parked.with_name(f"{parked.name}-{stamp(self._clock.wall())}")
             with atomic.refusals(parked):
@@ -255,11 +285,11 @@ class MarketStore:
         key = symbol, timeframe
         folder = self._folders.get(key)
         if folder is None:
-            folder = self._folders[key] = self._storage.path(_name(symbol, timeframe))
+            folder = self._folders[key] = self._storage.path(self.name(symbol, timeframe))
         return folder
 
     def _lock(self, symbol: str, timeframe: Timeframe) -> Any:
-        return self._storage.lock(_name(symbol, timeframe), _LOCK_SECONDS)
+        return self._storage.lock(self.name(symbol, timeframe), _LOCK_SECONDS)
 
     def _partitions(self, symbol: str, timeframe: Timeframe) -> list[str]:
         """Names of the partitions there are, the latest first."""
@@ -310,7 +340,7 @@ class MarketStore:
         )
 
     def _write(self, symbol: str, timeframe: Timeframe, name: str, bars: Bars) -> None:
-        self._storage.write_bytes(f"{_name(symbol, timeframe)}/{name}.parquet", encode(bars))
+        self._storage.write_bytes(f"{self.name(symbol, timeframe)}/{name}.parquet", encode(bars))
         path = self._folder(symbol, timeframe) / f"{name}.parquet"
         state = state_of(path)
         if state is not None:
@@ -319,7 +349,7 @@ class MarketStore:
     def _write_facts(self, symbol: str, timeframe: Timeframe, facts: dict[str, Any]) -> None:
         merged = {"symbol": symbol} | self.facts(symbol, timeframe) | facts
         self._storage.write_json(
-            f"{_name(symbol, timeframe)}/{_SERIES}",
+            f"{self.name(symbol, timeframe)}/{_SERIES}",
             {key: value for key, value in merged.items() if value is not None},
         )
 
@@ -364,11 +394,10 @@ class MarketStore:
         }
         return about
 
+    def name(self, symbol: str, timeframe: Timeframe) -> str:
+        """The name of a series' folder below the data folder."""
+        return f"{self._root}/{FileStorage.safe_name(symbol)}/{timeframe}"
 
-def _name(symbol: str, timeframe: Timeframe) -> str:
-    return f"{FOLDER}/{FileStorage.safe_name(symbol)}/{timeframe}"
-
-
-def _parked(source: str, symbol: str, timeframe: Timeframe) -> str:
-    digest = hashlib.sha256(source.encode()).hexdigest()[:16]
-    return f"{PARKED}/{digest}/{FileStorage.safe_name(symbol)}/{timeframe}"
+    def _parked(self, source: str, symbol: str, timeframe: Timeframe) -> str:
+        digest = hashlib.sha256(source.encode()).hexdigest()[:16]
+        return f"{self._root}/{PARKED}/{digest}/{FileStorage.safe_name(symbol)}/{timeframe}"

@@ -1,8 +1,11 @@
 """Topping up a stored series from the terminal: only what is missing, never mixing two sources."""
 
 import threading
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
+
+import numpy as np
 
 from backend.core.bars import Bars, plausible_prices
 from backend.core.clock import Clock, day, from_epoch, iso
@@ -14,6 +17,9 @@ from backend.mt5.client import CLOSED_AFTER_SECONDS, MT5Client
 from backend.mt5.server_time import ServerClock
 
 _SOURCE_SECONDS = 30.0
+PIECE_BARS = 10_000
+"""Bars' lengths that one piece of a long fetch spans."""
+_EMPTY_PIECES = 2
 _CHECKED_BARS = 50  # compared when the last stored bar differs from the terminal's
 
 _Series = tuple[str, Timeframe]
@@ -76,6 +82,41 @@ class TopUp:
         if self._can_be_newer(last, now) and self._may_ask(key, now):
             self._tail(key, last, now)
         self._front(key, count, since, now)
+
+    def fill(
+        self, symbol: str, timeframe: Timeframe, *, since: datetime, progress: Callable[[datetime], None]
+    ) -> int:
+        """Fetch older bars, from the oldest that is stored back to `since`; returns how many are new.
+
+        Each piece is stored before the next is asked for, so a run that was cut off goes on where it
+        stopped. Two pieces in a row without a bar are the beginning of the terminal's history.
+
+        Args:
+            symbol: Canonical symbol.
+            timeframe: Of the bars.
+            since: How far back.
+            progress: Told down to when the bars are fetched.
+
+        Raises:
+            Unavailable: The terminal failed; what was fetched by then is stored.
+        """
+        before = self._count(symbol, timeframe)
+        self.up_to_date(symbol, timeframe, count=1)
+        reached = self._store.first_time(symbol, timeframe)
+        piece, empty = timedelta(seconds=PIECE_BARS * timeframe.seconds), 0
+        while reached is not None and reached > since and empty < _EMPTY_PIECES:
+            start = max(since, reached - piece)
+            now = self._clock.now()
+            offered = self._client.closed_bars(symbol, timeframe, since=start, before=reached, now=now)
+            offered = offered[: int(np.searchsorted(offered.time, int(reached.timestamp())))]
+            self._append(offered, now)
+            empty = 0 if len(offered) else empty + 1
+            reached = start
+            progress(reached)
+        return self._count(symbol, timeframe) - before
+
+    def _count(self, symbol: str, timeframe: Timeframe) -> int:
+        return len(self._store.bars(symbol, timeframe))
 
     def source(self) -> str:
         """Name of the market that the terminal shows, believed for half a minute.

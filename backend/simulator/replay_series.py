@@ -19,7 +19,6 @@ from backend.simulator.replay_files import (
     Floats,
     Ints,
     Kind,
-    RawTicks,
     decimals_of,
     read_bars,
     read_ticks,
@@ -127,7 +126,7 @@ class SymbolFiles:
     @cached_property
     def ticks(self) -> Records:
         """Every tick of the tick files, server time."""
-        rows = [self._tick_rows(read_ticks(file)) for file in self._files[Kind.TICKS]]
+        rows = [self._tick_rows(file) for file in self._files[Kind.TICKS]]
         return np.concatenate(rows) if rows else np.zeros(0, dtype=TICKS_DTYPE)
 
     @cached_property
@@ -145,9 +144,10 @@ class SymbolFiles:
         """Bounds of each minute with ticks."""
         return spans_of_ticks(self.ticks)
 
-    def _tick_rows(self, raw: RawTicks) -> Records:
+    def _tick_rows(self, file: DataFile) -> Records:
+        raw = read_ticks(file)
         rows = np.zeros(len(raw.time_ms), dtype=TICKS_DTYPE)
-        rows["time"] = self._clock.to_server(raw.time_ms // 1000)
+        rows["time"] = self._on_server(file, raw.time_ms // 1000)
         rows["time_msc"] = rows["time"] * 1000 + raw.time_ms % 1000
         rows["bid"], rows["ask"] = raw.bid, raw.ask
         rows["flags"] = mt5.TICK_FLAG_BID | mt5.TICK_FLAG_ASK
@@ -194,16 +194,26 @@ class SymbolFiles:
         parts = [self._series(file, HOUR) for file in self._files[Kind.HOURS]]
         return _one_after_another(self._symbol, parts, HOUR)
 
+    def _on_server(self, file: DataFile, times: Ints) -> Ints:
+        """Server epochs of a file's times, in seconds."""
+        clock = file.layout.clock
+        if clock is None:
+            return times
+        utc = times if clock == "UTC" else ServerClock.parse(clock).to_utc(times)
+        return self._clock.to_server(utc)
+
     def _series(self, file: DataFile, length: int) -> Series:
         raw = read_bars(file)
         digits, point = self.spec.digits, self.spec.point
-        time = raw.time if file.server_time else self._clock.to_server(raw.time)
+        time = self._on_server(file, raw.time)
         scale = scale_of(self._symbol, raw) if raw.ask is None else 1
         opened, high, low, close = (np.round(side / scale, digits) for side in raw.bid)
         if raw.ask is None:
             typical = self.spec.spread * point
-            sides = np.stack((opened, high, low, close)) + typical
-            spread = np.zeros(len(time), dtype=np.int64)  # unknown, as MetaTrader 5 says it
+            # 0 is unknown, as MetaTrader 5 says it; then the symbol's typical spread stands in.
+            spread = np.zeros(len(time), dtype=np.int64) if raw.spread is None else np.maximum(raw.spread, 0)
+            wide = np.where(spread > 0, spread * point, typical)
+            sides = np.stack((opened, high, low, close)) + wide
         else:
             sides = raw.ask
             least = np.minimum(np.round(sides[0], digits) - opened, np.round(sides[3], digits) - close)

@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from backend.history.formats.model import RawBars
+from backend.history.scale import points_in_a_unit, quoted_digits
 from backend.mt5 import constants as mt5
-from backend.simulator.replay_files import RawBars
 from backend.simulator.symbols import SYMBOLS, SymbolSpec
 
-_FOREX_NAME = 6
-_JPY_DIGITS, _FOREX_DIGITS = 3, 5
 _GUESSED_SPREAD = 20
 _KNOWN = {spec.name: spec for spec in SYMBOLS}
 
@@ -34,9 +33,8 @@ def spec_of(symbol: str, decimals: int) -> SymbolSpec:
 
 def _guessed(symbol: str, decimals: int) -> SymbolSpec:
     """A specification for a symbol that the simulated broker does not have."""
-    forex = len(symbol) == _FOREX_NAME and symbol.isalpha()
-    if forex:
-        digits = _JPY_DIGITS if symbol.endswith("JPY") else _FOREX_DIGITS
+    digits = quoted_digits(symbol)
+    if digits is not None:
         return SymbolSpec(
             name=symbol,
             description=f"{symbol} from files",
@@ -64,14 +62,14 @@ def _guessed(symbol: str, decimals: int) -> SymbolSpec:
     )
 
 
+def usual_price(symbol: str) -> float | None:
+    """Where the simulated broker's symbol of that name trades, roughly; None where it has none."""
+    known = _KNOWN.get(symbol)
+    return None if known is None else known.price
+
+
 def scale_of(symbol: str, raw: RawBars) -> int:
     """What the file's prices are to be divided by: 1, or a power of ten where they are in points."""
-    if raw.decimals or not raw.bid.size:
+    if not raw.bid.size:
         return 1
-    middle = float(np.median(raw.bid[3]))
-    known = _KNOWN.get(symbol)
-    if known is not None:
-        return int(10 ** max(0, round(float(np.log10(middle / known.price)))))
-    guessed = _guessed(symbol, 0)
-    forex = guessed.calc_mode == mt5.SYMBOL_CALC_MODE_FOREX
-    return int(10**guessed.digits) if forex and middle >= 10 ** (guessed.digits - 1) else 1
+    return points_in_a_unit(symbol, raw.decimals, float(np.median(raw.bid[3])), usual_price(symbol))
