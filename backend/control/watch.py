@@ -17,6 +17,7 @@ from backend.control.desk import Control
 from backend.control.state import HaltKind
 from backend.core.clock import Clock, iso, parse_iso
 from backend.core.errors import DeskError
+from backend.risk.gate import reaches
 from backend.risk.limits import RiskLimits
 from backend.risk.numbers import day_base, drawdown
 from backend.storage.files import FileStorage
@@ -55,7 +56,7 @@ class Measured:
     @property
     def reached(self) -> bool:
         """Whether the limit is reached, as a backtest tells it."""
-        return self.of <= 0 or self.lost >= Decimal(repr(self.limit)) * self.of
+        return self.of <= 0 or reaches(float(self.lost), float(self.of), self.limit)
 
 
 def measured(state: AccountState, limits: RiskLimits) -> dict[HaltKind, Measured]:

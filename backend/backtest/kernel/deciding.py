@@ -46,7 +46,7 @@ from backend.evaluation.confidence import (
     spread_share,
 )
 from backend.evaluation.levels import stop_distance, target_distance
-from backend.risk.gate import State, judge
+from backend.risk.gate import State, judge, reaches
 from backend.trading.conversion import converted
 from backend.trading.management import least_distance, order_fits
 
@@ -316,9 +316,9 @@ def _drawdown(desk: Any, equity: float) -> tuple[float, float]:
 
 def breaches(desk: Any, equity: float) -> tuple[bool, bool]:
     """Whether an equity reaches the limit of the day's loss, and that of the drawdown."""
-    day = desk.reference - equity >= desk.daily_loss * _day_base(desk)
     lost, of = _drawdown(desk, equity)
-    return day, lost >= desk.drawdown * of
+    day = reaches(desk.reference - equity, _day_base(desk), desk.daily_loss)
+    return day, reaches(lost, of, desk.drawdown)
 
 
 def _fill_pace(lanes: Any, desk: Any, s: int, day: int) -> None:

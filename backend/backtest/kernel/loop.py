@@ -6,7 +6,17 @@ from typing import Any
 import numpy as np
 
 from backend.backtest.kernel.deciding import breaches, decide
-from backend.backtest.kernel.events import at_open, begin_day, finish, inside, manage, mark, watch_limits
+from backend.backtest.kernel.events import (
+    at_open,
+    begin_day,
+    finish,
+    held_at_open,
+    inside,
+    manage,
+    mark,
+    sent_at_open,
+    watch_limits,
+)
 from backend.backtest.kernel.money import balance, equity_with, worth
 from backend.backtest.kernel.records import (
     LONG,
@@ -211,7 +221,10 @@ def advance_many(
                 _load(feed, sig, atr_bits, lane, lane.next_bar)
                 lane.next_bar += 1
                 lane.is_open = 1
-                at_open(lanes, desk, trades, s)
+                held_at_open(lanes, desk, trades, s)
+        for s in range(len(lanes)):
+            if lanes[s].is_open != 0 and lanes[s].time == now:
+                sent_at_open(lanes, desk, s)
     return True
 
 
