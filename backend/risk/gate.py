@@ -149,6 +149,11 @@ _STEP_NOISE = 1e-6
 _SHARE_NOISE = 1e-12  # a share that equals its limit passes in spite of float noise
 
 
+def reaches(lost: float, of: float, limit: float) -> bool:
+    """Whether a loss is at its limit, a share of something, or beyond: from there on `judge` refuses too."""
+    return lost >= (limit - _SHARE_NOISE) * of
+
+
 def judge(state: Numbers, limits: Numbers, applies: int, measured: Measured) -> int:
     """Run every check.
 

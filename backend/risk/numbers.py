@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from backend.core.instruments import Instrument
-from backend.risk.gate import Limit, State
+from backend.risk.gate import Limit, State, reaches
 from backend.risk.limits import LossRules, RiskLimits
 from backend.trading.account import AccountState
 from backend.trading.desk import Circumstances, DeskState, Mode, Purpose
@@ -79,7 +79,7 @@ class Measured:
     @property
     def reached(self) -> bool:
         """Whether the limit is reached, as a backtest tells it."""
-        return self.of <= 0 or self.room <= 0
+        return self.of <= 0 or reaches(float(self.lost), float(self.of), self.limit)
 
 
 def day_losses(account: AccountState, limits: RiskLimits) -> list[Measured | None]:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from backend.backtest.columns import Trade
 from backend.backtest.model import Job, Stream
+from backend.core.instruments import Instrument
 from backend.core.timeframes import close_of
 from backend.mt5 import constants as mt5
 from backend.simulator.account import SimulatedAccount
@@ -13,6 +14,7 @@ from backend.simulator.book import Book, Deal
 from backend.simulator.driven import DrivenAccount, DrivenBar
 from backend.simulator.symbols import SymbolSpec
 from backend.simulator.ways import Candle
+from backend.trading.profit import to_cents
 from backend.trading.reasons import Reason
 from backend.trading.sides import Side
 from tests.reference.prices import prices
@@ -23,6 +25,7 @@ from tests.reference.sending import Asked
 class Row:
     """A closed trade as deals tell it; `of` takes the same out of a backtest's."""
 
+    symbol: str
     side: Side
     volume: Decimal
     signal_time: int
@@ -53,6 +56,8 @@ class Notes:
         stops: Where it stands now, by position.
         at_open: Deals that the first price of a bar brought.
         at_close: Deals that were asked for at a bar's close.
+        parts: Orders that take a part of a position at its level, and their positions.
+        unclear: Positions that ended on a bar which left open whether their part came first.
     """
 
     sent: dict[int, Asked] = field(default_factory=dict)
@@ -60,6 +65,8 @@ class Notes:
     stops: dict[int, Decimal] = field(default_factory=dict)
     at_open: set[int] = field(default_factory=set)
     at_close: set[int] = field(default_factory=set)
+    parts: dict[int, int] = field(default_factory=dict)
+    unclear: set[int] = field(default_factory=set)
 
 
 class Path:
@@ -80,6 +87,10 @@ class Path:
         bid, ask = (_candle([self._instrument.price(price) for price in side]) for side in (bids, asks))
         return DrivenBar(time=int(self.bars.server_time[index]), bid=bid, ask=ask)
 
+    def has(self, server: int) -> bool:
+        """Whether a bar opened at a server epoch."""
+        return server in self._places
+
     def place(self, server: int) -> int:
         """Index of the bar that opened at a server epoch."""
         return self._places[server]
@@ -99,16 +110,26 @@ def _candle(prices: list[Decimal]) -> Candle:
     return Candle(open=opened, high=high, low=low, close=close)
 
 
-def rows(book: Book, path: Path, notes: Notes) -> list[Row]:
-    """Every closed trade in the order of the exits."""
+def rows(book: Book, paths: Mapping[str, Path], notes: Notes, digits: int) -> list[Row]:
+    """Every closed trade in the order of the exits; a position's first commission is shared by volume."""
     entries = {deal.position: deal for deal in book.deals if deal.entry == mt5.DEAL_ENTRY_IN}
-    return [_row(deal, entries, path, notes) for deal in book.deals if deal.entry == mt5.DEAL_ENTRY_OUT]
+    left = {position: (into.lots, -into.commission) for position, into in entries.items()}
+    found = []
+    for out in book.deals:
+        if out.entry != mt5.DEAL_ENTRY_OUT:
+            continue
+        lots, unpaid = left[out.position]
+        paid = unpaid if out.lots == lots else to_cents(unpaid * out.lots / lots, digits)
+        left[out.position] = lots - out.lots, unpaid - paid
+        found.append(_row(out, entries[out.position], paths[out.symbol], notes, paid))
+    return found
 
 
-def _row(out: Deal, entries: Mapping[int, Deal], path: Path, notes: Notes) -> Row:
-    into, sent = entries[out.position], notes.sent[out.position]
-    index = path.place(out.time_ms // 1000)
+def _row(out: Deal, into: Deal, path: Path, notes: Notes, paid: Decimal) -> Row:
+    sent, index = notes.sent[out.position], path.place(out.time_ms // 1000)
+    reason = _reason(out, notes)
     return Row(
+        symbol=out.symbol,
         side=sent.levels.side,
         volume=out.lots,
         signal_time=int(sent.wanted.closed.timestamp()),
@@ -118,11 +139,11 @@ def _row(out: Deal, entries: Mapping[int, Deal], path: Path, notes: Notes) -> Ro
         initial_target=Decimal(repr(sent.order.tp)),
         exit_time=path.closed(index) if out.ticket in notes.at_close else path.opened(index),
         exit_price=out.price,
-        exit_reason=_reason(out, notes),
-        ambiguous=out.ambiguous,
-        commission=-into.commission - out.commission,
+        exit_reason=reason,
+        ambiguous=out.ambiguous or (out.position in notes.unclear and reason is not Reason.PARTIAL),
+        commission=paid - out.commission,
         swap=out.swap,
-        net=out.profit + out.swap + into.commission + out.commission,
+        net=out.profit + out.swap - paid + out.commission,
     )
 
 
@@ -137,8 +158,8 @@ def _reason(out: Deal, notes: Notes) -> Reason:
 
 
 def terminal(job: Job) -> DrivenAccount:
-    """The simulated broker on the job's terms, with its one symbol."""
-    (stream,) = job.streams
+    """The simulated broker on the job's terms, with its symbols; costs are those of the first stream."""
+    first = job.streams[0]
     terms = SimulatedAccount(
         currency=job.account.currency,
         digits=job.account.digits,
@@ -146,11 +167,16 @@ def terminal(job: Job) -> DrivenAccount:
         leverage=job.account.leverage,
         hedging=job.account.hedging,
         stop_out=Decimal(str(job.account.stop_out)) * 100,
-        commission=stream.costs.commission_per_lot,
-        slippage=int(stream.costs.slippage_points),
+        commission=first.costs.commission_per_lot,
+        slippage=int(first.costs.slippage_points),
     )
-    given = stream.instrument
-    spec = SymbolSpec(
+    given = {stream.instrument.symbol: stream.instrument for stream in job.streams}
+    begin = min(int(stream.bars.server_time[stream.first - 1]) for stream in job.streams)
+    return DrivenAccount([_spec(one) for one in given.values()], terms, start=begin - 1)
+
+
+def _spec(given: Instrument) -> SymbolSpec:
+    return SymbolSpec(
         name=given.symbol,
         description=given.symbol,
         digits=given.digits,
@@ -168,4 +194,3 @@ def terminal(job: Job) -> DrivenAccount:
         swap_short=float(given.swap_short),
         triple_day=given.swap_triple_day,
     )
-    return DrivenAccount([spec], terms, start=int(stream.bars.server_time[stream.first - 1]) - 1)

@@ -48,11 +48,22 @@ from backend.trading.reasons import (
 
 
 def at_open(lanes: Any, desk: Any, trades: Any, s: int) -> None:
-    """Swap of the nights before, what the open does to the position, then what was decided."""
+    """All that happens to the only lane at a bar's open."""
+    held_at_open(lanes, desk, trades, s)
+    sent_at_open(lanes, desk, s)
+
+
+def held_at_open(lanes: Any, desk: Any, trades: Any, s: int) -> None:
+    """Swap of the nights before, and what the open does to the position."""
     lane = lanes[s]
     if lane.side != 0:
         accrue_swap(lane, desk)
         _position_at_open(lanes, desk, trades, s)
+
+
+def sent_at_open(lanes: Any, desk: Any, s: int) -> None:
+    """What was decided is sent, when every position has met the open."""
+    lane = lanes[s]
     last = _last(lane)
     if last and lane.r_side != 0:
         desk.refusals[ORDER_CANCELLED] += 1
@@ -76,7 +87,7 @@ def _position_at_open(lanes: Any, desk: Any, trades: Any, s: int) -> None:
     if reason == NONE:
         if lane.close_weekend != 0 and lane.day_bars == 0 and lane.leave == NONE and _last(lane):
             lane.leave = R_WEEKEND
-        if lane.leave == NONE:
+        if lane.leave == NONE or _stopped_out(lanes, desk, trades, s, opened, opened):
             return
         reason, level, gap, slip = lane.leave, opened, 0, lane.slip
     close_position(lanes, desk, trades, s, reason, level, gap, slip, lane.time)
@@ -127,6 +138,8 @@ def _after(
         low, high = (close, close) if entered else (worst, highest)
         lane.low, lane.high = min(lane.low, low), max(lane.high, high)
         _note_low(lanes, desk, s, low)
+        if entered:
+            _stopped_out(lanes, desk, trades, s, close, close)
         return
     if reason == R_TARGET and not entered:
         low = max(worst, lane.stop)

@@ -7,10 +7,10 @@ from typing import Any
 
 from backend.backtest.kernel.money import balance
 from backend.backtest.kernel.records import ORDER_CANCELLED
+from backend.risk.gate import reaches
 
 _END_OF_DAY = 2
 _FROM_BALANCE, _FROM_EQUITY = 0, 1
-_NOISE = 1e-6  # of money: a loss that equals what is allowed reaches it
 
 
 def day_used(desk: Any, equity: float) -> tuple[float, float, float]:
@@ -41,9 +41,9 @@ def day_gained(desk: Any, equity: float, base: float) -> float:
 
 def breaches(desk: Any, equity: float) -> tuple[bool, bool]:
     """Whether an equity reaches a limit of the day's loss, and one of the drawdown."""
-    day = desk.reference - equity >= desk.daily_loss * _day_base(desk)
+    day = reaches(desk.reference - equity, _day_base(desk), desk.daily_loss)
     lost, of = _drawdown(desk, equity)
-    ever = lost >= desk.drawdown * of
+    ever = reaches(lost, of, desk.drawdown)
     if desk.ruled != 0:
         rule_day, rule_ever = _rule_breaches(desk, equity)
         return day or rule_day, ever or rule_ever
@@ -120,9 +120,9 @@ def _rule_drawdown(desk: Any, equity: float) -> tuple[float, float]:
 
 
 def _rule_breaches(desk: Any, equity: float) -> tuple[bool, bool]:
-    day = desk.rule_reference - equity >= desk.rule_daily_loss * _rule_base(desk) - _NOISE
+    day = reaches(desk.rule_reference - equity, _rule_base(desk), desk.rule_daily_loss)
     lost, of = _rule_drawdown(desk, equity)
-    return day, lost >= desk.rule_drawdown * of - _NOISE
+    return day, reaches(lost, of, desk.rule_drawdown)
 
 
 def _note_breach(desk: Any, at: int) -> None:

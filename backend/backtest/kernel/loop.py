@@ -6,7 +6,15 @@ from typing import Any
 import numpy as np
 
 from backend.backtest.kernel.deciding import decide
-from backend.backtest.kernel.events import at_open, finish, inside, manage, mark
+from backend.backtest.kernel.events import (
+    at_open,
+    finish,
+    held_at_open,
+    inside,
+    manage,
+    mark,
+    sent_at_open,
+)
 from backend.backtest.kernel.limits import begin_day, breaches, watch_limits
 from backend.backtest.kernel.money import balance, equity_with, worth
 from backend.backtest.kernel.records import (
@@ -245,7 +253,10 @@ def advance_many(
                 _load(feed, sig, atr_bits, lane, lane.next_bar)
                 lane.next_bar += 1
                 lane.is_open = 1
-                at_open(lanes, desk, trades, s)
+                held_at_open(lanes, desk, trades, s)
+        for s in range(len(lanes)):
+            if lanes[s].is_open != 0 and lanes[s].time == now:
+                sent_at_open(lanes, desk, s)
     return True
 
 

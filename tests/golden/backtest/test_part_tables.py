@@ -184,6 +184,20 @@ def test_a_short_is_stopped_out_on_the_ask() -> None:
     assert (trade.exit_reason, trade.exit_price, trade.net) == (Reason.STOP_OUT, D("1.10167"), D("-6.03"))
 
 
+def test_an_order_filled_inside_a_bar_is_stopped_out_at_its_close() -> None:
+    # 0.09 at 10060: margin 9,905.40, so 9.60 may be lost: 106.7 points. Only the close is known to come later
+    rules = {"order": {"type": "limit", "offset_atr": 0.25}}
+    trade = only(run(narrow_account([START, SIGNAL, (10100, 10150, 9940, 9953, QUIET), NARROW], rules=rules)))
+    assert (trade.volume, trade.exit_reason, trade.exit_time) == (
+        D("0.09"),
+        Reason.STOP_OUT,
+        trade.entry_time,
+    )
+    assert (trade.exit_price, trade.net) == (D("1.09953"), D("-9.63"))
+    kept = only(run(narrow_account([START, SIGNAL, (10100, 10150, 9940, 9954, QUIET)], rules=rules)))
+    assert kept.exit_reason is Reason.END
+
+
 def test_a_negative_balance_is_kept() -> None:
     # a gap to 0.90100: −20,010 points × 0.50 of 10,000
     result = run(table([START, SIGNAL, CALM, (-9900, -9850, -9950, -9900, QUIET)]))

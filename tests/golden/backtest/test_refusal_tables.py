@@ -35,8 +35,10 @@ def test_a_volume_is_cut_to_the_free_margin() -> None:
     assert only(run(on_account(table(PLAIN), leverage=1))).volume == D("0.09")
 
 
-def test_a_volume_is_cut_to_the_symbols_largest() -> None:
-    assert only(run(table(PLAIN, specification={"volume_max": D("0.20")}))).volume == D("0.20")
+@pytest.mark.parametrize(("largest", "traded"), [("0.20", "0.20"), ("0.50", "0.50"), ("0.51", "0.50")])
+def test_a_volume_is_cut_to_the_symbols_largest(largest: str, traded: str) -> None:
+    result = run(table(PLAIN, specification={"volume_max": D(largest)}))
+    assert (only(result).volume, result.refusals) == (D(traded), {})
 
 
 def test_exposure_above_its_cap_is_refused() -> None:

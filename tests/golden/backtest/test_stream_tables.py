@@ -1,6 +1,6 @@
-"""Several strategies and symbols on one account, and what halts it, worked by hand."""
+"""Several strategies and symbols on one account, what halts it, and what a desk alone refuses, by hand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,9 @@ import pytest
 from backend.backtest.model import Job, Result
 from backend.backtest.running import run_backtest
 from backend.risk.limits import DailyLoss, Drawdown
+from backend.trading.desk import Mode
 from backend.trading.reasons import Reason
+from backend.trading.scoring import Thresholds
 from tests.fakes.backtests import EXIT_LONG, MONDAY, QUIET, Row, table
 from tests.golden.backtest.hand import (
     BOTH,
@@ -36,7 +38,7 @@ SHORTS = [START, SELL_SIGNAL, CALM, CALM]
 
 @pytest.fixture(autouse=True)
 def chosen_engine() -> Iterator[None]:
-    """The plain engine knows one stream and no halt."""
+    """The plain engine knows one stream, no halt and no autonomous mode."""
     with chosen(run_backtest):
         yield
 
@@ -194,6 +196,13 @@ def test_a_stop_out_takes_the_largest_loss_first() -> None:
     ]
 
 
+def test_every_symbols_open_is_met_before_anything_is_sent() -> None:
+    # GBPUSD opens 510 points under its entry: 255.00 of 0.50 lots. 1 % of 9,745 ÷ 200 a lot are 0.48
+    gap: Row = (9600, 9650, 9550, 9600, QUIET)
+    result = run(pair([START, CALM, SIGNAL, CALM], [START, SIGNAL, CALM, gap]))
+    assert held(result) == [("GBPUSD", "0.50"), ("EURUSD", "0.48")]
+
+
 # --- halts
 
 
@@ -243,6 +252,44 @@ def test_the_end_of_a_day_moves_the_peak_of_a_drawdown() -> None:
     assert result.refusals == {"halted": 1}
 
 
+def fallen(opened: int, *, lock: bool, credit: str) -> Mapping[str, int]:
+    """10,000 rise to 10,200; 0.50 at 10110 then open lower after a midnight that credits so much a lot."""
+    win: Row = (10100, 10510, 10050, 10100, QUIET)
+    gap: Row = (opened, opened + 10, opened - 10, opened, QUIET)
+    job = table(
+        [START, SIGNAL, win, SIGNAL, CALM, gap, SIGNAL, CALM],
+        start=MONDAY.replace(hour=19),
+        limits=limits(drawdown=Drawdown(limit=0.01, lock_at_initial=lock)),
+        specification={"volume_max": D("0.50"), "swap_mode": 4, "swap_long": D(credit)},
+    )
+    return run(job).refusals
+
+
+def test_a_trailing_floor_is_reached_to_the_cent() -> None:
+    # 99 % of 10,200 are 10,098: 204 points × 0.50 are 102.00 under the peak, and a cent less is not there
+    assert fallen(9906, lock=False, credit="0") == {"halted": 1}
+    assert fallen(9906, lock=False, credit="0.02") == {}
+
+
+def test_a_locked_floor_stays_at_the_initial_balance_and_is_reached_to_the_cent() -> None:
+    # the floor that has risen with the peak would be 10,098; locked it is 10,000: 400 points × 0.50
+    assert fallen(9906, lock=True, credit="0") == {}
+    assert fallen(9710, lock=True, credit="0") == {"halted": 1}
+    assert fallen(9710, lock=True, credit="0.02") == {}
+
+
+def test_a_lock_leaves_a_floor_under_the_initial_balance_alone() -> None:
+    # without a win the peak is 10,000 and the floor 9,900, locked or not: 200 points × 0.50 are at it
+    for lock in (True, False):
+        down = limits(drawdown=Drawdown(limit=0.01, lock_at_initial=lock))
+        for low, refused in ((9910, {"halted": 1}), (9911, {})):
+            hit: Row = (10100, 10150, low, 10100, QUIET)
+            leave: Row = (10100, 10150, 10050, 10100, EXIT_LONG)
+            assert (
+                run(table([START, SIGNAL, hit, leave, CALM, SIGNAL, CALM], limits=down)).refusals == refused
+            )
+
+
 def test_a_halt_cancels_resting_orders() -> None:
     # EURUSD loses 205, which is 2.05 %; the order of GBPUSD at 10060 is gone before it is reached
     high: Row = (10120, 10150, 10100, 10120, QUIET)
@@ -254,6 +301,34 @@ def test_a_halt_cancels_resting_orders() -> None:
     resting = table([START, CALM, SIGNAL, high, high, low], symbol="GBPUSD", rules=order, limits=caps)
     result = run(together(losing, resting))
     assert (held(result), result.refusals) == ([("EURUSD", "0.50")], {"order_cancelled": 1})
+
+
+# --- a desk that sends by itself
+
+
+def alone(profile: dict[str, Any] | None = None, **changes: Any) -> Mapping[str, int]:
+    """What an autonomous desk refuses of one signal."""
+    given = {"mode": Mode.AUTONOMOUS, "commission_per_lot": 0.0} | changes
+    result = run(table(LONGS, limits=limits(**given), profile=profile))
+    assert len(result.trades) == (0 if result.refusals else 1)
+    return result.refusals
+
+
+def test_an_autonomous_desk_trades_from_its_own_confidence_on() -> None:
+    # entry and strong 50; market 25 − 5 − 7.5, for spreads and ATRs of the past are unknown;
+    # account 25 − 10 × 0.0551 − 10 × 0.0055 = 24.394: 86.894, said to a tenth
+    for threshold, refused in ((80, {}), (86.9, {}), (87, {"autonomous_confidence": 1})):
+        levels = Thresholds(pending_only=0, open_or_scale=0, autonomous=threshold)
+        assert alone(thresholds=levels) == refused
+
+
+def test_an_autonomous_desk_trades_only_at_a_known_commission() -> None:
+    # one that is known to be nothing is known; profile or desk may say it
+    assert alone(commission_per_lot=None) == {"commission_known": 1}
+    assert alone({"commission_per_lot": 0.0}, commission_per_lot=None) == {}
+    assert alone(commission_per_lot=0.0) == {}
+    supervised = run(table(LONGS, limits=limits(commission_per_lot=None)))
+    assert (len(supervised.trades), supervised.refusals) == (1, {})
 
 
 # --- an account without cents
