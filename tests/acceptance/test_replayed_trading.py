@@ -141,10 +141,3 @@ def test_the_first_trades_are_those_of_the_backtest(tmp_path: Path, market_data:
 @pytest.mark.timeout(3600)
 def test_two_weeks_are_traded_as_the_backtest_says_to_the_cent(tmp_path: Path, market_data: Path) -> None:
     assert compared(tmp_path, market_data, datetime(2014, 5, 15, tzinfo=UTC)) >= 20
-
-
-@pytest.mark.full
-@pytest.mark.timeout(3600)
-def test_what_is_managed_on_minutes_is_that_of_the_backtest(tmp_path: Path, market_data: Path) -> None:
-    rules = {"breakeven_after_r": 0.5, "trail_atr": 2.0, "partial_at_r": 1.0, "partial_fraction": 0.5}
-    assert compared(tmp_path, market_data, datetime(2014, 5, 6, tzinfo=UTC), **rules) >= 5
