@@ -188,7 +188,8 @@ class Control:
         self._seen = None
         state = self.state()
         now = state if state.of(HaltKind.STATE_LOST) else self._journalled(state)
-        if now is not state:
+        unseen = now.seq > 0 and not self._storage.exists(FILE)  # others look at the file alone
+        if now is not state or unseen:
             self._write(now)
         return now
 

@@ -3,9 +3,8 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from celery.beat import ScheduleEntry, Scheduler
 
@@ -20,6 +19,9 @@ from backend.jobs.replay import Conductor
 from backend.jobs.rows import written
 from backend.jobs.runtime import KEY_PREFIX, Runtime
 from backend.jobs.ticks import celery_schedule
+
+if TYPE_CHECKING:
+    from backend.strategies.model import Strategy
 
 BEAT_FILE = "task_runs/beat.json"
 REPORT_EVERY = 10.0
@@ -168,20 +170,37 @@ def replay_conductor(runtime: Runtime, planner: Planner, control: ClockControl |
     """The conductor of a replayed desk, over the connector's clock."""
     if control is None:
         raise Unavailable("no_clock_control", "this desk replays, but nothing here moves its clock")
+    from backend.ideas.book import IdeaBook
+    from backend.ideas.lifecycle import Status
+    from backend.journal.journal import Journal
+    from backend.strategies.files import StrategyFiles
+
+    book = IdeaBook(runtime.storage, Journal(runtime.storage, runtime.clock), runtime.clock)
+    files = StrategyFiles(runtime.settings.config_dir / "ai")
     return Conductor(
         control,
         planner,
         runtime.ledger,
         [schedule for schedule in runtime.book.schedules.values() if schedule.clock == "desk"],
-        lambda: strategy_timeframes(runtime.settings.config_dir / "ai" / "strategies"),
+        lambda: stops(
+            files.load().strategies,
+            lambda: {str(idea.get("strategy_id")) for idea in book.find(Status.OPEN, Status.PLACED)},
+        ),
         runtime.settings.speed,
     )
 
 
-def strategy_timeframes(folder: Path) -> Sequence[str]:
-    """Timeframes of the enabled strategies; the hour where there are none."""
-    from backend.strategies.files import StrategyFiles
+def stops(strategies: "Iterable[Strategy]", traded: Callable[[], Collection[str]]) -> Sequence[str]:
+    """Timeframes whose closes a replay stops at: the enabled strategies' own; the hour where there are none.
 
-    loaded = StrategyFiles(folder).load()
-    found = {str(strategy.timeframe) for strategy in loaded.strategies if strategy.enabled}
-    return sorted(found) or ["H1"]
+    A strategy that manages its trades on finer bars is stopped for at these too as long as it has one.
+
+    Args:
+        strategies: All of them.
+        traded: Tells the ids of those that have a trade open or waiting.
+    """
+    all_ = list(strategies)
+    found = {str(each.timeframe) for each in all_ if each.enabled}
+    managed = {each.id: each.strategy.management for each in all_ if each.strategy.management.on_bars}
+    now = managed.keys() & traded() if managed else ()
+    return sorted(found | {str(managed[name].timeframe) for name in now}) or ["H1"]

@@ -129,6 +129,11 @@ class Ledger:
         with self._guard:
             return list(self.refresh())
 
+    def live(self) -> list[Entry]:
+        """Jobs that have not ended."""
+        with self._guard:
+            return self.refresh().live()
+
     def older(self, before: str) -> list[Entry]:
         """Jobs queued before that time, from the files, also those no longer remembered."""
         index = Index(1_000_000_000)

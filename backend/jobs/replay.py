@@ -1,5 +1,7 @@
 """A replayed desk's time: it stands at a closed bar until what is due there is done, then goes on.
 
+A bar is worked off as the backtest does it: first what keeps the orders (queue `orders`: management, the
+reconcile, the watch), then evaluation and the rest, then what these gave to the desk to do, such as sending.
 Nothing here waits: beat calls `Conductor.step` again and again and sleeps in between as told.
 """
 
@@ -15,9 +17,13 @@ from backend.jobs.planner import Planner
 from backend.jobs.schedules import Schedule
 
 LONGEST_WAIT = 600.0  # seconds after which time goes on although a job of this bar has not ended
-STEP = 0.05
+STEP = 0.02
 REST = 1.0
 ON_EACH_BAR = "evaluate-on-bar-close"
+KEEPS_ORDERS = "orders"
+"""Queue of what comes first at a bar."""
+FOLLOW_UP = "desk"
+"""Who asks for the jobs that a bar's own jobs give to the desk."""
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +35,8 @@ class Conductor:
         control: The desk's clock.
         planner: Queues what is due.
         ledger: Tells when it is done.
-        schedules: Those that follow desk time, in the order in which a bar runs them.
-        timeframes: Gives the timeframes of the enabled strategies.
+        schedules: Those that follow desk time.
+        timeframes: Gives the timeframes whose closes are stopped at.
         speed: Desk seconds a real second, at most.
     """
 
@@ -48,11 +54,17 @@ class Conductor:
         self._control = control
         self._planner = planner
         self._ledger = ledger
-        self._schedules = schedules
+        self._parts = [
+            [schedule for schedule in schedules if (schedule.queue == KEEPS_ORDERS) is first]
+            for first in (True, False)
+        ]
         self._timeframes = timeframes
         self._speed = speed
         self._waiting: set[str] = set()
         self._waits_since = 0.0
+        self._bar: datetime | None = None
+        self._todo: list[Sequence[Schedule]] = []
+        self._given_up: set[str] = set()
         self._goes_on_at = 0.0
         self._last = {}
         self._begun = False
@@ -67,7 +79,10 @@ class Conductor:
                 return STEP
             for job_id in self._waiting:
                 log.warning("replay goes on although job %s has not ended", job_id)
+            self._given_up |= self._waiting
             self._waiting.clear()
+        if self._bar is not None and self._works_off(self._bar, now):
+            return STEP
         if now < self._goes_on_at:
             return min(self._goes_on_at - now, REST)
         if self.finished:
@@ -90,7 +105,23 @@ class Conductor:
             return REST
         self._control.advance(close)
         self._goes_on_at = now + (close - before.now).total_seconds() / self._speed
-        for schedule in self._schedules:
+        self._bar, self._todo = close, list(self._parts)
+        return STEP if self._works_off(close, now) else 0.0
+
+    def _works_off(self, close: datetime, now: float) -> bool:
+        """Queue the next part of what is due at this bar; whether there is something to wait for."""
+        self._waits_since = now
+        while self._todo and not self._waiting:
+            self._plan(self._todo.pop(0), close)
+        if not self._waiting:
+            follow_ups = {entry.id for entry in self._ledger.live() if entry.actor == FOLLOW_UP}
+            self._waiting = follow_ups - self._given_up
+        if not self._waiting:
+            self._bar = None
+        return self._bar is not None
+
+    def _plan(self, schedules: Sequence[Schedule], close: datetime) -> None:
+        for schedule in schedules:
             tick = close if schedule.name == ON_EACH_BAR else schedule.when.latest(close)
             last = self._last.get(schedule.name)
             if tick is None or (last is not None and tick <= last):
@@ -99,8 +130,6 @@ class Conductor:
             job_id = self._planner.plan_now(schedule.name, tick)
             if job_id is not None:
                 self._waiting.add(job_id)
-        self._waits_since = now
-        return 0.0 if not self._waiting else STEP
 
     def _ended(self, job_id: str) -> bool:
         entry = self._ledger.recent(job_id)

@@ -188,6 +188,11 @@ class Management(Part):
     close_before_weekend: Flag = False
     """Hold nothing over the weekend."""
 
+    @property
+    def on_bars(self) -> bool:
+        """Whether closed bars of `timeframe` move its stop or close a part of it."""
+        return any(rule is not None for rule in (self.breakeven_after_r, self.partial_at_r, self.trail_atr))
+
     @model_validator(mode="after")
     def _partial_is_whole(self) -> Self:
         if (self.partial_at_r is None) != (self.partial_fraction is None):

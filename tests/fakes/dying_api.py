@@ -1,9 +1,9 @@
 """An API in a process of its own that dies at a write if told so, over a desk with the real gate.
 
 Broker, journal and idea files are kept in the folder that it is called with. Prints the address it serves
-and, called with ``approval``, the id of an idea that waits for it. Ends without a word before the desk's write
-of that number among those whose names begin so, a torn append leaving half of its bytes; or else when its input
-ends.
+and, called with ``approval``, the id of an idea that waits for it. Ends without a word before the write
+number so and so of those whose names begin as told, a torn append leaving half of its bytes; or else when its
+input ends.
 """
 
 import json

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from backend.jobs import replay
+from backend.jobs.beat import stops
 from backend.jobs.clock_control import ClockControl, ReplayState
 from backend.jobs.planner import Planner
 from backend.jobs.replay import Conductor
 from backend.jobs.runtime import Runtime
 from backend.jobs.schedules import Schedule
 from backend.jobs.ticks import Cron, Every
+from backend.strategies.validation import parse_strategy
 from tests.fakes.jobs import FakePublisher, SetClock, make_runtime, run
 
 BEGIN = datetime(2014, 5, 5, 8, 0, tzinfo=UTC)
@@ -66,7 +68,8 @@ def played(tmp_path: Path, clock: SetClock) -> Iterator[tuple[Runtime, HourlyMar
     (tmp_path / "config").mkdir()
     (tmp_path / "config/schedules.json").write_text(
         '{"collect-market-data": {"task": "desk.tasks.cleanup"},'
-        ' "evaluate-on-bar-close": {"task": "desk.tasks.plain"}}'
+        ' "evaluate-on-bar-close": {"task": "desk.tasks.plain"},'
+        ' "expire-ideas": {"task": "desk.tasks.plain"}}'
     )
     publisher = FakePublisher()
     runtime = make_runtime(tmp_path, clock, publisher)
@@ -157,3 +160,79 @@ def test_a_replay_played_again_runs_again(
     again.step()
     assert len(publisher.published) == 2
     assert not first & set(publisher.ids())
+
+
+def test_orders_come_first_then_decisions_then_what_they_gave_to_do(
+    played: tuple[Runtime, HourlyMarket, FakePublisher], stopwatch: Monotonic
+) -> None:
+    runtime, market, publisher = played
+    keeps = Schedule(
+        name="expire-ideas", task="desk.tasks.plain", when=Every(60), queue="orders", clock="desk"
+    )
+    planner = Planner(runtime.book, runtime.jobs, runtime.ledger, clock="wall")
+    leader = Conductor(market, planner, runtime.ledger, [*SCHEDULES, keeps], lambda: ["H1"], 3600.0)
+
+    def queued() -> list[str]:
+        leader.step()
+        return [str(job.schedule or job.actor) for job in runtime.jobs.list().items if not job.terminal]
+
+    assert queued() == ["expire-ideas"]
+    end_all(runtime, publisher)
+    assert queued() == ["evaluate-on-bar-close", "collect-market-data"]
+    runtime.jobs.submit("desk.tasks.plain", actor="desk")
+    runtime.jobs.submit("desk.tasks.plain", actor="ann")
+    for message in [*publisher.published[:2]]:
+        run(runtime, message["id"], lambda **_: {}, task=message["task"], **message["kwargs"])
+    stopwatch.seconds = 100.0
+    assert sorted(queued()) == ["ann", "desk"]
+    assert len(market.stops) == 1, "what the desk gave itself to do belongs to the bar"
+    run(runtime, publisher.published[2]["id"], lambda **_: {}, task="desk.tasks.plain")
+    leader.step()
+    assert len(market.stops) == 2, "a person's job does not hold the market up"
+
+
+def test_a_job_of_the_desk_that_never_ends_is_waited_for_once(
+    played: tuple[Runtime, HourlyMarket, FakePublisher], stopwatch: Monotonic
+) -> None:
+    runtime, market, publisher = played
+    leader = conductor(runtime, market)
+    stuck = runtime.jobs.submit("desk.tasks.plain", actor="desk")
+    for number in (1, 2, 3):
+        leader.step()
+        for message in publisher.published:
+            if message["id"] != stuck:
+                run(runtime, message["id"], lambda **_: {}, task=message["task"], **message["kwargs"])
+        publisher.published.clear()
+        leader.step()
+        stopwatch.seconds += replay.LONGEST_WAIT + 1
+        assert len(market.stops) == number
+
+
+@pytest.mark.parametrize(
+    ("management", "traded", "expected"),
+    [
+        ({"breakeven_after_r": 1}, {"A"}, ["H1", "M1"]),
+        ({"trail_atr": 2, "timeframe": "M5"}, {"A"}, ["H1", "M5"]),
+        ({"partial_at_r": 1, "partial_fraction": 0.5}, {"A", "B"}, ["H1", "M1"]),
+        ({"breakeven_after_r": 1}, set(), ["H1"]),
+        ({"breakeven_after_r": 1}, {"B", "None"}, ["H1"]),
+        ({"time_stop_bars": 5}, {"A"}, ["H1"]),
+    ],
+)
+def test_finer_bars_are_stopped_at_while_a_trade_is_managed_on_them(
+    management: dict[str, float], traded: set[str], expected: list[str]
+) -> None:
+    stated = {
+        "id": "A",
+        "symbol": "EURUSD",
+        "timeframe": "H1",
+        "conditions": {"entry": ["close > 0"]},
+        "strategy": {"direction": "long", "management": management},
+    }
+    off = stated | {"id": "C", "timeframe": "M15", "enabled": False, "strategy": {"direction": "long"}}
+    strategies = [parse_strategy(stated), parse_strategy(off)]
+    assert stops(strategies, lambda: traded) == expected
+
+
+def test_without_a_strategy_the_hours_are_played() -> None:
+    assert stops([], set) == ["H1"]

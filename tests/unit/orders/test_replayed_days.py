@@ -5,8 +5,6 @@ live; the backtest runs over the same files. What is tested is what is traded.
 """
 
 import csv
-import json
-import shutil
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -24,40 +22,19 @@ from backend.ideas.lifecycle import Status
 from backend.simulator.account import SimulatedAccount
 from backend.simulator.file_history import FileHistory
 from backend.storage.files import FileStorage
-from tests.fakes.desk import ROOT, SERVER
+from tests.fakes.desk import SERVER
 from tests.fakes.live_orders import LiveOrders
+from tests.fakes.replayed import COMMISSION, STRATEGY, SYMBOL, autonomous_config
 
 pytestmark = [pytest.mark.market_data, pytest.mark.timeout(300)]
 
-STRATEGY, SYMBOL = "EURUSD_M15_MOMENTUM", "EURUSD"
 BEGIN = datetime(2014, 5, 5, tzinfo=UTC)
-COMMISSION = Decimal("3.5")  # as the symbol's profile says
-ROOMY = {
-    "mode": "autonomous",
-    "thresholds": {"pending_only": 51.0, "open_or_scale": 52.0, "autonomous": 53.0},
-    "daily_loss": {"limit": 1.0},
-    "drawdown": {"limit": 1.0},
-    "exposure_cap": 100.0,
-    "open_risk_limit": 1.0,
-    "margin_limit": 1.0,
-    "max_trades_per_day": 1000,
-}
-"""The strategy's rules decide, not the account's limits, so that there is something to compare."""
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     folder = tmp_path / "config"
-    shutil.copytree(ROOT / "config", folder)
-    (folder / "risk.json").write_text(json.dumps(ROOMY))
-    for path in (folder / "ai").glob("*/*.json"):
-        stated = json.loads(path.read_text())
-        if path.parent.name == "strategies":  # no calendar of those days is at hand
-            stated |= {"enabled": stated["id"] == STRATEGY, "sessions": []}
-            stated["strategy"]["news_embargo_minutes"] = 0
-        else:
-            stated["news_embargo_minutes"] = 0
-        path.write_text(json.dumps(stated))
+    autonomous_config(folder)
     return folder
 
 
