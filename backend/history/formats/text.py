@@ -150,13 +150,12 @@ def _columns(text: bytes, layout: Layout) -> "tuple[dict[str, pa.StringArray], d
     wanted = [role for role in layout.roles if role != "skip"]
     texts: dict[str, Any] = {role: pa.array([], pa.string()) for role in wanted if role in TEXTS}
     numbers: dict[str, Any] = {role: np.empty(0) for role in wanted if role not in TEXTS}
-    body = text.split(b"\n", layout.header)
-    if len(body) <= layout.header or not body[-1] or body[-1].isspace():
+    if not _has_rows(text, layout.header):
         return texts, numbers, 0
     names = [role if role != "skip" else f"skip {place}" for place, role in enumerate(layout.roles)]
     read = csv.read_csv(
-        io.BytesIO(body[-1]),
-        read_options=csv.ReadOptions(column_names=names, block_size=1 << 22),
+        io.BytesIO(text),
+        read_options=csv.ReadOptions(column_names=names, skip_rows=layout.header, block_size=1 << 22),
         parse_options=csv.ParseOptions(delimiter=layout.separator, ignore_empty_lines=True),
         convert_options=csv.ConvertOptions(
             include_columns=wanted,
@@ -172,6 +171,15 @@ def _columns(text: bytes, layout: Layout) -> "tuple[dict[str, pa.StringArray], d
         else:
             numbers[role] = column.to_numpy(zero_copy_only=False)
     return texts, numbers, read.num_rows
+
+
+def _has_rows(text: bytes, header: int) -> bool:
+    start = 0
+    for _ in range(header):
+        start = text.find(b"\n", start) + 1
+        if not start:
+            return False
+    return re.compile(rb"\S").search(text, start) is not None
 
 
 def _malformed(text: bytes, layout: Layout) -> Iterator[tuple[int, int, str]]:
