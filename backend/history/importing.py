@@ -179,15 +179,14 @@ class Importer:
     # What the files mean
 
     def _symbol(self, file: DataFile, choices: Choices) -> str:
-        if choices.symbol:
-            return choices.symbol
-        if not file.symbol:
+        written = choices.symbol or file.symbol
+        if not written:
             raise Invalid(
                 "unknown_symbol",
                 f"{file.path}: its name does not tell the symbol; say it with --symbol",
                 file=str(file.path),
             )
-        return self._canonical(file.symbol) or file.symbol
+        return self._canonical(written) or written.upper()
 
     def _clock_of(self, file: DataFile, choices: Choices) -> str:
         """The rule of a file's clock: as the file states it, else as the person says."""

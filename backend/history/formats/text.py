@@ -43,7 +43,11 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
         with path.open("rb") as file:
             return file.read(most)
     except OSError as error:
-        raise Invalid("unreadable_file", f"{path} cannot be read: {error}", file=str(path)) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> Invalid:
+    return Invalid("unreadable_file", f"{path} cannot be read: {error}", file=str(path))
 
 
 def read_text(path: Path) -> bytes:
@@ -82,6 +86,8 @@ def _member(path: Path, most: int) -> tuple[bytes, str]:
                 raise unreadable(path, "unpacks to more than 4 GiB")
             with archive.open(names[0]) as file:
                 return file.read(most), Path(names[0]).name
+    except OSError as error:
+        raise _unreadable(path, error) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise unreadable(path, f"cannot be unpacked: {error}") from error
 

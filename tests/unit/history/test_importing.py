@@ -221,6 +221,7 @@ def test_a_symbol_that_no_name_tells_is_asked_for(tmp_path: Path) -> None:
     assert page["symbol"] == "EURUSD"
     broker = mt5(tmp_path, mt5_minutes(MONDAY, 3), "EURUSD.pro_M1_1.csv")
     assert import_into(tmp_path / "h", broker)[0]["symbol"] == "EURUSD"
+    assert import_into(tmp_path / "h", file, choices=Choices(symbol="eurusd"))[0]["symbol"] == "EURUSD"
 
 
 def test_files_that_are_no_history_are_told(tmp_path: Path) -> None:
