@@ -12,12 +12,13 @@ import typer
 from backend.cli.backtest import parse_day
 from backend.cli.output import console, print_json, table
 from backend.config import load_settings
+from backend.core.clock import iso
 from backend.core.errors import Invalid
-from backend.core.timeframes import Timeframe
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from backend.core.timeframes import Timeframe
     from backend.history.importing import Looked
     from backend.history.service import HistoryService, Series
 
@@ -99,24 +100,17 @@ def fetch(
     from backend.services import build_services
 
     since = parse_day(begin, last=False)
-    frames = [Timeframe.parse(name) for name in timeframe or ["H1"]]
+    frames = [_timeframe(name) for name in timeframe or ["H1"]]
     market = build_services(load_settings()).market
     market.symbols.broker_symbol(symbol)  # an unknown one is told before the terminal is asked
     rows = []
     for frame in frames:
         with _bar(console(stderr=True), f"{symbol} {frame}", quiet=as_json) as progress:
-            newest: list[datetime] = []
-
-            def tell(reached: datetime, shown: Progress = progress, newest: list[datetime] = newest) -> None:
-                newest.append(reached)
-                whole = int((newest[0] - since).total_seconds()) or 1
-                shown(
-                    int((newest[0] - reached).total_seconds()), whole, f"{symbol} back to {reached:%Y-%m-%d}"
-                )
-
-            added = market.fill(symbol, frame, since=since, progress=tell)
+            added = market.fill(symbol, frame, since=since, progress=_back_to(since, progress))
         first, last = market.store.first_time(symbol, frame), market.store.last_time(symbol, frame)
-        rows.append({"symbol": symbol, "timeframe": str(frame), "added": added, "first": first, "last": last})
+        ends = [None if moment is None else iso(moment) for moment in (first, last)]
+        keys = ("symbol", "timeframe", "added", "first", "last")
+        rows.append(dict(zip(keys, (symbol, str(frame), added, *ends), strict=True)))
     if as_json:
         print_json(rows)
     else:
@@ -138,7 +132,7 @@ def export(
 ) -> None:
     """Write bars as MetaTrader 5's own CSV, on the broker's clock. Needs no running desk."""
     history = _history()
-    series = _series(history, symbol, Timeframe.parse(timeframe), source)
+    series = _series(history, symbol, _timeframe(timeframe), source)
     with _bar(console(stderr=True), "export", quiet=as_json) as progress:
         path, count = history.export(
             series,
@@ -166,7 +160,7 @@ def check(
     from backend.history.reports import quality_lines
 
     history = _history()
-    frame = None if timeframe is None else Timeframe.parse(timeframe)
+    frame = None if timeframe is None else _timeframe(timeframe)
     pages = [history.check(one) for one in history.series(symbol, frame, _kept(source))]
     if as_json:
         print_json(pages)
@@ -193,6 +187,24 @@ def _history() -> "HistoryService":
     return build_services(load_settings()).history
 
 
+def _back_to(since: datetime, shown: Progress) -> Callable[[datetime], None]:
+    """Shows how far back a fetch is, of all the way to `since`."""
+    begun: list[datetime] = []
+
+    def tell(reached: datetime) -> None:
+        begun.append(reached)
+        whole = max(1, int((begun[0] - since).total_seconds()))
+        shown(int((begun[0] - reached).total_seconds()), whole, f"back to {reached:%Y-%m-%d}")
+
+    return tell
+
+
+def _timeframe(name: str) -> "Timeframe":
+    from backend.core.timeframes import Timeframe  # loads numpy, which no other command needs
+
+    return Timeframe.parse(name)
+
+
 def _kept(text: str | None) -> Any:
     from backend.history.service import Kept
 
@@ -204,7 +216,7 @@ def _kept(text: str | None) -> Any:
         raise Invalid("bad_argument", f"--source is {text!r}; it may be {', '.join(Kept)}") from None
 
 
-def _series(history: "HistoryService", symbol: str, frame: Timeframe, source: str | None) -> "Series":
+def _series(history: "HistoryService", symbol: str, frame: "Timeframe", source: str | None) -> "Series":
     found = history.series(symbol, frame, _kept(source))
     if len(found) > 1:
         raise Invalid(
