@@ -34,6 +34,10 @@ Source = Annotated[
     str | None, typer.Option(help="desk (from its terminal) or imported; needed where both have it.")
 ]
 _VERDICTS: Final = {"good": "green", "usable": "yellow", "doubtful": "red"}
+_OTHERS: Final = {
+    "replaced": "took the place of other ones",
+    "kept_though_other": "were other ones before and stayed so; --replace takes these",
+}
 _LISTED: Final = 5
 
 
@@ -275,19 +279,19 @@ def _show_import(
 ) -> None:
     from backend.history.reports import WORDS
 
-    columns = ("symbol", "length", "side", "first", "last", "bars", "new", "there", "replaced", "kept other")
-    keys = ("first", "last", "bars", "added", "already_there", "replaced", "kept_though_other")
-    rows = [
-        (page["symbol"], page["timeframe"], side, *(page[side][key] for key in keys))
-        for page in pages
-        for side in ("bid", "ask")
-        if side in page
-    ]
-    out.print(table(columns, rows))
+    columns = ("symbol", "length", "side", "first UTC", "last", "bars", "new", "there")
+    sides = [(page, side) for page in pages for side in ("bid", "ask") if side in page]
+    out.print(table(columns, [_import_row(page, side) for page, side in sides]))
     for page in pages:
         out.print(f"\n[bold]{page['symbol']} {page['timeframe']}[/bold]: {_verdict(page['quality'])}")
-        said = [f"{count:,} {WORDS[name]}" for name, count in page["mended"].items()] + page["notes"]
-        out.print("\n".join(f"• {line}" for line in [*said, *page["quality"]["trust"]]), markup=False)
+        lines = [f"{count:,} {WORDS[name]}" for name, count in page["mended"].items()]
+        for side in ("bid", "ask"):
+            counts = page.get(side, {})
+            lines += [
+                f"{counts[key]:,} {side} bars {what}" for key, what in _OTHERS.items() if counts.get(key)
+            ]
+        lines += [*page["notes"], *page["quality"]["trust"]]
+        out.print("\n".join(f"• {line}" for line in lines), markup=False)
         if not dry_run:
             out.print(page["report"], style="cyan", markup=False, soft_wrap=True)
     if looked.ignored:
@@ -296,3 +300,10 @@ def _show_import(
         out.print("\nNothing was written: a dry run.", style="yellow")
     else:
         out.print(f"\nTest over it: mt5ui backtest STRATEGY --data {folder}", markup=False, soft_wrap=True)
+
+
+def _import_row(page: dict[str, Any], side: str) -> tuple[str, ...]:
+    counts = page[side]
+    ends = [(counts[key] or "-")[:16].replace("T", " ") for key in ("first", "last")]
+    numbers = [f"{counts[key]:,}" for key in ("bars", "added", "already_there")]
+    return page["symbol"], page["timeframe"], side, *ends, *numbers
