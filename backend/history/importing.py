@@ -48,8 +48,6 @@ class Looked:
     Attributes:
         files: The files that are known.
         ignored: Files of given folders that are none of the known formats.
-        without_symbol: Files whose name does not tell the symbol.
-        without_clock: Files that do not state the clock of their times.
     """
 
     files: list[DataFile] = field(default_factory=list)
