@@ -6,7 +6,7 @@ Parts are built on first use, so that a process carries only what it needs.
 import random
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from backend.config import Settings, TerminalKind, settings
@@ -198,6 +198,7 @@ class Services:
     def history(self) -> "HistoryService":
         """Imported and collected bars: files in and out, and what they are worth."""
         from backend.history.service import HistoryService
+        from backend.market.symbols import canonical_of
         from backend.simulator.replay_specs import usual_price
 
         return HistoryService(
@@ -205,7 +206,7 @@ class Services:
             self.market_store,
             self.server_clock,
             SystemClock(),
-            canonical=self.symbols.canonical,
+            canonical=partial(canonical_of, self.symbols),
             usual=usual_price,
         )
 

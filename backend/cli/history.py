@@ -12,12 +12,13 @@ import typer
 from backend.cli.backtest import parse_day
 from backend.cli.output import console, print_json, table
 from backend.config import load_settings
+from backend.core.clock import iso
 from backend.core.errors import Invalid
-from backend.core.timeframes import Timeframe
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from backend.core.timeframes import Timeframe
     from backend.history.importing import Looked
     from backend.history.service import HistoryService, Series
 
@@ -33,6 +34,10 @@ Source = Annotated[
     str | None, typer.Option(help="desk (from its terminal) or imported; needed where both have it.")
 ]
 _VERDICTS: Final = {"good": "green", "usable": "yellow", "doubtful": "red"}
+_OTHERS: Final = {
+    "replaced": "took the place of other ones",
+    "kept_though_other": "were other ones before and stayed so; --replace takes these",
+}
 _LISTED: Final = 5
 
 
@@ -99,24 +104,17 @@ def fetch(
     from backend.services import build_services
 
     since = parse_day(begin, last=False)
-    frames = [Timeframe.parse(name) for name in timeframe or ["H1"]]
+    frames = [_timeframe(name) for name in timeframe or ["H1"]]
     market = build_services(load_settings()).market
     market.symbols.broker_symbol(symbol)  # an unknown one is told before the terminal is asked
     rows = []
     for frame in frames:
         with _bar(console(stderr=True), f"{symbol} {frame}", quiet=as_json) as progress:
-            newest: list[datetime] = []
-
-            def tell(reached: datetime, shown: Progress = progress, newest: list[datetime] = newest) -> None:
-                newest.append(reached)
-                whole = int((newest[0] - since).total_seconds()) or 1
-                shown(
-                    int((newest[0] - reached).total_seconds()), whole, f"{symbol} back to {reached:%Y-%m-%d}"
-                )
-
-            added = market.fill(symbol, frame, since=since, progress=tell)
+            added = market.fill(symbol, frame, since=since, progress=_back_to(since, progress))
         first, last = market.store.first_time(symbol, frame), market.store.last_time(symbol, frame)
-        rows.append({"symbol": symbol, "timeframe": str(frame), "added": added, "first": first, "last": last})
+        ends = [None if moment is None else iso(moment) for moment in (first, last)]
+        keys = ("symbol", "timeframe", "added", "first", "last")
+        rows.append(dict(zip(keys, (symbol, str(frame), added, *ends), strict=True)))
     if as_json:
         print_json(rows)
     else:
@@ -138,7 +136,7 @@ def export(
 ) -> None:
     """Write bars as MetaTrader 5's own CSV, on the broker's clock. Needs no running desk."""
     history = _history()
-    series = _series(history, symbol, Timeframe.parse(timeframe), source)
+    series = _series(history, symbol, _timeframe(timeframe), source)
     with _bar(console(stderr=True), "export", quiet=as_json) as progress:
         path, count = history.export(
             series,
@@ -166,7 +164,7 @@ def check(
     from backend.history.reports import quality_lines
 
     history = _history()
-    frame = None if timeframe is None else Timeframe.parse(timeframe)
+    frame = None if timeframe is None else _timeframe(timeframe)
     pages = [history.check(one) for one in history.series(symbol, frame, _kept(source))]
     if as_json:
         print_json(pages)
@@ -193,6 +191,24 @@ def _history() -> "HistoryService":
     return build_services(load_settings()).history
 
 
+def _back_to(since: datetime, shown: Progress) -> Callable[[datetime], None]:
+    """Shows how far back a fetch is, of all the way to `since`."""
+    begun: list[datetime] = []
+
+    def tell(reached: datetime) -> None:
+        begun.append(reached)
+        whole = max(1, int((begun[0] - since).total_seconds()))
+        shown(int((begun[0] - reached).total_seconds()), whole, f"back to {reached:%Y-%m-%d}")
+
+    return tell
+
+
+def _timeframe(name: str) -> "Timeframe":
+    from backend.core.timeframes import Timeframe  # loads numpy, which no other command needs
+
+    return Timeframe.parse(name)
+
+
 def _kept(text: str | None) -> Any:
     from backend.history.service import Kept
 
@@ -204,7 +220,7 @@ def _kept(text: str | None) -> Any:
         raise Invalid("bad_argument", f"--source is {text!r}; it may be {', '.join(Kept)}") from None
 
 
-def _series(history: "HistoryService", symbol: str, frame: Timeframe, source: str | None) -> "Series":
+def _series(history: "HistoryService", symbol: str, frame: "Timeframe", source: str | None) -> "Series":
     found = history.series(symbol, frame, _kept(source))
     if len(found) > 1:
         raise Invalid(
@@ -263,19 +279,19 @@ def _show_import(
 ) -> None:
     from backend.history.reports import WORDS
 
-    columns = ("symbol", "length", "side", "first", "last", "bars", "new", "there", "replaced", "kept other")
-    keys = ("first", "last", "bars", "added", "already_there", "replaced", "kept_though_other")
-    rows = [
-        (page["symbol"], page["timeframe"], side, *(page[side][key] for key in keys))
-        for page in pages
-        for side in ("bid", "ask")
-        if side in page
-    ]
-    out.print(table(columns, rows))
+    columns = ("symbol", "length", "side", "first UTC", "last", "bars", "new", "there")
+    sides = [(page, side) for page in pages for side in ("bid", "ask") if side in page]
+    out.print(table(columns, [_import_row(page, side) for page, side in sides]))
     for page in pages:
         out.print(f"\n[bold]{page['symbol']} {page['timeframe']}[/bold]: {_verdict(page['quality'])}")
-        said = [f"{count:,} {WORDS[name]}" for name, count in page["mended"].items()] + page["notes"]
-        out.print("\n".join(f"• {line}" for line in [*said, *page["quality"]["trust"]]), markup=False)
+        lines = [f"{count:,} {WORDS[name]}" for name, count in page["mended"].items()]
+        for side in ("bid", "ask"):
+            counts = page.get(side, {})
+            lines += [
+                f"{counts[key]:,} {side} bars {what}" for key, what in _OTHERS.items() if counts.get(key)
+            ]
+        lines += [*page["notes"], *page["quality"]["trust"]]
+        out.print("\n".join(f"• {line}" for line in lines), markup=False)
         if not dry_run:
             out.print(page["report"], style="cyan", markup=False, soft_wrap=True)
     if looked.ignored:
@@ -284,3 +300,10 @@ def _show_import(
         out.print("\nNothing was written: a dry run.", style="yellow")
     else:
         out.print(f"\nTest over it: mt5ui backtest STRATEGY --data {folder}", markup=False, soft_wrap=True)
+
+
+def _import_row(page: dict[str, Any], side: str) -> tuple[str, ...]:
+    counts = page[side]
+    ends = [(counts[key] or "-")[:16].replace("T", " ") for key in ("first", "last")]
+    numbers = [f"{counts[key]:,}" for key in ("bars", "added", "already_there")]
+    return page["symbol"], page["timeframe"], side, *ends, *numbers

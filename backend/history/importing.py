@@ -48,8 +48,6 @@ class Looked:
     Attributes:
         files: The files that are known.
         ignored: Files of given folders that are none of the known formats.
-        without_symbol: Files whose name does not tell the symbol.
-        without_clock: Files that do not state the clock of their times.
     """
 
     files: list[DataFile] = field(default_factory=list)
@@ -179,15 +177,14 @@ class Importer:
     # What the files mean
 
     def _symbol(self, file: DataFile, choices: Choices) -> str:
-        if choices.symbol:
-            return choices.symbol
-        if not file.symbol:
+        written = choices.symbol or file.symbol
+        if not written:
             raise Invalid(
                 "unknown_symbol",
                 f"{file.path}: its name does not tell the symbol; say it with --symbol",
                 file=str(file.path),
             )
-        return self._canonical(file.symbol) or file.symbol
+        return self._canonical(written) or written.upper()
 
     def _clock_of(self, file: DataFile, choices: Choices) -> str:
         """The rule of a file's clock: as the file states it, else as the person says."""

@@ -53,7 +53,7 @@ class Piece:
         time: UTC epochs in seconds, in the file's order.
         prices: Open, high, low, close.
         volume: Ticks.
-        spread: Points of `point`; 0 is unknown.
+        spread: Points, one in the last of the decimals; 0 is unknown.
         decimals: Of the prices.
         rows: How many the file has.
         mended: What was done to how many rows.
@@ -143,12 +143,13 @@ def _of_bars(file: DataFile, clock: str, raw: RawBars) -> list[Piece]:
 def _of_ticks(file: DataFile, clock: str, raw: RawTicks) -> list[Piece]:
     """Minutes of the ticks, both sides."""
     utc_ms = ServerClock.parse(clock).to_utc(raw.time_ms // 1000) * 1000 + raw.time_ms % 1000
-    order = np.lexsort((raw.ask, raw.bid, utc_ms)) if (np.diff(utc_ms) < 0).any() else np.arange(len(utc_ms))
+    time, bid, ask = utc_ms, raw.bid, raw.ask
     mended: Counter[str] = Counter()
-    back = int((np.diff(utc_ms) < 0).sum())
+    back = int((np.diff(time) < 0).sum())
     if back:
         mended[SORTED] = back
-    time, bid, ask = utc_ms[order], raw.bid[order], raw.ask[order]
+        order = np.argsort(time, kind="stable")
+        time, bid, ask = time[order], bid[order], ask[order]
     minutes = time // 60_000
     starts = np.flatnonzero(np.diff(minutes, prepend=-1)) if len(time) else np.empty(0, dtype=np.int64)
     counts = np.diff(np.append(starts, len(time))).astype(np.int64)

@@ -123,6 +123,13 @@ class Symbols(Protocol):
         """The desk's name of a broker's symbol; None if there is none."""
 
 
+def canonical_of(symbols: Symbols, written: str) -> str | None:
+    """The desk's name of a symbol as files and people write it: ours or the broker's, in any case."""
+    wanted = written.casefold()
+    names = ((row, {row.canonical.casefold(), row.broker_symbol.casefold()}) for row in symbols.rows)
+    return next((row.canonical for row, known in names if wanted in known), None)
+
+
 class _Reader:
     """Reads one file, collecting problems."""
 

@@ -205,11 +205,17 @@ def decimals_of(values: Floats, written: Iterable[str] = ()) -> int:
 
 
 def _needed(values: Floats) -> int:
-    some = values.reshape(-1)
-    some = some[:: max(1, some.size // _SAMPLE)]
-    some = some[np.isfinite(some)]
-    for decimals in range(MOST_DECIMALS):
-        scaled = some * 10.0**decimals
-        if (np.abs(scaled - np.rint(scaled)) <= np.maximum(1e-6, np.abs(scaled) * 1e-12)).all():
-            return decimals
-    return MOST_DECIMALS
+    """Decimals that hold every price, found on a few of them and then tried on all."""
+    prices = values.reshape(-1)
+    prices = prices[np.isfinite(prices)]
+    some = prices[:: max(1, prices.size // _SAMPLE)]
+    decimals = 0
+    for tried in (some, prices):
+        while decimals < MOST_DECIMALS and not _held(tried, decimals):
+            decimals += 1
+    return decimals
+
+
+def _held(prices: Floats, decimals: int) -> bool:
+    scaled = prices * 10.0**decimals
+    return bool((np.abs(scaled - np.rint(scaled)) <= np.maximum(1e-6, np.abs(scaled) * 1e-12)).all())

@@ -43,7 +43,11 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
         with path.open("rb") as file:
             return file.read(most)
     except OSError as error:
-        raise Invalid("unreadable_file", f"{path} cannot be read: {error}", file=str(path)) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> Invalid:
+    return Invalid("unreadable_file", f"{path} cannot be read: {error}", file=str(path))
 
 
 def read_text(path: Path) -> bytes:
@@ -82,6 +86,8 @@ def _member(path: Path, most: int) -> tuple[bytes, str]:
                 raise unreadable(path, "unpacks to more than 4 GiB")
             with archive.open(names[0]) as file:
                 return file.read(most), Path(names[0]).name
+    except OSError as error:
+        raise _unreadable(path, error) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise unreadable(path, f"cannot be unpacked: {error}") from error
 
@@ -150,13 +156,12 @@ def _columns(text: bytes, layout: Layout) -> "tuple[dict[str, pa.StringArray], d
     wanted = [role for role in layout.roles if role != "skip"]
     texts: dict[str, Any] = {role: pa.array([], pa.string()) for role in wanted if role in TEXTS}
     numbers: dict[str, Any] = {role: np.empty(0) for role in wanted if role not in TEXTS}
-    body = text.split(b"\n", layout.header)
-    if len(body) <= layout.header or not body[-1] or body[-1].isspace():
+    if not _has_rows(text, layout.header):
         return texts, numbers, 0
     names = [role if role != "skip" else f"skip {place}" for place, role in enumerate(layout.roles)]
     read = csv.read_csv(
-        io.BytesIO(body[-1]),
-        read_options=csv.ReadOptions(column_names=names, block_size=1 << 22),
+        io.BytesIO(text),
+        read_options=csv.ReadOptions(column_names=names, skip_rows=layout.header, block_size=1 << 22),
         parse_options=csv.ParseOptions(delimiter=layout.separator, ignore_empty_lines=True),
         convert_options=csv.ConvertOptions(
             include_columns=wanted,
@@ -172,6 +177,15 @@ def _columns(text: bytes, layout: Layout) -> "tuple[dict[str, pa.StringArray], d
         else:
             numbers[role] = column.to_numpy(zero_copy_only=False)
     return texts, numbers, read.num_rows
+
+
+def _has_rows(text: bytes, header: int) -> bool:
+    start = 0
+    for _ in range(header):
+        start = text.find(b"\n", start) + 1
+        if not start:
+            return False
+    return re.compile(rb"\S").search(text, start) is not None
 
 
 def _malformed(text: bytes, layout: Layout) -> Iterator[tuple[int, int, str]]:

@@ -292,6 +292,15 @@ def test_asks_with_more_decimals_than_bids_keep_them(tmp_path: Path) -> None:
     assert bars.decimals == 5
 
 
+def test_one_finer_price_among_many_is_not_rounded_away(tmp_path: Path) -> None:
+    rows = [
+        f"2024.01.{1 + n // 1440:02},{n // 60 % 24:02}:{n % 60:02},1.1,1.2,1.0,1.1,5" for n in range(30_000)
+    ]
+    rows[4_321] = rows[4_321].replace("1.1,5", "1.10003,5")
+    bars = bars_of(save(tmp_path / "EURUSD1.csv", rows))
+    assert (bars.bid[3][4_321], bars.decimals, bars.noisy) == (1.10003, 5, 0)
+
+
 # Rows that cannot be
 
 

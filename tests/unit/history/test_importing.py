@@ -184,6 +184,19 @@ def test_ticks_become_minutes_of_both_sides(tmp_path: Path) -> None:
     assert page["notes"] == ["ticks became minutes; the ticks themselves are not kept"]
 
 
+def test_ticks_out_of_order_are_sorted_and_those_of_one_instant_keep_theirs(tmp_path: Path) -> None:
+    rows = [
+        "2022.11.10\t15:00:30.000\t0.86690\t0.86720\t\t\t6",
+        "2022.11.10\t15:00:00.017\t0.86682\t0.86712\t\t\t6",
+        "2022.11.10\t15:00:30.000\t0.86670\t0.86700\t\t\t6",
+    ]
+    file = save(tmp_path / "in" / "EURGBP_202211101500_202211101502.csv", [MT5_TICK_HEAD, *rows])
+    (page,) = import_into(tmp_path / "h", file)
+    bars = stored(tmp_path / "h", "EURGBP")
+    assert (bars.open[0], bars.close[0]) == (0.86682, 0.8667)
+    assert page["mended"] == {"unsorted": 1}
+
+
 def test_hours_of_bi5_join_and_empty_ones_count_as_nothing(tmp_path: Path) -> None:
     hour = datetime(2014, 5, 2, 13, tzinfo=UTC)
     for step in (0, 2):
@@ -221,6 +234,7 @@ def test_a_symbol_that_no_name_tells_is_asked_for(tmp_path: Path) -> None:
     assert page["symbol"] == "EURUSD"
     broker = mt5(tmp_path, mt5_minutes(MONDAY, 3), "EURUSD.pro_M1_1.csv")
     assert import_into(tmp_path / "h", broker)[0]["symbol"] == "EURUSD"
+    assert import_into(tmp_path / "h", file, choices=Choices(symbol="eurusd"))[0]["symbol"] == "EURUSD"
 
 
 def test_files_that_are_no_history_are_told(tmp_path: Path) -> None:

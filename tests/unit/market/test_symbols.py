@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from backend.core.errors import Invalid, NotFound
-from backend.market.symbols import SymbolMap
+from backend.market.symbols import SymbolMap, canonical_of
 
 HEADER = "canonical,broker_symbol,enabled,min_vol,vol_step,comment\n"
 
@@ -30,6 +30,13 @@ def test_rows_in_the_file_s_order_with_exact_volumes(tmp_path: Path) -> None:
     assert found.broker_symbol("EURUSD") == "EURUSD.r"
     assert found.canonical("GOLD.m") == "XAUUSD"
     assert found.canonical("XAUUSD") is None
+
+
+@pytest.mark.parametrize("written", ["xauusd", "XAUUSD", "gold.M", "GOLD.m"])
+def test_a_name_as_files_and_people_write_it(tmp_path: Path, written: str) -> None:
+    found = load(tmp_path, HEADER + "XAUUSD,GOLD.m,TRUE,0.01,0.01,Gold\n")
+    assert canonical_of(found, written) == "XAUUSD"
+    assert canonical_of(found, "EURUSD") is None
 
 
 def test_byte_order_mark_windows_lines_comments_quotes_and_blank_lines(tmp_path: Path) -> None:
