@@ -29,6 +29,7 @@ _MODULES: Final[tuple[str, ...]] = (
     "backend.backtest.kernel.prices",
     "backend.backtest.kernel.usual",
     "backend.backtest.kernel.money",
+    "backend.backtest.kernel.limits",
     "backend.backtest.kernel.fills",
     "backend.backtest.kernel.booking",
     "backend.backtest.kernel.deciding",
