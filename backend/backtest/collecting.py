@@ -129,7 +129,7 @@ class Collector:
                 costs = replace(stream.costs, warnings=(warning, *stream.costs.warnings))
                 stream = replace(stream, costs=costs)
             streams.append(stream)
-        return Job(streams=tuple(streams), account=account, limits=limits)
+        return Job(streams=tuple(streams), account=account, limits=limits, calendar=request.calendar)
 
     def _stream(
         self,

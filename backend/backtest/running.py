@@ -15,6 +15,7 @@ from backend.backtest.model import Job, Reading, Result, Stream
 from backend.backtest.tables import Tables, empty_tables, tables
 from backend.core.bars import Ints
 from backend.core.timeframes import DAY_SECONDS, Timeframe
+from backend.economic_calendar.model import CalendarView
 from backend.risk.checks import TABLE
 
 _SLICE: Final = 200_000
@@ -154,12 +155,21 @@ def _days(job: Job, made: Tables) -> Ints:
     return (before + bars.server_time[at] - bars.time[at]) // DAY_SECONDS
 
 
+def _news(calendar: CalendarView) -> str:
+    if not calendar.known or calendar.covered_from is None or calendar.covered_to is None:
+        return "The news embargo is not applied: there is no calendar of the past."
+    return (
+        f"The news embargo is applied by {len(calendar.events)} events of {calendar.provider}, known from "
+        f"{calendar.covered_from:%Y-%m-%d} to {calendar.covered_to:%Y-%m-%d} UTC."
+    )
+
+
 def _notes(stream: Stream, job: Job) -> Iterator[str]:
     """What this run leaves out, said before anybody asks."""
     yield from stream.costs.warnings
     management = stream.strategy.strategy.management
-    if stream.profile.embargo_minutes(stream.strategy) and not job.calendar.known:
-        yield "The news embargo is not applied: there is no calendar of the past."
+    if stream.profile.embargo_minutes(stream.strategy):
+        yield _news(job.calendar)
     yield "Each idea that the desk's limits allow counts as approved."
     moves = management.trail_atr is not None or management.breakeven_after_r is not None
     if moves and stream.fine is None and stream.bars.timeframe is not Timeframe(management.timeframe):

@@ -78,6 +78,9 @@ def backtest(
     limits: Annotated[
         list[str] | None, typer.Option(help="Of config/risk.json, by dotted key: drawdown.limit=0.5")
     ] = None,
+    calendar: Annotated[
+        Path | None, typer.Option(help="JSON file of economic events, for the news embargo.")
+    ] = None,
     reading: Annotated[
         str, typer.Option(help="Of bars that do not tell what came first: worst, best.")
     ] = "worst",
@@ -86,7 +89,8 @@ def backtest(
     as_json: Annotated[bool, typer.Option("--json", help="report.json on stdout and nothing else.")] = False,
 ) -> None:
     """Test a strategy over history, with every cost, and keep the report. Needs no running desk."""
-    from backend.backtest.model import Reading
+    from backend.backtest.calendar_file import read_calendar
+    from backend.backtest.model import NO_CALENDAR, Reading
     from backend.backtest.provenance import Options
     from backend.backtest.request import Request, parse_costs, parse_limit_changes
     from backend.services import build_services
@@ -104,6 +108,7 @@ def backtest(
         risk=risk,
         costs=parse_costs(costs or ()),
         changed_limits=parse_limit_changes(limits or ()),
+        calendar=NO_CALENDAR if calendar is None else read_calendar(calendar),
         options=Options(reading=_one_of(Reading, reading, "--reading"), benchmark=benchmark),
         fresh=fresh,
     )
