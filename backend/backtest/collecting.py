@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from backend.backtest.model import NO_CALENDAR, AccountSettings, Asks, Costs, Job, Stream
+from backend.backtest.model import AccountSettings, Asks, Costs, Job, Stream
 from backend.backtest.prices import learned_spreads
 from backend.backtest.request import CostChanges, Request
 from backend.control.limits import LimitsInForce
@@ -138,8 +138,8 @@ class Collector:
                 costs = replace(stream.costs, warnings=(warning, *stream.costs.warnings))
                 stream = replace(stream, costs=costs)
             streams.append(stream)
-        known = NO_CALENDAR
-        if self._calendar is not None:
+        known = request.calendar
+        if not known.known and self._calendar is not None:
             known = self._calendar(*request.period(self._clock.now()))
         return Job(streams=tuple(streams), account=account, limits=limits, calendar=known)
 

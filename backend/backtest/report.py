@@ -39,7 +39,9 @@ def build_report(
     waterfall = cost_waterfall(result.trades)
     undefined = dict(metrics.undefined)
     undefined |= {f"cost_waterfall.{key}": reason for key, reason in waterfall.undefined.items()}
-    undefined["breakdowns.news_distance"] = "there is no calendar of the past"
+    undefined["breakdowns.news_distance"] = (
+        "trades are not grouped by it" if job.calendar.known else "there is no calendar of the past"
+    )
     streams = [_stream(job, result, made, at) for at in range(len(job.streams))]
     for at, (_, reasons) in enumerate(streams):
         undefined |= {f"streams.{at}.metrics.{key}": reason for key, reason in reasons.items()}

@@ -8,10 +8,11 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from backend.backtest.model import HOURS_OF_WEEK
+from backend.backtest.model import HOURS_OF_WEEK, NO_CALENDAR
 from backend.backtest.provenance import Options
 from backend.core.clock import iso
 from backend.core.errors import Invalid
+from backend.economic_calendar.model import CalendarView
 from backend.risk.limits import RiskLimits, parse_limits
 from backend.risk.rulebook import Rulebook, tightened
 from backend.strategies.model import Strategy, dumped
@@ -55,6 +56,7 @@ class Request:
         rulebook: Instead of the one in force.
         no_rulebook: The desk's own limits alone, although a rulebook is in force.
         changed_limits: Of ``config/risk.json``, by dotted key: ``{"drawdown.limit": 0.5}``.
+        calendar: Economic events of the whole time; none are known if not given.
         options: How it is run and told.
         fresh: Compute again although the report is there.
     """
@@ -71,6 +73,7 @@ class Request:
     rulebook: Rulebook | None = None
     no_rulebook: bool = False
     changed_limits: Mapping[str, Any] = field(default_factory=dict)
+    calendar: CalendarView = NO_CALENDAR
     options: Options = field(default_factory=Options)
     fresh: bool = False
 

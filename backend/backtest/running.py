@@ -149,10 +149,19 @@ def _when(job: Job, made: Tables) -> Instants:
         return Instants(feed.time[first:], feed.seconds, feed.server[first:])
     # the clock of the stream with the most bars; a bar that closes at midnight belongs to the day before
     bars = max((stream.bars for stream in job.streams), key=len)
-    closes = made.curve.time[: int(made.desk[0]["instants"])]
-    before = closes - 1
+    closed = made.curve.time[: int(made.desk[0]["instants"])]
+    before = closed - 1
     at = np.clip(np.searchsorted(bars.time, before, side="right") - 1, 0, None)
-    return Instants(closes, 0, before + bars.server_time[at] - bars.time[at])
+    return Instants(closed, 0, before + bars.server_time[at] - bars.time[at])
+
+
+def _news(calendar: CalendarView) -> str:
+    if not calendar.known or calendar.covered_from is None or calendar.covered_to is None:
+        return "The news embargo is not applied: there is no calendar of the past."
+    return (
+        f"The news embargo is applied by {len(calendar.events)} events of {calendar.provider}, known from "
+        f"{calendar.covered_from:%Y-%m-%d} to {calendar.covered_to:%Y-%m-%d} UTC."
+    )
 
 
 def _notes(stream: Stream, job: Job) -> Iterator[str]:
@@ -160,9 +169,9 @@ def _notes(stream: Stream, job: Job) -> Iterator[str]:
     yield from stream.costs.warnings
     management = stream.strategy.strategy.management
     rule = DeskRules(job.limits).embargo(stream.profile.embargo(stream.strategy))
-    if rule and not job.calendar.known:
-        yield "The news embargo is not applied: there is no calendar of the past."
-    elif rule:
+    if rule:
+        yield _news(job.calendar)
+    if rule and job.calendar.known:
         yield from _calendar_notes(stream, job.calendar, rule)
     yield "Each idea that the desk's limits allow counts as approved."
     moves = management.trail_atr is not None or management.breakeven_after_r is not None

@@ -84,6 +84,9 @@ def backtest(
     rulebook: Annotated[
         str | None, typer.Option(help="A preset's name, a JSON file, or none; else the one in force.")
     ] = None,
+    calendar: Annotated[
+        Path | None, typer.Option(help="JSON file of economic events, for the news embargo.")
+    ] = None,
     reading: Annotated[
         str, typer.Option(help="Of bars that do not tell what came first: worst, best.")
     ] = "worst",
@@ -92,7 +95,8 @@ def backtest(
     as_json: Annotated[bool, typer.Option("--json", help="report.json on stdout and nothing else.")] = False,
 ) -> None:
     """Test a strategy over history, with every cost, and keep the report. Needs no running desk."""
-    from backend.backtest.model import Reading
+    from backend.backtest.calendar_file import read_calendar
+    from backend.backtest.model import NO_CALENDAR, Reading
     from backend.backtest.provenance import Options
     from backend.backtest.request import Request, parse_costs, parse_limit_changes
     from backend.services import build_services
@@ -112,6 +116,7 @@ def backtest(
         rulebook=None if rulebook in {None, NO_RULEBOOK} else chosen_rulebook(rulebook),
         no_rulebook=rulebook == NO_RULEBOOK,
         changed_limits=parse_limit_changes(limits or ()),
+        calendar=NO_CALENDAR if calendar is None else read_calendar(calendar),
         options=Options(reading=_one_of(Reading, reading, "--reading"), benchmark=benchmark),
         fresh=fresh,
     )

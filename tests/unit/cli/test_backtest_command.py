@@ -1,5 +1,6 @@
 """`mt5ui backtest` over small recorded files: what it prints, keeps and refuses. No desk runs."""
 
+import csv
 import json
 import shutil
 import sys
@@ -227,3 +228,69 @@ def test_the_real_hours_of_twelve_years(run: Run, market_data: Path) -> None:
     report = json.loads(run("EURUSD_H1", *words).out)
     assert report["period"]["bars"] + report["period"]["warm_up_bars"] == 74_439
     assert report["data_quality"]["coverage_pct"] > 99
+
+
+def trades_of(said: Said) -> list[dict[str, str]]:
+    path = Path(said.out.strip().splitlines()[-1])
+    with (path.parent / "trades.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_calendar_keeps_the_strategy_out_of_the_market_around_its_news(
+    run: Run, home: Path, data: Path, tmp_path: Path
+) -> None:
+    own = json.loads((home / "config/ai/strategies/EURUSD_H1.json").read_text("utf-8"))
+    own |= {"id": "NEWS", "sessions": [], "conditions": {"entry": ["close > open"]}}
+    own["indicators"] = {"atr": {"period": 14, "multiplier": 1.5}}
+    own["strategy"] |= {"direction": "long", "invalidations": [], "news_embargo_minutes": 30}
+    own.pop("short", None)
+    (home / "config/ai/strategies/NEWS.json").write_text(json.dumps(own), "utf-8")
+    loose = ("--limits", "thresholds.pending_only=1", "--limits", "thresholds.open_or_scale=1")
+    words = ("NEWS", "--data", str(data), *loose)
+    free = run(*words)
+    assert free.code == 0, free.err
+    first = trades_of(free)[0]["signal_time"]
+    release = {"title": "Payrolls", "currency": "USD", "at": first, "impact": "high"}
+    file = tmp_path / "calendar.json"
+    document: dict[str, Any] = {
+        "covered_from": "2026-01-01T00:00:00Z",
+        "covered_to": "2026-03-01T00:00:00Z",
+        "events": [release],
+    }
+    file.write_text(json.dumps(document), "utf-8")
+    kept_out = run(*words, "--calendar", str(file))
+    assert kept_out.code == 0, kept_out.err
+    assert first not in {trade["signal_time"] for trade in trades_of(kept_out)}
+    assert kept_out.out.strip().splitlines()[-1] != free.out.strip().splitlines()[-1]
+    file.write_text(json.dumps(document | {"events": [release | {"currency": "JPY"}]}), "utf-8")
+    assert trades_of(run(*words, "--calendar", str(file))) == trades_of(free)
+    report = json.loads(run(*words, "--calendar", str(file), "--json").out)
+    assert any("applied by 1 events of calendar.json" in note for note in report["notes"])
+    (home / "config/ai/strategies/NEWS.json").unlink()
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ("[]", "a calendar is an object with"),
+        ("{", "it is not JSON"),
+        ('{"covered_from": "2026-01-01", "covered_to": "x", "events": []}', "covered_from is '2026-01-01'"),
+        (
+            '{"covered_from": "2026-02-01T00:00:00Z", "covered_to": "2026-01-01T00:00:00Z", "events": []}',
+            "covered_from is not before covered_to",
+        ),
+        (
+            '{"covered_from": "2026-01-01T00:00:00Z", "covered_to": "2026-02-01T00:00:00Z", "events": [{}]}',
+            "event 0: an event has title, currency, at",
+        ),
+    ],
+)
+def test_a_calendar_that_is_none_is_refused(
+    run: Run, data: Path, tmp_path: Path, document: str, said: str
+) -> None:
+    file = tmp_path / "calendar.json"
+    file.write_text(document, "utf-8")
+    line = run("EURUSD_H1", "--data", str(data), "--calendar", str(file)).only_line
+    assert said in line
+    assert "calendar.json" in line
+    assert "it cannot be read" in run("EURUSD_H1", "--calendar", str(tmp_path / "gone.json")).only_line
