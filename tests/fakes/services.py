@@ -22,8 +22,9 @@ from backend.core.errors import Conflict, DeskError, Invalid, NotFound, Unavaila
 from backend.core.problems import Problem
 from backend.core.quotes import Quote
 from backend.core.timeframes import Timeframe
-from backend.economic_calendar.model import CalendarView
+from backend.economic_calendar.model import CalendarView, Event
 from backend.ideas.decisions import DecisionService
+from backend.ideas.embargoes import Embargoes
 from backend.jobs.service import JobRequest, Jobs
 from backend.jobs.views import (
     JobEvent,
@@ -42,6 +43,7 @@ from backend.mt5.server_time import ServerClock
 from backend.storage.files import FileStorage
 from backend.strategies.files import StrategyFiles
 from backend.strategies.repository import StrategyRepository
+from tests.fakes.instruments import instrument
 
 NOW = datetime(2026, 1, 5, 9, 0, 30, tzinfo=UTC)
 
@@ -321,6 +323,9 @@ class FakeCalendar:
     def as_of(self, now: datetime) -> CalendarView:
         return self.view
 
+    def between(self, begin: datetime, end: datetime, as_of: datetime) -> tuple[Event, ...]:
+        return tuple(event for event in self.view.events if begin <= event.at <= end)
+
 
 class FakeNews:
     """News that the test gave it, or none yet."""
@@ -452,6 +457,16 @@ class FakeDesk:
     @cached_property
     def control(self) -> Control:
         return Control(self.settings.config_dir, self.storage, self.journal, self.clock)
+
+    @property
+    def embargoes(self) -> Embargoes:
+        return Embargoes(
+            strategies=self.strategies,
+            symbols=self.symbols,
+            instrument=instrument,
+            limits=self.control.limits,
+            calendar=self.calendar,
+        )
 
     @property
     def decisions(self) -> DecisionService:

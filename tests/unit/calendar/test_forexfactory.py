@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from backend.adapters.calendars_forexfactory import ForexFactory, match_marks, read_json, week_of
-from backend.economic_calendar.marks import Mark, MarkRow, read_csv, read_xml
 from backend.core.errors import Unavailable
 from backend.economic_calendar.config import ForexFactoryConfig
+from backend.economic_calendar.marks import Mark, MarkRow, read_csv, read_xml
 from backend.economic_calendar.model import Event, Impact
 from tests.fakes.fetcher import FakeFetcher, Reply, Site
 
