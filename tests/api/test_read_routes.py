@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
+from backend.core.clock import iso
 from backend.economic_calendar.model import CalendarView, Event, Impact
 from backend.journal.record import Kind
 from tests.fakes.http import TestClient
 from tests.fakes.services import NOW, FakeDesk
+
+DAY = timedelta(days=1)
 
 
 def idea(number: int, **changes: Any) -> dict[str, Any]:
@@ -211,3 +214,34 @@ def test_news_or_why_there_is_none(client: TestClient, desk: FakeDesk) -> None:
     assert [one["id"] for one in some["articles"]] == ["2"]
     assert some["age_seconds"] == 3630
     assert len(client.get("/api/news", params={"limit": 1}).json()["articles"]) == 1
+
+
+def test_the_calendar_of_a_time_of_ones_own(client: TestClient, desk: FakeDesk) -> None:
+    at = NOW + timedelta(hours=1)
+    event = Event(key="k", title="CPI", currency="USD", at=at, impact=Impact.HIGH)
+    desk.calendar.view = CalendarView(known=True, covered_from=NOW, covered_to=NOW + DAY, events=(event,))
+    asked = {"from": iso(NOW), "to": iso(NOW + DAY)}
+    page = client.get("/api/calendar", params=asked).json()
+    assert [one["title"] for one in page["events"]] == ["CPI"]
+    assert (page["begin"], page["end"]) == (asked["from"], asked["to"])
+    later = {"from": iso(NOW + 2 * DAY), "to": iso(NOW + 3 * DAY)}
+    assert client.get("/api/calendar", params=later).json()["events"] == []
+    for bad in (
+        {"from": asked["to"], "to": asked["from"]},
+        {"from": "2000-01-01T00:00:00Z", "to": asked["to"]},
+        {"from": "2000-01-01T00:00:00"},
+        {"from": "soon"},
+    ):
+        assert client.get("/api/calendar", params=bad).status_code == 422, bad
+
+
+def test_pauses_ahead_are_told(client: TestClient, desk: FakeDesk) -> None:
+    at = NOW + timedelta(hours=2)
+    event = Event(key="k", title="CPI", currency="USD", at=at, impact=Impact.HIGH)
+    desk.calendar.view = CalendarView(known=True, covered_from=NOW, covered_to=NOW + DAY, events=(event,))
+    page = client.get("/api/calendar/embargoes", params={"symbol": "EURUSD"}).json()
+    assert page["known"] is True
+    assert [each["start"] for each in page["windows"]] == [iso(at - timedelta(minutes=30))]
+    assert "for USD CPI" in page["windows"][0]["text"]
+    assert client.get("/api/calendar/embargoes", params={"symbol": "NOSUCH"}).status_code == 404
+    assert client.get("/api/calendar/embargoes", params={"hours": 0}).status_code == 422

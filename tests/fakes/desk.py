@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backend.accounts.service import MoneyRecords
 from backend.control.account import DeskAccount
@@ -26,6 +26,9 @@ from backend.simulator.build import build_simulated_terminal
 from backend.storage.files import FileStorage
 from backend.strategies.files import StrategyFiles
 from tests.fakes.broker_rows import MAGIC
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
 SERVER = ServerClock.parse("America/New_York+7")
@@ -52,8 +55,11 @@ class QuietCalendar:
 
     def __init__(self) -> None:
         self.view: CalendarView | None = None
+        self.instead: Callable[[datetime], CalendarView] | None = None
 
     def as_of(self, now: datetime) -> CalendarView:
+        if self.instead is not None:
+            return self.instead(now)
         if self.view is not None:
             return self.view
         return CalendarView(

@@ -24,8 +24,9 @@ from backend.core.errors import Conflict, DeskError, Invalid, NotFound, Unavaila
 from backend.core.problems import Problem
 from backend.core.quotes import Quote
 from backend.core.timeframes import Timeframe
-from backend.economic_calendar.model import CalendarView
+from backend.economic_calendar.model import CalendarView, Event
 from backend.ideas.decisions import DecisionService
+from backend.ideas.embargoes import Embargoes
 from backend.jobs.service import JobRequest, Jobs
 from backend.jobs.views import (
     JobEvent,
@@ -45,6 +46,7 @@ from backend.risk.rulebook import Rulebook
 from backend.storage.files import FileStorage
 from backend.strategies.files import StrategyFiles
 from backend.strategies.repository import StrategyRepository
+from tests.fakes.instruments import instrument
 
 NOW = datetime(2026, 1, 5, 9, 0, 30, tzinfo=UTC)
 
@@ -324,6 +326,9 @@ class FakeCalendar:
     def as_of(self, now: datetime) -> CalendarView:
         return self.view
 
+    def between(self, begin: datetime, end: datetime, as_of: datetime) -> tuple[Event, ...]:
+        return tuple(event for event in self.view.events if begin <= event.at <= end)
+
 
 class FakeNews:
     """News that the test gave it, or none yet."""
@@ -459,6 +464,16 @@ class FakeDesk:
 
     def chances(self, run_id: str, rulebook: Rulebook, draws: Draws | None = None) -> Mapping[str, Any]:
         return chances(self.storage, run_id, rulebook, zone=self.control.limits().reset_tz, draws=draws)
+
+    @property
+    def embargoes(self) -> Embargoes:
+        return Embargoes(
+            strategies=self.strategies,
+            symbols=self.symbols,
+            instrument=instrument,
+            limits=self.control.limits,
+            calendar=self.calendar,
+        )
 
     @property
     def decisions(self) -> DecisionService:

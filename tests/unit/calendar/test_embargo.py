@@ -157,3 +157,34 @@ def test_windows_ahead_are_listed_in_order() -> None:
         RELEASE - timedelta(minutes=30),
         RELEASE + timedelta(days=1, minutes=-30),
     ]
+
+
+def test_rules_together_pause_whenever_one_of_them_does() -> None:
+    strategy = EmbargoRule.of(30)
+    desk = EmbargoRule.of(5, 60, (Impact.HIGH, Impact.MEDIUM))
+    both = strategy | desk
+    assert both == desk | strategy
+    assert both.as_dict() == {"high": [30, 60], "medium": [5, 60]}
+    assert EmbargoRule.from_dict(both.as_dict()) == both
+    medium = event(impact=Impact.MEDIUM)
+    blocked = {
+        minutes: embargo(view(medium), {"USD"}, RELEASE + timedelta(minutes=minutes), both).blocked
+        for minutes in (-6, -5, 0, 59, 60)
+    }
+    assert blocked == {-6: False, -5: True, 0: True, 59: True, 60: False}
+    assert not embargo(view(medium), {"USD"}, RELEASE, strategy).blocked
+
+
+def test_no_minutes_are_no_rule() -> None:
+    assert not EmbargoRule.of(0)
+    assert (EmbargoRule.of(0) | EmbargoRule.of(10)) == EmbargoRule.of(10)
+    assert EmbargoRule.of(0, 15).as_dict() == {"high": [0, 15]}
+
+
+def test_an_event_pauses_only_while_it_was_known_so() -> None:
+    known = event(known_from=RELEASE - timedelta(minutes=10), known_until=RELEASE + timedelta(minutes=5))
+    blocked = [
+        embargo(view(known), {"USD"}, RELEASE + timedelta(minutes=minutes), EmbargoRule.of(30)).blocked
+        for minutes in (-11, -10, 4, 5)
+    ]
+    assert blocked == [False, True, True, False]

@@ -80,7 +80,8 @@ class Desk:
 def test_finnhub_is_read_in_utc_with_its_country_its_scale_and_its_figures(
     tmp_path: Path, site: Site
 ) -> None:
-    site.put(PATHS["finnhub"], Reply(body=b'{"economicCalendar": [' + json.dumps(FINNHUB).replace("0.3,", "0.30,").encode() + b"]}"))  # fmt: skip
+    written = body("finnhub", FINNHUB).replace(b"0.3,", b"0.30,")
+    site.put(PATHS["finnhub"], Reply(body=written))
     event = Desk(tmp_path, site, "finnhub").only()
     assert (event.at, event.currency, event.impact) == (
         datetime(2026, 3, 27, 21, 45, tzinfo=UTC),
@@ -327,7 +328,7 @@ def test_the_terminals_export_is_as_old_as_it_says_and_covers_what_it_says(tmp_p
 
 
 def test_an_export_without_an_offset_takes_the_servers_of_now(tmp_path: Path) -> None:
-    text = "Time\tCurrency\tImportance\tEvent\tActual\tForecast\tPrevious\n2026.03.27 15:30\tUSD\tHIGH\tCPI\t\t0.3\t\n"
+    text = "Time\tCurrency\tImportance\tEvent\tForecast\n2026.03.27 15:30\tUSD\tHIGH\tCPI\t0.3\n"
     (event,) = mql5_desk(tmp_path, text, "utf-16").fetch().events
     assert event.at == datetime(2026, 3, 27, 12, 30, tzinfo=UTC)
     assert event.forecast == "0.3"
