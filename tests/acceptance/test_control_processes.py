@@ -150,7 +150,7 @@ def die(home: str, what: str, nth: int, torn: bool) -> None:
     """Change something, and end at that write."""
     storage = DyingStorage(Path(home) / "data", fsync=False)
     control = process(Path(home), storage)
-    control._kept._config = DyingConfig(Path(home) / "config", storage)
+    control._kept._own._config = DyingConfig(Path(home) / "config", storage)
     storage.nth, storage.torn = nth, torn
     ACTS[what](control)
 
