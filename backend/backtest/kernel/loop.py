@@ -73,6 +73,7 @@ def advance_one(
         or not math.isnan(lane.partial)
         or lane.close_weekend != 0
         or lane.time_stop > 0
+        or desk.ruled != 0  # a quiet bar asks the desk's own limits alone
     )
     skips = plain and not managed
     next_reset = resets[desk.next_reset] if desk.next_reset < len(resets) else _NEVER
@@ -159,8 +160,6 @@ def _is_quiet(lane: Any, desk: Any, low: int, high: int, close: int) -> tuple[bo
         desk.min_level = lowest / desk.margin
     if desk.drawdown_kind == _TRAILING:
         desk.peak = max(desk.peak, desk.equity)
-    if desk.ruled != 0 and desk.rule_drawdown_kind == _TRAILING:
-        desk.rule_peak = max(desk.rule_peak, desk.equity)
     desk.in_position += 1
     return True, lowest
 
