@@ -40,19 +40,21 @@ def day_gained(desk: Any, equity: float, base: float) -> float:
 
 
 def breaches(desk: Any, equity: float) -> tuple[bool, bool]:
-    """Whether an equity reaches a limit of the day's loss, and one of the drawdown."""
+    """Whether an equity reaches the desk's own limit of the day's loss, and that of the drawdown."""
     day = reaches(desk.reference - equity, _day_base(desk), desk.daily_loss)
     lost, of = _drawdown(desk, equity)
-    ever = reaches(lost, of, desk.drawdown)
-    if desk.ruled != 0:
-        rule_day, rule_ever = _rule_breaches(desk, equity)
-        return day or rule_day, ever or rule_ever
-    return day, ever
+    return day, reaches(lost, of, desk.drawdown)
 
 
 def watch_limits(lanes: Any, desk: Any, at: int) -> None:
     """Halt when equity, at its worst since the last instant, has reached a limit; `at` is the close."""
+    low = desk.low
     day, ever = breaches(desk, desk.low)
+    if desk.ruled != 0:
+        rule_day, rule_ever = _rule_breaches(desk, low)
+        if (rule_day or rule_ever) and desk.broke_at < 0:
+            _note_breach(desk, at, rule_day)
+        day, ever = day or rule_day, ever or rule_ever
     if (day and desk.halted_day == 0) or (ever and desk.halted == 0):
         for s in range(len(lanes)):
             if lanes[s].r_side != 0:
@@ -62,8 +64,6 @@ def watch_limits(lanes: Any, desk: Any, at: int) -> None:
         desk.halted_day = 1
     if ever:
         desk.halted = 1
-    if desk.ruled != 0 and desk.broke_at < 0:
-        _note_breach(desk, at)
 
 
 def begin_day(desk: Any) -> None:
@@ -125,13 +125,10 @@ def _rule_breaches(desk: Any, equity: float) -> tuple[bool, bool]:
     return day, reaches(lost, of, desk.rule_drawdown)
 
 
-def _note_breach(desk: Any, at: int) -> None:
+def _note_breach(desk: Any, at: int, by_day: bool) -> None:
     """Keep the first time that the rulebook was broken, and by how much."""
-    low = desk.low
-    day, ever = _rule_breaches(desk, low)
-    if day:
-        desk.broke_at, desk.broke_drawdown = at, 0
-        desk.broke_lost, desk.broke_of = desk.rule_reference - low, _rule_base(desk)
-    elif ever:
-        desk.broke_at, desk.broke_drawdown = at, 1
-        desk.broke_lost, desk.broke_of = _rule_drawdown(desk, low)
+    desk.broke_at, desk.broke_drawdown = at, 0 if by_day else 1
+    if by_day:
+        desk.broke_lost, desk.broke_of = desk.rule_reference - desk.low, _rule_base(desk)
+    else:
+        desk.broke_lost, desk.broke_of = _rule_drawdown(desk, desk.low)

@@ -80,6 +80,7 @@ def advance_one(
         or not math.isnan(lane.partial)
         or lane.close_weekend != 0
         or lane.time_stop > 0
+        or desk.ruled != 0  # a quiet bar asks the desk's own limits alone
     )
     skips = plain and not managed
     reset_at = _next_reset(feed, resets, desk, start)
@@ -168,7 +169,6 @@ def _hold(
     per, buys, bar_shift = lane.per_tick, lane.side > 0, lane.bar_begin - lane.begin
     base = balance(desk) + lane.swap / desk.digits_scale
     stopped_out, trailing = desk.stop_out * desk.margin, desk.drawdown_kind == _TRAILING
-    rule_trailing = desk.ruled != 0 and desk.rule_drawdown_kind == _TRAILING
     deepest, highest, close, equity, least = lane.low, lane.high, lane.mark, desk.equity, math.inf
     shift, moves, i = instant - begin, desk.moves, begin
     while i < until and server[i] < midnight:
@@ -187,8 +187,6 @@ def _hold(
         deepest, highest, least = min(deepest, low), max(highest, high), min(least, worst)
         if trailing:
             desk.peak = max(desk.peak, equity)
-        if rule_trailing:
-            desk.rule_peak = max(desk.rule_peak, equity)
         moves += 1
         i += 1
         if flags[i - 1 + bar_shift] & _ANY_RULE != 0:

@@ -97,7 +97,7 @@ def test_the_desks_own_rule_pauses_everybody_tickets_too(tmp_path: Path) -> None
 
 def test_a_pause_that_is_on_is_told_and_one_that_is_over_is_not(tmp_path: Path) -> None:
     desk = Desk(tmp_path, event(9, "CPI", "USD"), event(8, "Past", "USD"))
-    (slow_over,) = [each for each in desk.embargoes.ahead(NOW, symbol="EURUSD")["windows"]]
+    (slow_over,) = desk.embargoes.ahead(NOW, symbol="EURUSD")["windows"]
     assert (slow_over["on"], slow_over["pauses"]) == (True, ["QUICK"])
 
 
