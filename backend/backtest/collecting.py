@@ -195,8 +195,7 @@ class Collector:
         bars = self._market.history(symbol, timeframe, (now - since).total_seconds() / DAY_SECONDS)
         if end >= now or not len(bars):
             return bars
-        length = close_of(timeframe, bars.server_time) - bars.server_time
-        return bars[: int(np.searchsorted(bars.time + length, int(end.timestamp()), side="right"))]
+        return bars[: int(np.searchsorted(bars.closes(), int(end.timestamp()), side="right"))]
 
     def _higher(
         self, symbol: str, strategy: Strategy, begin: datetime, end: datetime

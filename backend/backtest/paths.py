@@ -7,7 +7,6 @@ import numpy as np
 
 from backend.backtest.model import Asks, Stream
 from backend.core.bars import Bars, Floats, Ints
-from backend.core.timeframes import close_of
 from backend.evaluation.statistics import hour_of_week
 
 
@@ -42,12 +41,6 @@ class Path:
         return len(self.time)
 
 
-def closes(bars: Bars) -> Ints:
-    """UTC epoch at which each bar ends."""
-    ends: Ints = bars.time + (close_of(bars.timeframe, bars.server_time) - bars.server_time)
-    return ends
-
-
 def path_of(stream: Stream) -> Path:
     """The path of a stream.
 
@@ -57,7 +50,7 @@ def path_of(stream: Stream) -> Path:
     bars, fine = stream.bars, stream.fine
     if fine is None or not len(fine):
         return _own(stream)
-    ends, fine_ends = closes(bars), closes(fine)
+    ends, fine_ends = bars.closes(), fine.closes()
     owner = np.searchsorted(bars.time, fine.time, side="right") - 1
     inside = (owner >= stream.first - 1) & (fine_ends <= ends[np.maximum(owner, 0)])
     owner = np.where(inside, owner, -1)

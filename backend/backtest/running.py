@@ -12,7 +12,6 @@ from backend.backtest.compiling import compiled
 from backend.backtest.kernel import loop
 from backend.backtest.kernel.records import refusal_names
 from backend.backtest.model import Broke, Instants, Job, Reading, Result, Stream
-from backend.backtest.paths import closes
 from backend.backtest.tables import Tables, empty_tables, tables
 from backend.core.timeframes import Timeframe
 from backend.economic_calendar.embargo import EmbargoRule
@@ -181,7 +180,7 @@ def _notes(stream: Stream, job: Job) -> Iterator[str]:
 
 
 def _calendar_notes(stream: Stream, calendar: CalendarView, rule: EmbargoRule) -> Iterator[str]:
-    ends = closes(stream.bars)[stream.first :]
+    ends = stream.bars.closes()[stream.first :]
     known = sum(
         int(
             np.searchsorted(ends, end.timestamp(), side="right" if closed else "left")

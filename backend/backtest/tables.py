@@ -13,7 +13,7 @@ from backend.backtest.kernel.checking import all_plausible
 from backend.backtest.kernel.records import Curve, Feed, Signals, Usual
 from backend.backtest.lanes import desk_of, lanes_of, resets_of
 from backend.backtest.model import Asks, Job, Reading, Stream
-from backend.backtest.paths import Path, asks_by_spread, closes, path_of
+from backend.backtest.paths import Path, asks_by_spread, path_of
 from backend.backtest.usual import StreamUsual, joined_usual, read_only, usual_of
 from backend.core.bars import Floats, check_prices
 from backend.core.errors import Invalid
@@ -211,7 +211,7 @@ def _feed(job: Job, paths: list[Path]) -> Feed:
         if same
         else _joined(
             [
-                closes(stream.bars) if path.close_time is None else path.close_time
+                stream.bars.closes() if path.close_time is None else path.close_time
                 for stream, path in zip(job.streams, paths, strict=True)
             ]
         ),
@@ -313,7 +313,7 @@ def _mark_news(flags: Any, stream: Stream, job: Job) -> None:
     if not rule:
         flags |= np.uint16(records.NEWS_KNOWN)
         return
-    ends = closes(stream.bars)
+    ends = stream.bars.closes()
     currencies = (stream.instrument.currency_base, stream.instrument.currency_profit)
     for pause in windows(job.calendar.events, currencies, rule):
         first, last = np.searchsorted(ends, (pause.start.timestamp(), pause.end.timestamp()))

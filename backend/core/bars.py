@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from backend.core.clock import from_epoch
 from backend.core.errors import Invalid
-from backend.core.timeframes import Timeframe
+from backend.core.timeframes import Timeframe, close_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -70,6 +70,19 @@ class Bars:
             timeframe=self.timeframe,
             **{name: getattr(self, name)[part] for name in COLUMNS},
         )
+
+    def closes(self) -> Ints:
+        """UTC epoch at which each bar ends, exclusive, shape (n,).
+
+        Where the next bar opens at this one's end on the server's clock, it ends when that one opens: a bar
+        in which that clock was set is longer or shorter than its timeframe. Else the offset at its open
+        holds.
+        """
+        ends_server: Ints = close_of(self.timeframe, self.server_time)
+        ends: Ints = ends_server - self.server_time + self.time
+        follows = self.server_time[1:] == ends_server[:-1]
+        ends[:-1][follows] = self.time[1:][follows]
+        return ends
 
     def opened(self, index: int) -> datetime:
         """When the bar at `index` opened, aware UTC."""

@@ -83,8 +83,14 @@ class Frame:
 
     @cached_property
     def close_utc(self) -> Ints:
-        """UTC epoch at which each bar ends, by the server clock's offset at its open."""
-        ends: Ints = self.bars.time + (self.close_server - self.bars.server_time)
+        """UTC epoch at which each bar ends."""
+        return self.bars.closes()
+
+    @cached_property
+    def longer_until(self) -> Ints:
+        """UTC epoch until which a bar that outlasts its timeframe, or one before it, goes on."""
+        usual = self.bars.time + (self.close_server - self.bars.server_time)
+        ends: Ints = np.maximum.accumulate(np.where(self.close_utc > usual, self.close_utc, 0))
         return ends
 
     def column(self, name: str) -> Floats:
@@ -156,7 +162,10 @@ class Interpreter:
             ends = np.maximum.accumulate(inner.close_server)
             ended = np.searchsorted(ends, outer.close_server, side="right")
             begun = np.searchsorted(inner.bars.time, outer.close_utc, side="left")
-            index = np.maximum.accumulate(np.minimum(ended, begun)).astype(np.int64) - 1
+            # one that holds both showings has not ended with the first of them either
+            over = np.searchsorted(inner.longer_until, outer.close_utc, side="right")
+            closed = np.minimum(np.minimum(ended, begun), over)
+            index = np.maximum.accumulate(closed).astype(np.int64) - 1
             self._visible[key] = index
         return index
 

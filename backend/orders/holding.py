@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.core.bars import Bars, Ints
+from backend.core.bars import Bars
 from backend.core.instruments import Instrument
-from backend.core.timeframes import close_of
 from backend.evaluation.arrays import ConditionArrays
 from backend.strategies.model import Direction, OnOpposite, Strategy
 from backend.trading.management import (
@@ -70,12 +69,6 @@ class Wishes:
     part: bool = False
 
 
-def closes_utc(bars: Bars) -> Ints:
-    """UTC epoch at which each bar closed, shape (n,)."""
-    ends: Ints = close_of(bars.timeframe, bars.server_time) - bars.server_time + bars.time
-    return ends
-
-
 def wishes(
     holding: Holding, strategy: Strategy, facts: ConditionArrays, fine: Bars, *, spread: int
 ) -> Wishes:
@@ -108,7 +101,7 @@ def order_is_against(side: Side, facts: ConditionArrays, *, placed: int, embargo
         placed: UTC epoch at which it was placed.
         embargoed: Whether an embargo for its currencies is in force.
     """
-    ends = closes_utc(facts.bars)
+    ends = facts.bars.closes()
     own, other = facts.sides[Direction(side.direction)], facts.sides.get(Direction(side.opposite.direction))
     against = embargoed
     for at in np.flatnonzero(ends > placed).tolist():
@@ -118,7 +111,7 @@ def order_is_against(side: Side, facts: ConditionArrays, *, placed: int, embargo
 
 
 def _leaves(holding: Holding, strategy: Strategy, facts: ConditionArrays) -> Reason | None:
-    rules, ends = strategy.strategy, closes_utc(facts.bars)
+    rules, ends = strategy.strategy, facts.bars.closes()
     own = facts.sides[Direction(holding.side.direction)]
     other = facts.sides.get(Direction(holding.side.opposite.direction))
     first = int(np.searchsorted(ends, holding.opened, side="right"))  # the bar in which it was opened
@@ -144,7 +137,7 @@ def _stop(
         return None, None
     breakeven = math.nan if management.breakeven_after_r is None else management.breakeven_after_r
     level_ticks = instrument.points_to_ticks(instrument.stops_level) if instrument.stops_level else 0
-    coarse, ends = closes_utc(facts.bars), closes_utc(fine)
+    coarse, ends = facts.bars.closes(), fine.closes()
     stop, why = holding.stop, None
     for at in np.flatnonzero(ends > max(holding.opened, holding.moved)).tolist():
         wide = _spread(fine, at, instrument, spread)
@@ -168,7 +161,7 @@ def _part_due(holding: Holding, strategy: Strategy, fine: Bars, *, spread: int) 
     if at_r is None or holding.parted:
         return False
     level = part_level(holding.entry, holding.first_stop, at_r)
-    ends = closes_utc(fine)
+    ends = fine.closes()
     for at in np.flatnonzero(ends > holding.opened).tolist():
         wide = _spread(fine, at, holding.instrument, spread)
         # of the bar in which it was opened only the close is known to have come after

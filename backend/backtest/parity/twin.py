@@ -13,7 +13,6 @@ from backend.backtest.columns import Trade
 from backend.backtest.kernel import records
 from backend.backtest.model import AccountSettings, Job, Reading, Stream
 from backend.backtest.parity.live import key_of
-from backend.backtest.paths import closes
 from backend.backtest.request import CostChanges
 from backend.backtest.running import run_tables
 from backend.backtest.tables import tables
@@ -166,7 +165,7 @@ def _signals(stream: Stream, flags: Any) -> dict[str, str]:
     """Keys of the signals from the first bar that can be decided on."""
     found = {}
     bars, name = stream.bars, stream.strategy.id
-    both, ends = records.LONG | records.SHORT, closes(bars)
+    both, ends = records.LONG | records.SHORT, bars.closes()
     for index in np.flatnonzero(flags & both).tolist():
         if index >= stream.first - 1:
             bit = int(flags[index]) & both
@@ -178,7 +177,7 @@ def _signals(stream: Stream, flags: Any) -> dict[str, str]:
 def _ours(trade: Trade, bars: Bars) -> OurTrade:
     # along minutes a bar ends with its last minute that there is
     bar = int(np.searchsorted(bars.time, trade.signal_time - 1, side="right")) - 1
-    closed = int(closes(bars[bar : bar + 1])[0])
+    closed = int(bars[bar : bar + 1].closes()[0])
     return OurTrade(
         id=str(trade.id),
         symbol=trade.symbol,

@@ -13,7 +13,7 @@ from backend.backtest.running import run_backtest
 from backend.core.timeframes import Timeframe
 from backend.evaluation.arrays import ConditionArrays
 from backend.evaluation.conditions import compile_strategy
-from backend.orders.holding import Holding, closes_utc, wishes
+from backend.orders.holding import Holding, wishes
 from backend.trading.reasons import Reason
 from backend.trading.sides import Side
 from tests.fakes.backtests import EXIT_LONG, INVALID_LONG, LONG, QUIET, Row, rows_to_bars, table
@@ -59,7 +59,7 @@ def walk(seed: int, hours: int = 60) -> Job:
 
 def closed_by(facts: ConditionArrays, until: int) -> ConditionArrays:
     """What the conditions say over the bars that had closed by a moment."""
-    part = slice(0, int(np.searchsorted(closes_utc(facts.bars), until, side="right")))
+    part = slice(0, int(np.searchsorted(facts.bars.closes(), until, side="right")))
     return replace(
         facts,
         bars=facts.bars[part],
@@ -105,7 +105,7 @@ def managed(stream: Stream, trade: Trade) -> tuple[int, int, Reason]:
             return time, holding.stop, why
         if high >= target:
             return time, target, Reason.TARGET
-        ends = int(closes_utc(bars)[at])
+        ends = int(bars.closes()[at])
         if at == len(bars) - 1:
             return ends, close, Reason.END
         asked = wishes(holding, stream.strategy, closed_by(facts, ends), bars[: at + 1], spread=0)

@@ -48,15 +48,15 @@ def truth(text: str, bars: Bars, higher: dict[Timeframe, Bars]) -> Truth:
 
 
 def as_of(bars: Bars, higher: dict[Timeframe, Bars], index: int) -> dict[Timeframe, Bars]:
-    """The longer bars that had begun and ended by the end of bar `index`."""
+    """The longer bars that had begun and ended by the end of bar `index`, both showings of an hour over."""
     end = int(bars.server_time[index]) + bars.timeframe.seconds
     end_utc = int(bars.time[index]) + bars.timeframe.seconds
-    return {
-        timeframe: picked(
-            made, np.flatnonzero((close_of(timeframe, made.server_time) <= end) & (made.time < end_utc))
-        )
-        for timeframe, made in higher.items()
-    }
+    known = {}
+    for timeframe, made in higher.items():
+        closes = close_of(timeframe, made.server_time)
+        goes_on = (made.closes() > made.time + closes - made.server_time) & (made.closes() > end_utc)
+        known[timeframe] = picked(made, np.flatnonzero((closes <= end) & (made.time < end_utc) & ~goes_on))
+    return known
 
 
 @given(
@@ -151,6 +151,28 @@ def test_an_hour_that_the_clock_shows_twice_is_not_seen_before_it_happened() -> 
         ended = int(halves.time[index]) + 1800
         newest = [row for row in range(24) if int(hours.time[row]) + 3600 <= ended][-1]
         assert seen[index] == hours.close[newest], index
+
+
+@pytest.mark.parametrize("start", [SPRING, AUTUMN], ids=["forward", "back"])
+@pytest.mark.parametrize("timeframe", [H1, H4], ids=str)
+def test_a_bar_in_which_the_clock_is_set_is_seen_when_it_has_ended(
+    start: datetime, timeframe: Timeframe
+) -> None:
+    # in a market that never rests a longer bar ends when the next one opens: on 25 October one lasts an hour
+    # longer. On 29 March the half hour that ends it cannot know that the clock skips, so the next one sees it
+    halves = walk(320, clock=ATHENS, start=start, weekends=False)
+    made = longer(halves, timeframe)
+    seen = visible_closes(halves, made)
+    ends = [*made.time[1:].tolist(), int(made.closes()[-1])]
+    late = 0
+    for index in range(48, 319):
+        ended = [row for row, end in enumerate(ends) if end <= int(halves.time[index]) + 1800]
+        if start == SPRING and seen[index] != made.close[ended[-1]]:
+            assert seen[index] == made.close[ended[-2]], index
+            late += 1
+        else:
+            assert seen[index] == made.close[ended[-1]], index
+    assert late == (1 if (start, timeframe) == (SPRING, H4) else 0)
 
 
 @pytest.mark.parametrize("rule", ["UTC", "UTC+2", "America/New_York+7", "Australia/Sydney"])
