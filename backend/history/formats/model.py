@@ -191,7 +191,7 @@ _SAMPLE = 20_000
 
 
 def decimals_of(values: Floats, written: Iterable[str] = ()) -> int:
-    """The most decimals that prices need, or are written with where that tells.
+    """The most decimals that a few of the prices need, or are written with where that tells.
 
     Those written with more than ten are float noise and do not count.
 
@@ -205,17 +205,15 @@ def decimals_of(values: Floats, written: Iterable[str] = ()) -> int:
 
 
 def _needed(values: Floats) -> int:
-    """Decimals that hold every price, found on a few of them and then tried on all."""
-    prices = values.reshape(-1)
-    prices = prices[np.isfinite(prices)]
-    some = prices[:: max(1, prices.size // _SAMPLE)]
+    some = values.reshape(-1)
+    some = some[:: max(1, some.size // _SAMPLE)]
+    some = some[np.isfinite(some)]
     decimals = 0
-    for tried in (some, prices):
-        while decimals < MOST_DECIMALS and not _held(tried, decimals):
-            decimals += 1
+    while decimals < MOST_DECIMALS and not is_noise(some, np.round(some, decimals), decimals):
+        decimals += 1
     return decimals
 
 
-def _held(prices: Floats, decimals: int) -> bool:
-    scaled = prices * 10.0**decimals
-    return bool((np.abs(scaled - np.rint(scaled)) <= np.maximum(1e-6, np.abs(scaled) * 1e-12)).all())
+def is_noise(prices: Floats, rounded: Floats, decimals: int) -> bool:
+    """Whether what rounding to so many decimals takes from finite prices is float noise alone."""
+    return bool((np.abs(prices - rounded) <= np.maximum(10.0 ** (-6 - decimals), prices * 1e-12)).all())

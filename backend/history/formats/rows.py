@@ -9,6 +9,7 @@ import numpy as np
 
 from backend.core.bars import plausible
 from backend.history.formats.model import (
+    MOST_DECIMALS,
     Bools,
     DataFile,
     Faults,
@@ -18,6 +19,7 @@ from backend.history.formats.model import (
     RawBars,
     RawTicks,
     decimals_of,
+    is_noise,
 )
 from backend.history.formats.text import Table, read_table, read_text, some_cells
 from backend.history.formats.times import parse_times
@@ -41,11 +43,10 @@ def text_bars(file: DataFile) -> tuple[RawBars, Faults | None]:
     problems += _not_numbers(table, PRICES if ask is None else PRICES + ASKS)
     # Who writes the spread in points writes prices to the point; others add zeros or leave them out.
     written = some_cells(text, file.layout, PRICES) if "spread" in file.layout.roles else ()
-    decimals = decimals_of(bid if ask is None else np.stack([bid, ask]), written)
-    bid, noisy = _rounded(bid, decimals)
-    ask = None if ask is None else _rounded(ask, decimals)[0]
+    bid, decimals, noisy = _rounded(bid, decimals_of(bid, written))
     problems += implausible(bid, PRICES)
     if ask is not None:
+        ask, decimals, _ = _rounded(ask, max(decimals, decimals_of(ask)))
         problems += implausible(ask, ASKS)
     spread, volume = table.numbers.get("spread"), table.numbers.get("volume")
     if volume is not None:
@@ -189,10 +190,17 @@ def _stack(table: Table, roles: tuple[str, ...]) -> Floats:
     return np.stack([table.numbers[role] for role in roles])
 
 
-def _rounded(prices: Floats, decimals: int) -> tuple[Floats, int]:
-    """The prices without float noise, and how many bars had some."""
-    rounded = np.round(prices, decimals)
-    return rounded, int((np.isfinite(prices) & (rounded != prices)).any(axis=0).sum())
+def _rounded(prices: Floats, decimals: int) -> tuple[Floats, int, int]:
+    """The prices without float noise, the decimals that hold them all, and how many bars had noise."""
+    finite = np.isfinite(prices)
+    known = prices if finite.all() else np.where(finite, prices, 0.0)
+    rounded = np.round(known, decimals)
+    while decimals < MOST_DECIMALS and not is_noise(known, rounded, decimals):
+        decimals += 1
+        rounded = np.round(known, decimals)
+    other = rounded != known
+    noisy = int(other.any(axis=0).sum()) if other.any() else 0
+    return np.where(finite, rounded, prices) if known is not prices else rounded, decimals, noisy
 
 
 def _whole(values: Floats | None, count: int) -> Ints:
