@@ -148,7 +148,9 @@ def week_of(events: Sequence[Event]) -> tuple[datetime, datetime]:
 def _event(row: Mapping[str, Any]) -> Event:
     if not isinstance(row.get("date"), str):
         raise cells.BadCell("date", f"{row.get('date')!r} is no date")
-    impact = cells.impact(row.get("impact"))
+    if "impact" not in row:
+        raise cells.BadCell("impact", "it has no impact")
+    impact = cells.impact(row["impact"])
     return cells.event(
         row.get("title"),
         cells.currency(row.get("country"), "country"),

@@ -13,7 +13,7 @@ import typer
 
 from backend.cli.output import console, print_json, table
 from backend.config import load_settings
-from backend.core.clock import parse_iso
+from backend.core.clock import iso, parse_iso
 from backend.core.errors import Invalid
 
 app = typer.Typer(help="The economic calendar, as known at any time.", no_args_is_help=True)
@@ -93,7 +93,7 @@ def show(
     if currency is not None:
         wanted = {currency.upper(), "ALL"}
         page["events"] = [event for event in page["events"] if event["currency"] in wanted]
-    page["as_of"] = moment.isoformat()
+    page["as_of"] = iso(moment)
     if as_json:
         print_json(page)
         return

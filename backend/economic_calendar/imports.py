@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from backend.core.clock import iso, parse_iso
@@ -142,8 +143,7 @@ class Imports:
             return Timeline()
         years = range((begin - PAST_REACH).year, (end + FUTURE_REACH).year + 1)
         names = [manifest.files[str(year)] for year in years if str(year) in manifest.files]
-        events = [event for name in names for event in self._year(name)]
-        return Timeline(imported=tuple(sorted(events, key=lambda event: (event.at, event.key))), spans=spans)
+        return Timeline(imported=tuple(chain.from_iterable(map(self._year, names))), spans=spans)
 
     def _year(self, name: str) -> tuple[Event, ...]:
         if name not in self._years:  # a file of that name never changes
@@ -151,7 +151,7 @@ class Imports:
             for record in self._storage.read_jsonl(name):
                 event = Event.from_dict(record["event"])
                 found[event.key] = event
-            self._years[name] = tuple(found.values())
+            self._years[name] = tuple(sorted(found.values(), key=lambda event: (event.at, event.key)))
         return self._years[name]
 
     def _write(self, year: str, old: bytes, records: Iterable[Mapping[str, Any]]) -> str:

@@ -73,8 +73,8 @@ def impact(given: Any, column: str = "impact") -> Impact:
     Raises:
         BadCell: It is none.
     """
-    word = (str(given) if isinstance(given, int) and not isinstance(given, bool) else text(given)).lower()
-    if given is not None and word not in IMPACTS:
+    word = (str(given) if isinstance(given, int) else text(given)).lower()
+    if not isinstance(given, str | int | None) or isinstance(given, bool) or word not in IMPACTS:
         raise BadCell(
             column, f"impact {given!r} is none of High, Medium, Low, Holiday, None, nor a number from 0 to 3"
         )

@@ -93,7 +93,7 @@ def finnhub(row: Row) -> Event:
         _of_country(row),
         cells.moment(row.get("time"), UTC),
         title_column="event",
-        impact=cells.impact(row.get("impact")),
+        impact=_impact(row, "impact"),
         forecast=cells.value(row.get("estimate"), unit),
         previous=cells.value(row.get("prev"), unit),
         actual=cells.value(row.get("actual"), unit),
@@ -109,7 +109,7 @@ def fmp(row: Row) -> Event:
         cells.currency(named) if named else _of_country(row),
         cells.moment(row.get("date"), UTC, "date"),
         title_column="event",
-        impact=cells.impact(row.get("impact")),
+        impact=_impact(row, "impact"),
         forecast=cells.value(row.get("estimate"), unit),
         previous=cells.value(row.get("previous"), unit),
         actual=cells.value(row.get("actual"), unit),
@@ -125,7 +125,7 @@ def tradingeconomics(row: Row) -> Event:
         cells.moment(row.get("date"), UTC, "date"),
         title_column="event",
         all_day=cells.flag(row.get("datespan"), "datespan"),
-        impact=cells.impact(row.get("importance"), "importance"),
+        impact=_impact(row, "importance"),
         forecast=cells.value(row.get("forecast")),
         previous=cells.value(row.get("previous")),
         actual=cells.value(row.get("actual")),
@@ -257,6 +257,12 @@ def _of_country(row: Row) -> str:
     if not name:
         raise cells.BadCell("country", "it has no country")
     return currency_of(name)
+
+
+def _impact(row: Row, name: str) -> Impact:
+    if name not in row:  # a calendar whose events all lost their impact would never pause anything
+        raise cells.BadCell(name, f"it has no {name}")
+    return cells.impact(row[name], name)
 
 
 def _figure(row: Row, plain: str, raw: str) -> str | None:

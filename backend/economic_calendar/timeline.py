@@ -6,7 +6,7 @@ counts. Where there is none, an imported calendar that speaks of the moment coun
 as announced, and what was forecast then is not known.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -119,10 +119,14 @@ def within_reach(events: Iterable[Event], moment: datetime) -> tuple[Event, ...]
     """Those near a moment that had been seen by then."""
     return tuple(
         event
-        for event in events
-        if moment - PAST_REACH <= event.at <= moment + FUTURE_REACH
-        and (event.first_seen_at is None or event.hindsight or event.first_seen_at <= moment)
+        for event in _near_to(events, moment)
+        if event.first_seen_at is None or event.first_seen_at <= moment
     )
+
+
+def _near_to(events: Iterable[Event], moment: datetime) -> Iterator[Event]:
+    start, end = moment - PAST_REACH, moment + FUTURE_REACH
+    return (event for event in events if start <= event.at <= end)
 
 
 def versions(revisions: Iterable[Mapping[str, Any]], looks: Sequence[LookRecord]) -> tuple[Event, ...]:
@@ -199,7 +203,7 @@ class Timeline:
             )
         at_the_time = (
             replace(event, known_from=None, known_until=None)
-            for event in self.events
+            for event in _near_to(self.events, moment)
             if _holds(event, moment)
         )
         return look.view(moment, at_the_time)
@@ -216,7 +220,7 @@ class Timeline:
             provider=IMPORTED,
             covered_from=span[0],
             covered_to=span[1],
-            events=within_reach((told_at(event, moment) for event in self.imported), moment),
+            events=tuple(told_at(event, moment) for event in _near_to(self.imported, moment)),
         )
 
     def between(self, begin: datetime, end: datetime, moment: datetime) -> tuple[Event, ...]:

@@ -181,6 +181,17 @@ def test_whatever_is_no_calendar_is_a_failure_without_the_key(
         assert caught.value.details["retry_after"] == 120
 
 
+@pytest.mark.parametrize("provider", KEYED)
+@pytest.mark.parametrize("given", ["gone", 7, True, ["high"], {}, "grave"])
+def test_an_impact_that_is_none_is_no_low_one(tmp_path: Path, site: Site, provider: str, given: Any) -> None:
+    name = "Importance" if provider == "tradingeconomics" else "impact"
+    row = {key: value for key, value in ROWS[provider].items() if key != name}
+    row |= {} if given == "gone" else {name: given}
+    site.put(PATHS[provider], Reply(body=body(provider, row)))
+    with pytest.raises(Unavailable, match="cannot be read"):
+        Desk(tmp_path, site, provider).fetch()
+
+
 def test_a_slow_drip_ends_in_time(tmp_path: Path, site: Site) -> None:
     site.put(PATHS["fmp"], Reply(endless=True))
     with pytest.raises(Unavailable, match="did not answer completely in time"):

@@ -97,8 +97,8 @@ def test_the_desks_own_rule_pauses_everybody_tickets_too(tmp_path: Path) -> None
 
 def test_a_pause_that_is_on_is_told_and_one_that_is_over_is_not(tmp_path: Path) -> None:
     desk = Desk(tmp_path, event(9, "CPI", "USD"), event(8, "Past", "USD"))
-    (slow_over,) = desk.embargoes.ahead(NOW, symbol="EURUSD")["windows"]
-    assert (slow_over["on"], slow_over["pauses"]) == (True, ["QUICK"])
+    (only,) = desk.embargoes.ahead(NOW, symbol="EURUSD")["windows"]
+    assert (only["on"], only["pauses"]) == (True, ["QUICK"])
 
 
 def test_what_has_no_clock_time_is_shown_and_a_guess_is_called_one(tmp_path: Path) -> None:
