@@ -13,7 +13,6 @@ import pytest
 from backend.backtest.collecting import Collector
 from backend.backtest.kernel import records
 from backend.backtest.model import Job, Reading
-from backend.backtest.paths import closes
 from backend.backtest.request import Request
 from backend.backtest.running import run_backtest
 from backend.backtest.tables import tables
@@ -130,7 +129,7 @@ def marked(given: Job) -> dict[datetime, set[str]]:
     """The same of a backtest's bars."""
     flags, (stream,) = tables(given, Reading.WORST).signals.flags, given.streams
     found = {}
-    for end, flag in zip(closes(stream.bars).tolist(), flags.tolist(), strict=True):
+    for end, flag in zip(stream.bars.closes().tolist(), flags.tolist(), strict=True):
         said = {"news_embargo"} if flag & records.EMBARGO else set()
         said |= set() if flag & records.NEWS_KNOWN else {"calendar_known"}
         found[datetime.fromtimestamp(end, UTC)] = said
