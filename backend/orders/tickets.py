@@ -4,7 +4,7 @@ import hashlib
 import math
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -207,7 +207,7 @@ def base_idea(ticket: Ticket, market: Market, profile: Profile, now: datetime) -
     """The ticket's idea before what the person set is put into it."""
     terms = Terms.manual(profile)
     if ticket.risk is not None:
-        terms = Terms(**{**terms.as_dict(), "risk_fraction": min(ticket.risk, terms.risk_cap)})
+        terms = replace(terms, risk_fraction=min(ticket.risk, terms.risk_cap))
     live = market.prices.opening(ticket.side)
     instrument = market.instrument
     number = secrets.token_hex(10)
