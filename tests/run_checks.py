@@ -20,6 +20,7 @@ RESULT = ROOT / "docs" / "full_run.md"
 PYTHON = sys.executable
 
 STATIC_CHECKS: dict[str, list[str]] = {
+    "engine compiled": [PYTHON, "-m", "backend.backtest.warming"],
     "types": [PYTHON, "-m", "mypy"],
     "types on Windows": [PYTHON, "-m", "mypy", "--platform", "win32", "--cache-dir", ".mypy_cache/win32"],
     "format": [PYTHON, "-m", "ruff", "format", "--check", "."],

@@ -164,7 +164,7 @@ def die(home: str, what: str, nth: int, torn: bool) -> None:
         ("resume", ("supervised", "lunch", 10), ("supervised", "", 10)),
     ],
 )
-@pytest.mark.parametrize("torn", [False, True])
+@pytest.mark.parametrize("torn", [False, pytest.param(True, marks=pytest.mark.full)])
 def test_killed_in_the_midst_of_a_change_it_is_made_or_not(
     tmp_path: Path, what: str, old: Any, new: Any, torn: bool
 ) -> None:

@@ -132,6 +132,7 @@ def compared(
     return len(live)
 
 
+@pytest.mark.full
 @pytest.mark.timeout(300)
 def test_the_first_trades_are_those_of_the_backtest(tmp_path: Path, market_data: Path) -> None:
     assert compared(tmp_path, market_data, datetime(2014, 5, 2, 7, tzinfo=UTC), patience=240) == 3
