@@ -92,6 +92,7 @@ def advance_one(
                 desk.next_reset += 1
                 begin_day(desk)
             reset_at = _next_reset(feed, resets, desk, i)
+        walked = False
         if plain and lane.r_side == 0 and lane.q_side == 0 and i < last:
             until = min(stop, last, reset_at)
             ends = i
@@ -108,35 +109,34 @@ def advance_one(
             if ends > i:
                 instant, i = instant + ends - i, ends
                 rules = flags[i - 1 + bar_shift]
-                if rules & _ANY_RULE != 0:
-                    _load_plain(feed, sig, atr_bits, lane, i - 1)
-                    manage(lanes, desk, trades, 0)
-                    if rules & _SIGNAL != 0:
-                        look_up(usual, lane)
-                        decide(lanes, desk, 0)
-                continue
-        desk.low = math.inf
-        desk.touched = 1 if lane.side != 0 else 0
-        if plain:
-            _load_plain(feed, sig, atr_bits, lane, i)
-        else:
-            _load(feed, sig, atr_bits, lane, i)
-        at_open(lanes, desk, trades, 0)
-        inside(lanes, desk, trades, 0)
-        if i == last:
-            finish(lanes, desk, trades, 0)
-        mark(lane)
-        _close_instant(lanes, desk, lane.close_time)
-        equities[instant] = desk.equity
-        _note(curve, desk, instant, desk.low)
-        instant += 1
-        if i < last:
+                if rules & _ANY_RULE == 0:
+                    continue
+                _load_plain(feed, sig, atr_bits, lane, i - 1)
+                walked = True
+        if not walked:
+            desk.low = math.inf
+            desk.touched = 1 if lane.side != 0 else 0
+            if plain:
+                _load_plain(feed, sig, atr_bits, lane, i)
+            else:
+                _load(feed, sig, atr_bits, lane, i)
+            at_open(lanes, desk, trades, 0)
+            inside(lanes, desk, trades, 0)
+            if i == last:
+                finish(lanes, desk, trades, 0)
+            mark(lane)
+            _close_instant(lanes, desk, lane.close_time)
+            equities[instant] = desk.equity
+            _note(curve, desk, instant, desk.low)
+            instant += 1
+            midnight = (lane.server // DAY_SECONDS + 1) * DAY_SECONDS
+            i += 1
+        # one place for both ways: what is called twice is compiled twice
+        if i <= last:
             manage(lanes, desk, trades, 0)
             if lane.ends != 0 and lane.flags & _SIGNAL != 0:
                 look_up(usual, lane)
                 decide(lanes, desk, 0)
-        midnight = (lane.server // DAY_SECONDS + 1) * DAY_SECONDS
-        i += 1
     desk.instants = instant
 
 
