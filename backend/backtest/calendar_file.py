@@ -1,26 +1,34 @@
-"""A calendar of the past from a file, in the shape of ``data/cache/economic_calendar.json``."""
+"""A calendar of the past from a file."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from backend.core.clock import parse_iso
 from backend.core.errors import Invalid
 from backend.economic_calendar.model import CalendarView, Event, event_key
+from backend.economic_calendar.reading import read_calendar_files
 
 _EVENT = ("title", "currency", "at")
+_AFTERWARDS = datetime(9999, 1, 1, tzinfo=UTC)  # not now: the same file is the same run
 
 
 def read_calendar(path: Path) -> CalendarView:
     """The events of a file and the time that it speaks of; what it says besides does not count.
 
-    An object with ``covered_from``, ``covered_to`` (exclusive) and ``events``; of an event ``title``,
-    ``currency`` and ``at`` are needed, ``impact`` is ``none`` where nothing is said. Times are ISO-8601
-    with their offset. ``provider`` may name who gave it.
+    A CSV is read as `mt5ui calendar import` reads it. JSON has the shape of
+    ``data/cache/economic_calendar.json``: an object with ``covered_from``, ``covered_to`` (exclusive) and
+    ``events``; of an event ``title``, ``currency`` and ``at`` are needed, ``impact`` is ``none`` where
+    nothing is said. Times are ISO-8601 with their offset. ``provider`` may name who gave it.
 
     Raises:
-        Invalid: Code ``bad_calendar_file``, naming file, event and what is wrong.
+        NotFound: A CSV that is not there.
+        Invalid: Code ``bad_calendar_file``, naming file, event and what is wrong; of a CSV also
+            ``bad_calendar_row``.
     """
+    if path.suffix.lower() != ".json":
+        return read_calendar_files([path], now=_AFTERWARDS)
     try:
         data = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:

@@ -17,7 +17,7 @@ from backend.backtest.model import Job, Reading
 from backend.backtest.provenance import Options, Provenance, provenance
 from backend.backtest.report import build_report
 from backend.backtest.report_files import write_report
-from backend.backtest.running import Progress, run_backtest
+from backend.backtest.running import Progress, run_backtest, warm
 from backend.core.clock import SystemClock, iso
 from backend.core.errors import DeskError
 from backend.core.version import VERSION
@@ -57,6 +57,7 @@ class Order:
 def compute(order: Order, progress: Progress | None = None) -> dict[str, Any]:
     """Run a job in both readings if they differ, write the report, give its summary."""
     prepare(order.root / "compiled")
+    warm()
     job, options = order.job, order.options
     started, begin = SystemClock().wall(), time.perf_counter()
     result = run_backtest(job, reading=options.reading, progress=progress)

@@ -318,9 +318,9 @@ def costs_of(
     if commission is None:
         if not expected.commission_known:
             said.append("The commission is not known and taken as 0; state it in the symbol's profile.")
-        commission = Decimal(repr(float(expected.commission_per_lot)))
+        commission = exact(expected.commission_per_lot)
     if slippage is None:
-        slippage = Decimal(repr(float(expected.slippage_points)))
+        slippage = exact(expected.slippage_points)
     return Costs(
         commission_per_lot=commission,
         slippage_points=slippage,

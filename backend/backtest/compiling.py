@@ -14,9 +14,12 @@ import platform
 import sys
 import types
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, TypeVar
+
+from filelock import FileLock
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 FOLDER: Final = _ROOT.parent / ".compiled"
@@ -46,6 +49,11 @@ def prepare(other: Path | None = None) -> Path:
 
         config.CACHE_DIR = str(_prepared[0])  # type: ignore[attr-defined] # made at import from the environment
     return _prepared[0]
+
+
+def compiling_alone() -> AbstractContextManager[object]:
+    """While one process compiles the others wait, then find it done; without `prepare` nobody is asked."""
+    return FileLock(_prepared[0] / "compiling.lock") if _prepared else contextlib.nullcontext()
 
 
 def _keep_memory() -> None:

@@ -17,7 +17,9 @@ from backend.trading.reasons import REASONS, Reason
 
 FEW_DAYS: Final = 60
 HALTED: Final = "halted"
-_AT_A_CLOSE: Final = [REASONS.index(reason) for reason in (Reason.END, Reason.WEEKEND)]
+AT_A_CLOSE: Final = (Reason.END, Reason.WEEKEND)
+"""A trade that ends so belongs to the bar that closes then."""
+_AT_A_CLOSE: Final = [REASONS.index(reason) for reason in AT_A_CLOSE]
 
 
 def run_of(job: Job, result: Result) -> Run:

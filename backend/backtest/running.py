@@ -8,7 +8,7 @@ import numpy as np
 
 from backend.backtest.columns import Book as TradeBook
 from backend.backtest.columns import Trades
-from backend.backtest.compiling import compiled
+from backend.backtest.compiling import compiled, compiling_alone
 from backend.backtest.kernel import loop
 from backend.backtest.kernel.records import refusal_names
 from backend.backtest.model import Broke, Instants, Job, Reading, Result, Stream
@@ -48,12 +48,13 @@ def run_tables(job: Job, made: Tables, progress: Progress | None = None) -> Resu
 
 
 def warm() -> None:
-    """Compile what a run needs, or find that it is there."""
+    """Compile what a run needs, or find that it is there; another process that compiles it is waited for."""
     made = empty_tables()
     given = (made.feed, made.signals, made.usual, made.lanes, made.desk, made.resets, made.trades, made.curve)
-    compiled(loop.advance_one)(*given, 0, 0)
-    compiled(loop.advance_many)(*given, 0)
-    compiled(loop.first_decisions)(made.feed, made.signals, made.usual, made.lanes[:0], made.desk)
+    with compiling_alone():
+        compiled(loop.advance_one)(*given, 0, 0)
+        compiled(loop.advance_many)(*given, 0)
+        compiled(loop.first_decisions)(made.feed, made.signals, made.usual, made.lanes[:0], made.desk)
 
 
 def _run_one(made: Tables, progress: Progress | None) -> None:

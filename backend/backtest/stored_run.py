@@ -12,14 +12,12 @@ import pyarrow.parquet as pq
 from backend.backtest.account_days import Run, account_days
 from backend.backtest.monte_carlo import Draws
 from backend.backtest.report_files import FOLDER, report_name
-from backend.backtest.ruling import HALTED, drawn
+from backend.backtest.ruling import AT_A_CLOSE, HALTED, drawn
 from backend.core.clock import parse_iso
 from backend.core.errors import Invalid, NotFound
 from backend.risk.rulebook import Rulebook
-from backend.trading.reasons import Reason
 
 _ID: Final = re.compile(r"[0-9a-f]{16}")
-_AT_A_CLOSE: Final = {Reason.END, Reason.WEEKEND}
 
 
 class Files(Protocol):
@@ -75,7 +73,7 @@ def _run(files: Files, run_id: str, initial: float) -> Run:
     trades = list(csv.DictReader(io.StringIO(text)))
     entries = [int(parse_iso(row["entry_time"]).timestamp()) for row in trades]
     exits = [
-        int(parse_iso(row["exit_time"]).timestamp()) - (row["exit_reason"] in _AT_A_CLOSE) for row in trades
+        int(parse_iso(row["exit_time"]).timestamp()) - (row["exit_reason"] in AT_A_CLOSE) for row in trades
     ]
     return Run(
         time=table["time"].to_numpy().astype("datetime64[s]").astype(np.int64),

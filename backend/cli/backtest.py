@@ -85,7 +85,7 @@ def backtest(
         str | None, typer.Option(help="A preset's name, a JSON file, or none; else the one in force.")
     ] = None,
     calendar: Annotated[
-        Path | None, typer.Option(help="JSON file of economic events, for the news embargo.")
+        Path | None, typer.Option(help="File of economic events, JSON or CSV, for the news embargo.")
     ] = None,
     reading: Annotated[
         str, typer.Option(help="Of bars that do not tell what came first: worst, best.")

@@ -6,8 +6,11 @@ run is a bit mask. A trade that reduces or closes risk is never refused.
 """
 
 import math
+from decimal import Decimal
 from enum import IntEnum, auto
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+Number = TypeVar("Number", float, Decimal)
 
 
 class Numbers(Protocol):
@@ -152,6 +155,33 @@ _SHARE_NOISE = 1e-12  # a share that equals its limit passes in spite of float n
 def reaches(lost: float, of: float, limit: float) -> bool:
     """Whether a loss is at its limit, a share of something, or beyond: from there on `judge` refuses too."""
     return lost >= (limit - _SHARE_NOISE) * of
+
+
+def counted_from(
+    static: bool,  # noqa: FBT001 - compiled functions take positional values
+    of_initial: bool,  # noqa: FBT001 - same
+    locked: bool,  # noqa: FBT001 - same
+    initial: Number,
+    peak: Number,
+    share: Number,
+) -> tuple[Number, Number]:
+    """The equity from which a drawdown counts, and what its share is of.
+
+    Args:
+        static: It counts from the initial balance, whatever came after.
+        of_initial: A trailing one is a share of the initial balance, not of the peak.
+        locked: The floor of a trailing one rises no further than the initial balance.
+        initial: Balance at the beginning.
+        peak: The highest that counts.
+        share: That may be lost.
+    """
+    if static:
+        return initial, initial
+    if of_initial:
+        return (min(peak, initial * (1 + share)) if locked else peak), initial
+    if locked and peak * (1 - share) > initial:
+        peak = initial / (1 - share)
+    return peak, peak
 
 
 def judge(state: Numbers, limits: Numbers, applies: int, measured: Measured) -> int:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from backend.core.instruments import Instrument
-from backend.risk.gate import Limit, State, reaches
+from backend.risk.gate import Limit, State, counted_from, reaches
 from backend.risk.limits import LossRules, RiskLimits
 from backend.trading.account import AccountState
 from backend.trading.desk import Circumstances, DeskState, Mode, Purpose
@@ -107,16 +107,8 @@ def drawdowns(account: AccountState, limits: RiskLimits) -> list[Measured | None
             continue
         initial, share = _initial(account, rules), exact(allowed.limit)
         high = max(initial, account.equity) if peak is None else peak
-        if allowed.kind == "static":
-            high = of = initial
-        elif rules.of_initial:
-            of = initial
-            if allowed.lock_at_initial:  # the floor stays at the initial balance
-                high = min(high, initial * (1 + share))
-        else:
-            if allowed.lock_at_initial and high * (1 - share) > initial:
-                high = initial / (1 - share)
-            of = high
+        static, locked = allowed.kind == "static", allowed.lock_at_initial
+        high, of = counted_from(static, rules.of_initial, locked, initial, high, share)
         found.append(Measured(lost=high - account.equity, of=of, limit=allowed.limit))
     return found
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from backend.backtest.kernel.money import balance
 from backend.backtest.kernel.records import ORDER_CANCELLED
-from backend.risk.gate import reaches
+from backend.risk.gate import counted_from, reaches
 
 _END_OF_DAY = 2
 _FROM_BALANCE, _FROM_EQUITY = 0, 1
@@ -48,10 +48,9 @@ def breaches(desk: Any, equity: float) -> tuple[bool, bool]:
 
 def watch_limits(lanes: Any, desk: Any, at: int) -> None:
     """Halt when equity, at its worst since the last instant, has reached a limit; `at` is the close."""
-    low = desk.low
     day, ever = breaches(desk, desk.low)
     if desk.ruled != 0:
-        rule_day, rule_ever = _rule_breaches(desk, low)
+        rule_day, rule_ever = _rule_breaches(desk, desk.low)
         if (rule_day or rule_ever) and desk.broke_at < 0:
             _note_breach(desk, at, rule_day)
         day, ever = day or rule_day, ever or rule_ever
@@ -94,12 +93,9 @@ def _day_base(desk: Any) -> float:
 
 def _drawdown(desk: Any, equity: float) -> tuple[float, float]:
     """Loss from the high or the beginning, and what its share is of."""
-    if desk.drawdown_kind == 0:
-        return desk.initial - equity, desk.initial
-    peak = desk.peak
-    if desk.drawdown_locked != 0 and peak * (1 - desk.drawdown) > desk.initial:
-        peak = desk.initial / (1 - desk.drawdown)
-    return peak - equity, peak
+    static, locked = desk.drawdown_kind == 0, desk.drawdown_locked != 0
+    high, of = counted_from(static, False, locked, desk.initial, desk.peak, desk.drawdown)
+    return high - equity, of
 
 
 def _rule_base(desk: Any) -> float:
@@ -107,16 +103,11 @@ def _rule_base(desk: Any) -> float:
 
 
 def _rule_drawdown(desk: Any, equity: float) -> tuple[float, float]:
-    initial, peak = desk.rule_initial, desk.rule_peak
-    if desk.rule_drawdown_kind == 0:
-        return initial - equity, initial
-    if desk.rule_drawdown_of_initial != 0:
-        if desk.rule_drawdown_locked != 0:
-            peak = min(peak, initial * (1 + desk.rule_drawdown))
-        return peak - equity, initial
-    if desk.rule_drawdown_locked != 0 and peak * (1 - desk.rule_drawdown) > initial:
-        peak = initial / (1 - desk.rule_drawdown)
-    return peak - equity, peak
+    static, locked = desk.rule_drawdown_kind == 0, desk.rule_drawdown_locked != 0
+    of_initial = desk.rule_drawdown_of_initial != 0
+    initial, peak, share = desk.rule_initial, desk.rule_peak, desk.rule_drawdown
+    high, of = counted_from(static, of_initial, locked, initial, peak, share)
+    return high - equity, of
 
 
 def _rule_breaches(desk: Any, equity: float) -> tuple[bool, bool]:

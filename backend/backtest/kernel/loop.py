@@ -70,7 +70,7 @@ def advance_one(
     """
     desk, lane = desks[0], lanes[0]
     atr_bits = sig.atr.view(np.int64)
-    time, server, flags = feed.time, feed.server, sig.flags
+    time, flags = feed.time, sig.flags
     equities = curve.equity
     last, bar_shift = lane.end - 1, lane.bar_begin - lane.begin
     plain = is_plain(feed, sig)
@@ -104,7 +104,7 @@ def advance_one(
                     _note(curve, desk, 0, desk.equity)
                 for at in range(instant, instant + ends - i):
                     equities[at] = desk.equity
-            elif skips and lane.leave == NONE and server[i] < midnight:
+            elif skips and lane.leave == NONE:
                 ends = _hold(feed, flags, lane, desk, curve, i, until, instant, midnight)
             if ends > i:
                 instant, i = instant + ends - i, ends

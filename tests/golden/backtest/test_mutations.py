@@ -6,7 +6,7 @@ from backend.backtest.running import run_backtest
 from tests.fakes.backtests import table
 from tests.golden.backtest.gather import failing, tables
 from tests.golden.backtest.hand import CALM, SIGNAL, START, chosen, run, together
-from tests.golden.backtest.interpreted import interpreted
+from tests.golden.backtest.interpreted import interpreted, source_of
 from tests.golden.backtest.mutations import MUTATIONS, Mutation
 
 
@@ -17,6 +17,11 @@ def chosen_engine() -> None:
 
 def test_the_engine_without_compiling_passes_every_table() -> None:
     assert failing(interpreted(), tables()) == set()
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=[str(place) for place in range(len(MUTATIONS))])
+def test_the_place_of_a_mutation_stands_once_in_its_file(mutation: Mutation) -> None:
+    assert source_of(mutation.file).count(mutation.old) == 1
 
 
 def test_every_table_is_killed_by_a_mutation() -> None:

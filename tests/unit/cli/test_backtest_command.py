@@ -266,6 +266,11 @@ def test_a_calendar_keeps_the_strategy_out_of_the_market_around_its_news(
     assert trades_of(run(*words, "--calendar", str(file))) == trades_of(free)
     report = json.loads(run(*words, "--calendar", str(file), "--json").out)
     assert any("applied by 1 events of calendar.json" in note for note in report["notes"])
+    sheet = tmp_path / "calendar.csv"
+    sheet.write_text(f"time,currency,impact,title\n{first},USD,high,Payrolls\n", "utf-8")
+    by_sheet = run(*words, "--calendar", str(sheet))
+    assert trades_of(by_sheet) == trades_of(kept_out)
+    assert "nothing had changed" in run(*words, "--calendar", str(sheet)).out, "the same file is the same run"
     (home / "config/ai/strategies/NEWS.json").unlink()
 
 
