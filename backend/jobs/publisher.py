@@ -14,9 +14,9 @@ from backend.core.errors import Unavailable
 from backend.jobs import redelivery
 from backend.jobs.broker import hide_password
 
-ANSWER_TIMEOUT = 0.7  # seconds for one answer of the broker; two tries stay within two seconds
+ANSWER_TIMEOUT = 0.6  # seconds for one answer of the broker; two tries and the rest stay within two seconds
 SENDERS = 2  # more at once only fight over the interpreter
-QUEUE_WAIT = 1.6  # seconds to wait for a sender; with the broker hanging they fail before that
+QUEUE_WAIT = 1.4  # seconds to wait for a sender; with the broker hanging they fail before that
 REST = 1.0  # seconds for which a broker that just failed is not asked again
 
 
