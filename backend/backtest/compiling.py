@@ -26,8 +26,8 @@ FOLDER: Final = _ROOT.parent / ".compiled"
 """In the installation, for every desk that runs from it."""
 _SOURCES: Final = ("core", "trading", "risk", "evaluation", "backtest")
 _KEPT_FOLDERS: Final = 3
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
-_NEVER, _LARGEST = 2**31 - 1, 2**25
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of glibc's mallopt
+_NEVER = 2**31 - 1
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _compiled: dict[Any, Any] = {}
@@ -61,7 +61,7 @@ def _keep_memory() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # another C library than glibc has no such switch
             library = ctypes.CDLL(None)
-            library.mallopt(_MMAP_THRESHOLD, _LARGEST)
+            library.mallopt(_MMAP_MAX, 0)  # arrays of any size come from what was freed before
             library.mallopt(_TRIM_THRESHOLD, _NEVER)
 
 

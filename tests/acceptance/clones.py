@@ -1,5 +1,6 @@
 """A copy of the project as a user would have it, with its environment already installed."""
 
+import hashlib
 import runpy
 import shutil
 import site
@@ -43,3 +44,15 @@ def install_environment(project: Path) -> None:
     (site_packages(project) / "borrowed.pth").write_text(f"{site.getsitepackages()[0]}\n", encoding="utf-8")
     run["write_launcher"]()
     run["INSTALLED"].write_text(run["fingerprint"](), encoding="utf-8")
+
+
+def lend_machine_code(project: Path) -> None:
+    """Give the copy the engine as it was compiled here, as after a first start: so it need not compile.
+
+    Numba keeps the code of a module under a hash of its folder; where it does not, the copy compiles.
+    """
+    for kept in (ROOT / ".compiled").glob("*/*_*"):
+        for source in (project / "backend").rglob(kept.name.rpartition("_")[0]):
+            hashed = hashlib.sha1(str(source).encode(), usedforsecurity=False).hexdigest()
+            theirs = project / ".compiled" / kept.parent.name / f"{source.name}_{hashed}"
+            shutil.copytree(kept, theirs)

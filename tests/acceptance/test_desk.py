@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from backend.jobs.lifecycle import ALONE
-from tests.acceptance.clones import copy_project, install_environment
+from tests.acceptance.clones import copy_project, install_environment, lend_machine_code
 from tests.acceptance.desk_process import READY, DeskProcess, kill, start_desk
 from tests.acceptance.hands import Hand, ends_by_ctrl_c, unused_port
 from tests.acceptance.outside import outside_world
@@ -49,6 +49,7 @@ POSTS: dict[str, Any] = {
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = copy_project(tmp_path_factory.mktemp("a trader's folder") / "MT5 UI")
     install_environment(copy)
+    lend_machine_code(copy)
     return copy
 
 

@@ -11,7 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.clones import ROOT, copy_project, install_environment, site_packages
+from tests.acceptance.clones import (
+    ROOT,
+    copy_project,
+    install_environment,
+    lend_machine_code,
+    site_packages,
+)
 from tests.acceptance.desk_process import READY, start_desk
 from tests.acceptance.hands import unused_port
 from tests.acceptance.outside import outside_world
@@ -53,6 +59,7 @@ if "REACHED_OUT" in os.environ:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = copy_project(tmp_path_factory.mktemp("on a train") / "MT5 UI")
     install_environment(copy)
+    lend_machine_code(copy)
     (site_packages(copy) / "offline_guard.py").write_text(GUARD, encoding="utf-8")
     (site_packages(copy) / "offline_guard.pth").write_text("import offline_guard\n", encoding="utf-8")
     return copy

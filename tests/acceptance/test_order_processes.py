@@ -91,6 +91,7 @@ def test_the_worker_dies_while_the_broker_acts(desk: Desk) -> None:
     assert desk.services.idea_book.get(idea)["position"]["id"] == position.identifier
 
 
+@pytest.mark.full
 def test_the_connector_dies_with_the_request_in_its_hands(desk: Desk) -> None:
     idea = desk.approved()
     job = desk.jobs.submit(f"{TASKS}.send_idea", idea_id=idea)

@@ -41,6 +41,7 @@ from backend.jobs.views import (
 from backend.journal.journal import Journal
 from backend.market.store import MarketStore
 from backend.market.symbols import SymbolMap, SymbolRow
+from backend.mt5.offset import OffsetVerdict, ServerOffset
 from backend.mt5.server_time import ServerClock
 from backend.risk.rulebook import Rulebook
 from backend.storage.files import FileStorage
@@ -387,13 +388,6 @@ class FakeMarket:
         return self.stored[-count:] if count else self.stored
 
 
-class FakeOffset:
-    """What was measured of the broker's clock."""
-
-    def as_dict(self) -> dict[str, Any]:
-        return {"verdict": "agrees", "expected_seconds": 7200, "measured_seconds": 7200}
-
-
 class FakeTerminal:
     """A terminal that answers, or does not."""
 
@@ -425,9 +419,16 @@ class FakeTerminal:
             volume=41,
         )
 
-    def check_server_clock(self, symbols: Any, *, now: datetime) -> Any:
+    def check_server_clock(self, symbols: Any, *, now: datetime) -> ServerOffset:
         self._answer()
-        return FakeOffset()
+        return ServerOffset(
+            verdict=OffsetVerdict.AGREES,
+            rule="UTC+2",
+            expected_seconds=7200,
+            measured_seconds=7200,
+            tick_time=NOW,
+            reason="fresh ticks keep the rule",
+        )
 
     def _answer(self) -> None:
         self._go_on.wait(10)

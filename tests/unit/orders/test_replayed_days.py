@@ -114,14 +114,14 @@ def row_of_trade(trade: Trade) -> tuple[Any, ...]:
     )
 
 
+@pytest.mark.parametrize(("days", "least"), [(4, 5), pytest.param(10, 20, marks=pytest.mark.full)])
 def test_the_desk_trades_what_the_backtest_says_to_the_cent(
-    tmp_path: Path, config: Path, market_data: Path
+    tmp_path: Path, config: Path, market_data: Path, days: int, least: int
 ) -> None:
-    days = 10
     live = traded_live(tmp_path, config, market_data / "lean", days)
     ideas = sorted(live.desk.book.find(Status.CLOSED), key=lambda idea: str(idea["position"]["opened_at"]))
     trades = backtested(live, config, market_data / "lean", days)
-    assert len(ideas) >= 20
+    assert len(ideas) >= least
     assert [row_of(idea) for idea in ideas] == [row_of_trade(trade) for trade in trades]
     for idea, trade in zip(ideas, trades, strict=True):
         left = datetime.fromisoformat(idea["result"]["closed_at"]).timestamp()
