@@ -64,3 +64,12 @@ def desk_env(desk_home: Path) -> Callable[..., dict[str, str]]:
         return kept | {"MT5UI_HOME": str(desk_home), "PYTHONPATH": str(ROOT)} | extra
 
     return build
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes run the tests, those that share a desk must run in one of them."""
+    if getattr(config.option, "loadgroup", False):
+        apart = [i.nodeid for i in items if i.get_closest_marker("xdist_group") and "@" not in i.nodeid]
+        if apart:
+            raise pytest.UsageError(f"pytest-xdist does not see the group of {apart[0]}: see pyproject.toml")

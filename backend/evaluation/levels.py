@@ -110,11 +110,22 @@ def broker_minimum(instrument: Instrument, spread: int) -> int:
 
 
 def target_minimum(instrument: Instrument, spread: int) -> int:
-    """Smallest distance in ticks from entry to target that the broker takes.
+    """Smallest distance in ticks from an entry at the market to the target that the broker takes.
 
     The side that triggers the target lies a spread beyond the entry in the trade's favour.
     """
-    return max(instrument.points_to_ticks(instrument.stops_level) - spread, 1)
+    return least_target(instrument.points_to_ticks(instrument.stops_level), spread)
+
+
+def least_target(stated: int, beyond: int) -> int:
+    """Smallest distance in ticks from entry to target that the broker takes.
+
+    Args:
+        stated: Its stops level; 0 where it states none.
+        beyond: Ticks that the price from which it measures lies beyond the entry, away from the target: 0 for
+            a pending order; the spread at the market, less what a stop order sent there was passed by.
+    """
+    return max(max(stated, 1) - beyond, 1)
 
 
 def stop_distance(wanted: int, spread: int, level: int) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from backend.evaluation.levels import Levels, broker_minimum, target_minimum
+from backend.evaluation.levels import Levels, broker_minimum, least_target
 from backend.evaluation.plan import fits, opposed, propose
 from backend.strategies.model import OrderType
 from backend.trading.account import AccountState
@@ -205,8 +205,9 @@ def level_faults(levels: Levels, wanted: Wanted, prices: Prices, *, reached: boo
     nearest = instrument.points_to_ticks(instrument.stops_level)
     found = []
     entry = levels.reference + levels.offset
-    if wanted.type is OrderType.LIMIT or (wanted.type is OrderType.STOP and not reached):
-        ahead = (entry - prices.opening(side)) * side.sign
+    pending = wanted.type is OrderType.LIMIT or (wanted.type is OrderType.STOP and not reached)
+    ahead = (entry - prices.opening(side)) * side.sign
+    if pending:
         away = -ahead if wanted.type is OrderType.LIMIT else ahead
         if not order_fits(away, nearest):
             reason = f"the entry {levels.entry_price} is {away} ticks from the price"
@@ -217,7 +218,7 @@ def level_faults(levels: Levels, wanted: Wanted, prices: Prices, *, reached: boo
         found.append(
             _fault("stop", f"{reason}, the broker takes {levels.minimum}", levels.stop, levels.minimum)
         )
-    least = target_minimum(instrument, prices.spread)
+    least = least_target(nearest, 0 if pending else prices.spread + ahead)
     untargeted = wanted.levels.target == 0 and wanted.fixed.target is None
     if levels.target < least and not untargeted:
         reason = f"the target {levels.target_price} of a {side} at {levels.entry_price}"

@@ -14,7 +14,6 @@ from backend.evaluation.arrays import ConditionArrays
 from backend.strategies.model import Direction, OnOpposite, Strategy
 from backend.trading.management import (
     earns_breakeven,
-    least_distance,
     leave_reason,
     may_move,
     order_ends,
@@ -35,6 +34,7 @@ class Holding:
         entry: Fill, mirrored ticks.
         first_stop: Stop with which it was opened, mirrored ticks.
         stop: Stop now, mirrored ticks.
+        target: Target now, mirrored ticks; `NO_TARGET` if there is none.
         opened: UTC epoch at which it was opened.
         moved: UTC epoch at which a person moved its stop; bars before that ask nothing of it. 0 is never.
         cost_ticks: Ticks that pay the costs of the round turn, for breakeven.
@@ -46,6 +46,7 @@ class Holding:
     entry: int
     first_stop: int
     stop: int
+    target: int
     opened: int
     moved: int
     cost_ticks: int
@@ -136,22 +137,21 @@ def _stop(
     if management.breakeven_after_r is None and management.trail_atr is None:
         return None, None
     breakeven = math.nan if management.breakeven_after_r is None else management.breakeven_after_r
-    level_ticks = instrument.points_to_ticks(instrument.stops_level) if instrument.stops_level else 0
+    stated = instrument.points_to_ticks(instrument.stops_level) if instrument.stops_level else 0
     coarse, ends = facts.bars.closes(), fine.closes()
     stop, why = holding.stop, None
     for at in np.flatnonzero(ends > max(holding.opened, holding.moved)).tolist():
         wide = _spread(fine, at, instrument, spread)
         close = _mirrored(float(fine.close[at]), holding, wide)
-        least = least_distance(level_ticks, wide)
         if earns_breakeven(close, holding.entry, holding.first_stop, breakeven):
             level = holding.entry + holding.cost_ticks
-            if may_move(stop, level, close, least):
+            if may_move(stop, level, close, holding.target, stated, wide):
                 stop, why = level, Reason.BREAKEVEN
         bar = int(np.searchsorted(coarse, ends[at], side="right")) - 1
         atr = float(facts.atr[bar]) if bar >= 0 else math.nan
         if management.trail_atr is not None and math.isfinite(atr):
             level = trail_level(close, management.trail_atr * atr, float(instrument.tick_size))
-            if may_move(stop, level, close, least):
+            if may_move(stop, level, close, holding.target, stated, wide):
                 stop, why = level, Reason.TRAIL
     return (None, None) if why is None else (stop, why)
 

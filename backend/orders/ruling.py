@@ -33,7 +33,7 @@ from backend.storage.files import FileStorage
 from backend.strategies.files import StrategyFiles
 from backend.strategies.model import Profile, Strategy
 from backend.trading.conversion import conversion
-from backend.trading.management import cost_ticks, week_ends
+from backend.trading.management import NO_TARGET, cost_ticks, week_ends
 from backend.trading.profit import profit
 from backend.trading.reasons import Reason
 from backend.trading.sides import Side
@@ -155,12 +155,14 @@ class Ruling:
                 "no_stop", f"position {position.ticket} of {position.symbol} carries no stop at the broker"
             )
         ticks = [side.sign * instrument.ticks(float(price)) for price in (entry, first, stop)]
+        target = position.target
         return Holding(
             instrument=instrument,
             side=side,
             entry=ticks[0],
             first_stop=ticks[1],
             stop=ticks[2],
+            target=NO_TARGET if target is None else side.sign * instrument.ticks(float(target)),
             opened=int(position.opened_at.timestamp()),
             moved=int(parse_iso(managed["moved_at"]).timestamp()) if managed.get("moved_at") else 0,
             cost_ticks=self._cost(instrument, side, entry),

@@ -14,6 +14,7 @@ from backend.trading.reasons import NONE, R_EXIT_RULE, R_INVALIDATION, R_OPPOSIT
 STAYS: Final = 0
 CANCELLED: Final = 1
 EXPIRED: Final = 2
+NO_TARGET: Final = 1 << 62
 
 _NOISE: Final = 1e-9
 _MONDAY: Final = 3 * DAY_SECONDS  # the epoch was a Thursday
@@ -108,12 +109,22 @@ def least_distance(level: int, spread: int) -> int:
     return level if level > 0 else spread
 
 
-def may_move(stop: int, level: int, close: int, least: int) -> bool:
+def may_move(stop: int, level: int, close: int, target: int, stated: int, spread: int) -> bool:
     """Whether a stop is moved: towards the target, below the price, and not nearer than the broker takes.
 
-    A move that comes too near is not sent; the rule tries again at the next close.
+    A broker that states a level judges both levels of a position with each change of one of them. A move that
+    it would not take is not sent; the rule tries again at the next close.
+
+    Args:
+        stop: Where it stands.
+        level: Where it shall stand.
+        close: The price that would close the position.
+        target: The position's target; `NO_TARGET` if it has none.
+        stated: Ticks of the broker's stops level; 0 where it states none.
+        spread: Ticks between bid and ask.
     """
-    return stop < level < close and close - level >= least
+    near = close - level < least_distance(stated, spread) or target - close < stated
+    return stop < level < close and not near
 
 
 def order_fits(away: int, level: int) -> bool:

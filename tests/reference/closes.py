@@ -70,8 +70,9 @@ class Closes:
     def _wishes(self, position: TradePosition, opened: int, index: int) -> Wishes:
         symbol, side = self._stream.instrument, _side(position)
         first_stop = self._notes.sent[position.identifier].order.sl
-        entry, first, standing = (
-            side.sign * symbol.ticks(price) for price in (position.price_open, first_stop, position.sl)
+        entry, first, standing, target = (
+            side.sign * symbol.ticks(price)
+            for price in (position.price_open, first_stop, position.sl, position.tp)
         )
         holding = Holding(
             instrument=symbol,
@@ -79,6 +80,7 @@ class Closes:
             entry=entry,
             first_stop=first,
             stop=standing,
+            target=target,
             opened=self._path.opened(opened),
             moved=0,
             cost_ticks=self._cost(position, side),

@@ -68,7 +68,8 @@ def _move_stop(state: State, position: Position, level: int, bar: Quotes, reason
     """Only towards profit, only below the price, and not where the broker would refuse it."""
     symbol = state.stream.instrument
     least = symbol.points_to_ticks(symbol.stops_level) if symbol.stops_level else bar.spread
-    if position.stop < level < bar.close and bar.close - level >= least:
+    room = position.target - bar.close >= symbol.points_to_ticks(symbol.stops_level)
+    if room and position.stop < level < bar.close and bar.close - level >= least:
         position.stop, position.stop_reason = level, reason
 
 

@@ -133,6 +133,10 @@ def send(state: State, request: Request, index: int) -> None:
         state, request, side.sign * (planned.reference + planned.offset) - live
     ):
         refusal = "order_too_close"
+    if not refusal and _target_inside_the_level(
+        state, request, side.sign * (planned.reference + planned.offset) - live, bar.spread
+    ):
+        refusal = "target_too_close"
     if not refusal and state.rules.management.close_before_weekend and bool(state.week_end[index]):
         refusal = "weekend"
     if refusal:
@@ -165,6 +169,16 @@ def _inside_the_level(state: State, request: Request, ahead: int) -> bool:
     if request.kind is OrderType.LIMIT:
         return level > 0 and -ahead < level
     return request.kind is OrderType.STOP and 0 < ahead < level
+
+
+def _target_inside_the_level(state: State, request: Request, ahead: int, spread: int) -> bool:
+    """Whether the target is nearer than the level to a pending order, else to the price that closes."""
+    level = state.stream.instrument.points_to_ticks(state.stream.instrument.stops_level)
+    target = request.plan.levels.target
+    if request.kind is OrderType.LIMIT or (request.kind is OrderType.STOP and ahead > 0):
+        return target < level
+    passed = -ahead if request.kind is OrderType.STOP else 0
+    return target - passed + spread < max(level, 1)
 
 
 def open_position(state: State, order: Resting, entry: Entry, index: int) -> Position:

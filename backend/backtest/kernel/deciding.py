@@ -32,6 +32,7 @@ from backend.backtest.kernel.records import (
     STOP,
     STOP_TOO_CLOSE,
     SYMBOL_OCCUPIED,
+    TARGET_TOO_CLOSE,
     WAIT_RR,
     WEEKEND,
 )
@@ -47,7 +48,7 @@ from backend.evaluation.confidence import (
     rounded,
     spread_share,
 )
-from backend.evaluation.levels import stop_distance, target_distance
+from backend.evaluation.levels import least_target, stop_distance, target_distance
 from backend.risk.gate import Limit, State, judge
 from backend.trading.conversion import converted
 from backend.trading.management import least_distance, order_fits
@@ -169,13 +170,17 @@ def send(lanes: Any, desk: Any, s: int, week_ends: bool) -> bool:
     desk.state[State.AGE_SECONDS] = max(lane.time - lane.q_time, 0)
     desk.state[State.DRIFT_ATR] = drift
     blocking = judge(desk.state, lane.limits, desk.applies, desk.measured) & desk.blocking
+    ahead = side * (entry - live)
+    waits = kind == LIMIT or (kind == STOP and ahead > 0)  # a passed stop is sent as a market order
     refusal = -1
     if blocking != 0:
         refusal = _first_bit(blocking)
     elif stop < stop_distance(0, lane.spread, least_distance(lane.level_ticks, lane.spread)):
         refusal = STOP_TOO_CLOSE
-    elif _too_close(lane, kind, side * (entry - live)):
+    elif waits and not order_fits(-ahead if kind == LIMIT else ahead, lane.level_ticks):
         refusal = ORDER_TOO_CLOSE
+    elif lane.q_target < least_target(lane.level_ticks, 0 if waits else lane.spread + ahead):
+        refusal = TARGET_TOO_CLOSE
     elif lane.close_weekend != 0 and week_ends:
         refusal = WEEKEND
     elif desk.netting != 0 and _symbol_taken(lanes, s):
@@ -193,13 +198,6 @@ def send(lanes: Any, desk: Any, s: int, week_ends: bool) -> bool:
     lane.r_stop, lane.r_target = side * entry - stop, side * entry + lane.q_target
     lane.r_bar, lane.r_expiry, lane.r_time = lane.bar, lane.q_expiry, lane.q_time
     return True
-
-
-def _too_close(lane: Any, kind: int, ahead: int) -> bool:
-    """Whether the broker refuses a pending order so many ticks ahead of the price; a passed stop is none."""
-    if kind == LIMIT:
-        return not order_fits(-ahead, lane.level_ticks)
-    return kind == STOP and ahead > 0 and not order_fits(ahead, lane.level_ticks)
 
 
 def _occupied(lanes: Any, desk: Any, s: int, long: bool, short: bool) -> int:

@@ -27,7 +27,6 @@ from backend.trading.management import (
     EXPIRED,
     cost_ticks,
     earns_breakeven,
-    least_distance,
     leave_reason,
     may_move,
     order_ends,
@@ -287,8 +286,8 @@ def _leave_reason(lane: Any) -> int:
 
 
 def _move_stop(lane: Any, level: int, close: int, reason: int) -> None:
-    least = least_distance(lane.level_ticks, lane.ask_close - lane.bid_close)
-    if may_move(lane.stop, level, close, least):
+    spread = lane.ask_close - lane.bid_close
+    if may_move(lane.stop, level, close, lane.target, lane.level_ticks, spread):
         lane.stop, lane.stop_reason = level, reason
 
 

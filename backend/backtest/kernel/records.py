@@ -60,6 +60,7 @@ EXTRA_REFUSALS: Final = (
     "partial_below_minimum",
     "symbol_occupied",
     "order_too_close",
+    "target_too_close",
 )
 (
     LEVELS,
@@ -72,6 +73,7 @@ EXTRA_REFUSALS: Final = (
     PARTIAL_TOO_SMALL,
     SYMBOL_OCCUPIED,
     ORDER_TOO_CLOSE,
+    TARGET_TOO_CLOSE,
 ) = range(EXTRA, EXTRA + len(EXTRA_REFUSALS))
 
 HOURS: Final = 168

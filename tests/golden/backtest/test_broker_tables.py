@@ -56,6 +56,31 @@ def test_where_no_level_is_stated_a_stop_keeps_the_spread(high: int, reason: Rea
     assert trade.exit_reason is reason
 
 
+@pytest.mark.parametrize(("close", "reason"), [(10120, Reason.TRAIL), (10121, Reason.END)])
+def test_a_target_within_the_level_keeps_the_stop_where_it_is(close: int, reason: Reason) -> None:
+    # once the stop, which the level widens to 260: the target is 10370, 250 above the first close, 249 above
+    # the second; a true range of 200 puts the trail 250 below either, above the stop of 9850
+    rows = [START, SIGNAL, (10100, 10220, 10020, close, QUIET), (10100, 10150, 9860, 10100, QUIET)]
+    rules = {"min_rr": 1.0, "management": {"trail_atr": 1.25}}
+    assert only(run(table(rows, rules=rules, specification=LEVEL))).exit_reason is reason
+
+
+@pytest.mark.parametrize(("spread", "refused"), [(10, {}), (9, {"target_too_close": 1})])
+def test_a_target_nearer_than_the_broker_takes_is_refused(spread: int, refused: dict[str, int]) -> None:
+    # half the stop of 260 is widened to 240: with the decided spread of 10 the bid is 250 away, with 9 249
+    job = table([START, SIGNAL, CALM], spread=[10, 10, spread], rules={"min_rr": 0.5}, specification=LEVEL)
+    assert run(job).refusals == refused
+
+
+@pytest.mark.parametrize(("opened", "refused"), [(10170, {}), (10171, {"target_too_close": 1})])
+def test_the_target_of_a_passed_stop_order_is_measured_from_the_price(
+    opened: int, refused: dict[str, int]
+) -> None:
+    # the stop order of 10160 has its target once the stop of 260 above, at 10420: 250 from a bid of 10170
+    rows = [START, SIGNAL, (opened, opened + 20, opened - 20, opened, QUIET), CALM]
+    assert run(table(rows, rules=STOP | {"min_rr": 1.0}, specification=LEVEL)).refusals == refused
+
+
 # --- pending orders: 50 points from the ask of 10110
 
 

@@ -83,6 +83,7 @@ def managed(stream: Stream, trade: Trade) -> tuple[int, int, Reason]:
         entry=entry,
         first_stop=stop,
         stop=stop,
+        target=target,
         opened=trade.entry_time,
         moved=0,
         cost_ticks=0,

@@ -10,6 +10,7 @@ from backend.core.timeframes import DAY_SECONDS
 from backend.trading.management import (
     CANCELLED,
     EXPIRED,
+    NO_TARGET,
     STAYS,
     cost_ticks,
     earns_breakeven,
@@ -73,7 +74,15 @@ def test_a_trail_is_rounded_away_from_the_price() -> None:
 def test_a_stop_never_moves_away_nor_beyond_nor_nearer_than_the_broker_takes(
     stop: int, level: int, close: int, least: int
 ) -> None:
-    assert may_move(stop, level, close, least) == (level > stop and level < close and level <= close - least)
+    allowed = level > stop and level < close and level <= close - least
+    assert may_move(stop, level, close, NO_TARGET, least, 0) == allowed
+    assert may_move(stop, level, close, close, 0, least) == allowed
+
+
+def test_a_target_within_the_stated_level_keeps_the_stop_where_it_is() -> None:
+    assert may_move(900, 950, 1000, 1010, 10, 2)
+    assert not may_move(900, 950, 1000, 1009, 10, 2)
+    assert may_move(900, 950, 1000, 1001, 0, 2), "no level is stated"
 
 
 def test_an_order_keeps_a_stated_level_only() -> None:
