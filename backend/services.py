@@ -535,9 +535,10 @@ class Services:
     @cached_property
     def maintenance(self) -> "Maintenance":
         """Retention and tidy CSV files."""
+        from backend.jobs.context import check
         from backend.maintenance.retention import Maintenance
 
-        return Maintenance(self.home, self.clock, current_logs=CURRENT_LOGS)
+        return Maintenance(self.home, self.clock, current_logs=CURRENT_LOGS, check=check)
 
     @cached_property
     def health(self) -> "HealthCheck":
