@@ -26,6 +26,7 @@ class Article:
             ``repaired`` for one that was readable by a rule of the desk only.
         fetched_at: When this desk first saw it, aware UTC.
         currencies: Currency codes it concerns, sorted.
+        symbols: Canonical symbols it concerns, sorted; as the tags stood when it was first seen.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Article:
     date_note: str
     fetched_at: datetime
     currencies: tuple[str, ...]
+    symbols: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The article as JSON values."""
@@ -47,6 +49,7 @@ class Article:
         values["published"] = iso(self.published)
         values["fetched_at"] = iso(self.fetched_at)
         values["currencies"] = list(self.currencies)
+        values["symbols"] = list(self.symbols)
         return values
 
     @classmethod
@@ -63,7 +66,8 @@ class Article:
                     "published": parse_iso(data["published"]),
                     "fetched_at": parse_iso(data["fetched_at"]),
                     "currencies": tuple(data["currencies"]),
+                    "symbols": tuple(data.get("symbols", ())),
                 }
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise Invalid("bad_article", f"a stored article cannot be read: {error!r}") from error
