@@ -19,7 +19,7 @@ from backend.storage.files import FileStorage
 FOLDERS = ("logs", "data")
 QUIET_SECONDS = 60.0
 LARGEST = 16 * 1024 * 1024  # a table takes about 17 times its size in memory while it is sorted
-PATIENCE = 1.0
+PATIENCE = 5.0  # with a program that had the file open when it was replaced
 MOST_NAMES = 50
 
 

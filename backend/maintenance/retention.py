@@ -143,6 +143,8 @@ class Maintenance:
                 continue  # moved by somebody else meanwhile
             except DeskError as error:
                 tally.fail(name, error)
+            except OSError as error:
+                tally.fail(name, refusal(error, self._storage.root / name))
             else:
                 if moved is not None:
                     tally.add(name, moved[0])

@@ -115,7 +115,7 @@ class NewsService:
         held = self._files.articles(document, problems)
         states = self._files.states(problems)
         index = self._files.index(problems)
-        tagger = Tagger(tags.currencies, tags.symbols, self._symbol_currencies())
+        tagger = Tagger(tags.currencies, tags.symbols, self._of_symbols(problems))
         outcomes = [
             self._outcome(feed, got, index, tagger, states.get(feed.url, {}), now)
             for feed, got in self._fetched(
@@ -167,6 +167,13 @@ class NewsService:
             "held": len(articles),
             "problems": problems[:MAX_PROBLEMS],
         }
+
+    def _of_symbols(self, problems: list[str]) -> Mapping[str, Collection[str]]:
+        try:
+            return self._symbol_currencies()
+        except DeskError as error:  # the symbol map cannot be used: articles then lack its symbols
+            problems.append(error.message)
+            return {}
 
     def _fetched(
         self, feeds: Sequence[Feed], states: Mapping[str, dict[str, Any]], now: datetime

@@ -100,6 +100,7 @@ def test_pages(client: TestClient, desk: FakeDesk) -> None:
         {"cursor": "x"},
         {"from": "2026-01-05T09:00:00"},
         {"from": "soon"},
+        {"to": "9999-12-31T23:59:59-14:00"},
         {"from": "2026-01-06T09:00:00Z", "to": "2026-01-05T09:00:00Z"},
         {"text": "x" * 201},
     ],

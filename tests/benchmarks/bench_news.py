@@ -120,9 +120,10 @@ def list_archive() -> None:
             "a word that is nowhere": Wanted(text="nowhere"),
         }
         for what, wanted in asked.items():
-            begun = time.perf_counter()
+            begun = time.process_time()
             reader.page(wanted, limit=100)
-            print(f"{what} among {ARCHIVED_DAYS * A_DAY:,} articles: {time.perf_counter() - begun:.3f} s")
+            spent = time.process_time() - begun
+            print(f"{what} among {ARCHIVED_DAYS * A_DAY:,} articles: {spent:.3f} s of work")
 
 
 def main() -> int:

@@ -54,7 +54,7 @@ def die_at(moment: str, root: str) -> NoReturn:
             real(self, target)
         os._exit(9)
 
-    Path.replace = replace  # type: ignore[method-assign]
+    Path.replace = replace  # type: ignore[assignment, method-assign]
     optimise(FileStorage(Path(root)), Ahead(), dry_run=False, check=lambda: None)
     raise SystemExit("nothing was replaced")
 

@@ -1,7 +1,7 @@
 """A desk's news on folders of its own, and the feeds that a test writes for it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ class Desk:
         root: Path,
         site: Site,
         fetcher: Fetcher | None = None,
-        symbols: Mapping[str, tuple[str, ...]] | None = None,
+        symbols: Callable[[], Mapping[str, tuple[str, ...]]] = dict,
     ) -> None:
         self.config = root / "config"
         self.config.mkdir()
@@ -68,7 +68,7 @@ class Desk:
             fetcher or FakeFetcher(site),
             FeedparserReader(),
             self.clock,
-            lambda: symbols or {},
+            symbols,
         )
         self.tags({"currencies": {"USD": ["Fed"], "EUR": ["ECB"]}})
 

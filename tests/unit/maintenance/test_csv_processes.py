@@ -53,7 +53,7 @@ def test_no_row_is_lost_of_those_who_append_meanwhile(tmp_path: Path, how: str, 
         rewritten += run(storage)["rewritten"]
     run(storage)
     assert [writer.returncode for writer in writers] == [0, 0]
-    assert rewritten > 1  # it did come in between
+    assert rewritten > 0  # it did come in between
     head, *found = rows_of(tmp_path / NAME)
     assert tuple(head) == COLUMNS
     assert sorted((row[1], int(row[2])) for row in found) == [

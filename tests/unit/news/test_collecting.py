@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -245,6 +245,31 @@ def test_a_lost_or_corrupt_file_is_made_anew_from_the_archive(desk: Desk, lost: 
         desk.storage.path(lost).write_bytes(other)
         desk.service.collect()
         assert (desk.titles(), len(desk.archived())) == (before, 2)
+
+
+def test_a_line_that_a_killed_run_left_half_is_written_anew_and_once(desk: Desk) -> None:
+    desk.paths("/a")
+    desk.site.put("/a", Reply(body=rss(item(1), item(2)), etag='"1"'))
+    desk.service.collect()
+    archive = desk.storage.path("news/news_20260105.jsonl")
+    whole = archive.read_bytes()
+    for cut in (1, 2, 40, len(whole.splitlines()[1]), len(whole.splitlines()[1]) + 1, len(whole)):
+        archive.write_bytes(whole[:-cut])
+        for name in (CACHE, "news/seen.json", "news/feeds_state.json"):
+            desk.storage.delete(name)
+        desk.service.collect()
+        assert sorted(row["guid"] for row in desk.archived()) == ["g1", "g2"]
+
+
+def test_a_symbol_map_that_cannot_be_used_costs_the_symbols_and_no_news(tmp_path: Path) -> None:
+    def broken() -> Mapping[str, tuple[str, ...]]:
+        raise Invalid("bad_symbol_map", "config/symbol_map.csv has no header")
+
+    desk = Desk(tmp_path, Site(), symbols=broken)
+    desk.paths("/a")
+    desk.site.put("/a", Reply(body=rss(item(1))))
+    told = desk.service.collect()
+    assert (told["new"], told["problems"]) == (1, ["config/symbol_map.csv has no header"])
 
 
 def test_with_nothing_held_no_feed_is_asked_whether_it_changed(desk: Desk) -> None:

@@ -176,7 +176,18 @@ def test_articles_of_before_there_were_symbols_are_shown_without(desk: Desk) -> 
 
 
 @pytest.mark.parametrize(
-    "cursor", ["", "~", "x", "5", "2026-01-05T12:00:00Z", "2026-01-05~a", "~~", "\x00~a"]
+    "cursor",
+    [
+        "",
+        "~",
+        "x",
+        "5",
+        "2026-01-05T12:00:00Z",
+        "2026-01-05~a",
+        "~~",
+        "\x00~a",
+        "9999-12-31T23:59:59-14:00~a",
+    ],
 )
 def test_a_cursor_that_is_none_is_refused(desk: Desk, cursor: str) -> None:
     with pytest.raises(Invalid) as caught:
@@ -228,7 +239,7 @@ def test_news_of_an_hour_ago_are_stale_and_so_are_those_that_nobody_could_renew(
 
 
 def test_symbols_that_the_desk_trades_stand_on_the_articles_of_their_currencies(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, Site(), symbols={"EURUSD": ("EUR", "USD"), "XAUUSD": ("XAU", "USD")})
+    desk = Desk(tmp_path, Site(), symbols=lambda: {"EURUSD": ("EUR", "USD"), "XAUUSD": ("XAU", "USD")})
     desk.tags({"currencies": {"EUR": ["ECB"], "XAU": ["gold"]}, "symbols": {"XTIUSD": ["oil"]}})
     desk.paths("/a")
     titles = ["The ECB and gold today", "Oil is cheaper again", "Nothing of note happened"]
