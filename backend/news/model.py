@@ -60,14 +60,23 @@ class Article:
             Invalid: ``bad_article`` for anything else.
         """
         try:
-            return cls(
+            read = cls(
                 **{
                     **data,
                     "published": parse_iso(data["published"]),
                     "fetched_at": parse_iso(data["fetched_at"]),
-                    "currencies": tuple(data["currencies"]),
-                    "symbols": tuple(data.get("symbols", ())),
+                    "currencies": _texts(data["currencies"]),
+                    "symbols": _texts(data.get("symbols", [])),
                 }
             )
+            _texts([read.id, read.feed, read.category, read.title, read.summary, read.date_note])
+            _texts([text for text in (read.link, read.guid) if text is not None])
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise Invalid("bad_article", f"a stored article cannot be read: {error!r}") from error
+        return read
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise ValueError(f"{values!r} are not texts")
+    return tuple(values)

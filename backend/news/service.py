@@ -143,17 +143,18 @@ class NewsService:
         new = [article for outcome in outcomes for article in outcome.new]
         archived = self._files.archive(new, now, problems)
         articles = newest([*held, *new], CACHE_LIMIT)
-        self._files.save_document(
-            {
-                "fetched_at": iso(now) if outcomes else (document or {}).get("fetched_at", iso(now)),
-                "checked_at": iso(now),
-                "stale": False,
-                "error": None,
-                "feeds": told,
-                "problems": problems[:MAX_PROBLEMS],
-                "articles": [article.as_dict() for article in articles],
-            }
-        )
+        if outcomes or document is not None:  # else nothing is known, which no empty list must hide
+            self._files.save_document(
+                {
+                    "fetched_at": iso(now) if outcomes else (document or {}).get("fetched_at"),
+                    "checked_at": iso(now),
+                    "stale": False,
+                    "error": None,
+                    "feeds": told,
+                    "problems": problems[:MAX_PROBLEMS],
+                    "articles": [article.as_dict() for article in articles],
+                }
+            )
         self._files.save_index(_remembered(index, feeds, states, now))
         self._files.save_states(states)
         return {

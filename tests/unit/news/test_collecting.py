@@ -298,6 +298,9 @@ def test_no_feed_enabled_is_said_and_is_no_failure(desk: Desk) -> None:
     desk.feeds({"name": "a", "url": "https://example.com/", "enabled": False})
     told = desk.service.collect()
     assert (told["status"], told["feeds"]) == ("no_feed_enabled", [])
+    page = desk.page()
+    assert (page.articles, page.fetched_at) == (None, None)
+    assert "no feed is enabled in config/rss_feeds.json" in str(page.reason)
 
 
 def test_a_broken_entry_is_named_and_the_rest_goes_on(desk: Desk) -> None:

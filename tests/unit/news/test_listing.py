@@ -153,10 +153,16 @@ def test_days_before_the_wanted_time_are_not_even_read(desk: Desk) -> None:
 def test_what_cannot_be_read_is_named_and_the_rest_is_shown(desk: Desk) -> None:
     archive(desk, article(1, published=START))
     with desk.storage.path("news/news_20260105.jsonl").open("ab") as file:
-        file.write(b'{"id": 5}\nnonsense\n{"torn')
+        file.write(b'{"id": 5}\nnonsense\n')
+    for wrong in ({"title": 5}, {"link": []}, {"currencies": "USD"}, {"symbols": [5]}, {"more": 1}):
+        desk.storage.append_jsonl("news/news_20260105.jsonl", [article(2, published=START).as_dict() | wrong])
+    with desk.storage.path("news/news_20260105.jsonl").open("ab") as file:
+        file.write(b'{"torn')
     desk.storage.path("news/news_99999999.jsonl").write_bytes(b"")
     (desk.config / "rss_feeds.json").write_text("{", encoding="utf-8")
     desk.storage.path(CACHE).parent.mkdir(exist_ok=True)
+    desk.storage.path(CACHE).write_bytes(b'{"articles": [], "error": 5, "stale": "x", "fetched_at": 7}')
+    assert (desk.page().error, desk.page().fetched_at) == (None, None)
     desk.storage.path(CACHE).write_bytes(b"{")
     page = desk.page()
     assert [one.title for one in page.articles or ()] == ["Notice 1"]
