@@ -57,7 +57,7 @@ class NewsReader:
         told = document or {}
         answers = [feed.answered_at for feed in feeds or () if feed.answered_at is not None]
         fetched = moment(told.get("fetched_at")) or max(answers, default=None)
-        error = told.get("error")
+        why = told.get("error")
         age = None if fetched is None else max(0.0, age_seconds(fetched, now))
         return NewsPage(
             articles=articles if document is not None or archives else None,
@@ -67,7 +67,7 @@ class NewsReader:
             checked_at=moment(told.get("checked_at")),
             age_seconds=None if age is None else round(age, 1),
             stale=bool(told.get("stale")) or (age is not None and age > STALE_SECONDS),
-            error=error if isinstance(error, str) else None,
+            error=why if isinstance(why, str) else None,
             feeds=feeds,
             problems=tuple(problems[:MOST_PROBLEMS]),
         )

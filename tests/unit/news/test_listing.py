@@ -154,7 +154,14 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_shown(desk: Desk) -> None:
     archive(desk, article(1, published=START))
     with desk.storage.path("news/news_20260105.jsonl").open("ab") as file:
         file.write(b'{"id": 5}\nnonsense\n')
-    for wrong in ({"title": 5}, {"link": []}, {"currencies": "USD"}, {"symbols": [5]}, {"more": 1}):
+    broken: list[dict[str, Any]] = [
+        {"title": 5},
+        {"link": []},
+        {"currencies": "USD"},
+        {"symbols": [5]},
+        {"x": 1},
+    ]
+    for wrong in broken:
         desk.storage.append_jsonl("news/news_20260105.jsonl", [article(2, published=START).as_dict() | wrong])
     with desk.storage.path("news/news_20260105.jsonl").open("ab") as file:
         file.write(b'{"torn')

@@ -1,6 +1,8 @@
 """Feeds as servers really send them, each served on loopback and fetched by the real client."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -196,6 +198,26 @@ def test_a_feed_of_several_megabytes_is_read(desk: Desk) -> None:
     items = [item(n, date=START - timedelta(minutes=n)).replace(f"Text {n}", long) for n in range(1_000)]
     told = collected(desk, Reply(body=rss(*items)))
     assert (told["status"], told["items"], told["new"]) == ("ok", 1_000, 1_000)
+
+
+@pytest.mark.parametrize("writes", range(5))
+def test_a_process_killed_before_any_of_its_writes_loses_and_doubles_nothing(
+    desk: Desk, tmp_path: Path, writes: int
+) -> None:
+    desk.paths("/feed")
+    desk.site.put("/feed", Reply(body=rss(item(1), item(2, date=None)), etag='"1"'))
+    killed = subprocess.run(
+        [sys.executable, "-m", "tests.fakes.news_children", str(tmp_path), str(writes)],
+        cwd=ROOT,
+        check=False,
+        timeout=60,
+    )
+    assert killed.returncode == (9 if writes < 4 else 0)  # archive, cache, index, memory of the feeds
+    desk.clock.turn(minutes=10)
+    desk.service.collect()
+    assert sorted(row["guid"] for row in desk.archived()) == ["g1", "g2"]
+    assert sorted(one["guid"] for one in desk.cache()["articles"]) == ["g1", "g2"]
+    assert {one["fetched_at"] for one in desk.archived()} == {NOW if writes else "2026-01-05T12:10:00Z"}
 
 
 RDF = (
