@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Header, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
 from backend.core.errors import Conflict
 from backend.jobs.service import JobRequest
@@ -63,22 +63,30 @@ class BacktestBody(_Body):
     days: StrictInt = Field(30, ge=1, le=3650, description="How many days of history, up to now")
 
 
-class KeepLogsBody(_Body):
+class _Upkeep(_Body):
+    dry_run: StrictBool = Field(default=False, description="Tell what would be done, and do nothing")
+
+
+class KeepLogsBody(_Upkeep):
     """How long logs are kept."""
 
     days_to_keep: StrictInt = Field(30, ge=1, le=3650)
 
 
-class KeepCacheBody(_Body):
+class KeepCacheBody(_Upkeep):
     """How long cache files are kept."""
 
     days_to_keep: StrictInt = Field(7, ge=1, le=3650)
 
 
-class KeepTradesBody(_Body):
+class KeepTradesBody(_Upkeep):
     """How long trade logs stay before they are archived."""
 
     days_to_keep: StrictInt = Field(90, ge=1, le=3650)
+
+
+class OptimizeBody(_Upkeep):
+    """Whether CSV files are rewritten."""
 
 
 class TaskQueued(BaseModel):
@@ -269,10 +277,11 @@ async def health_check(
 
 @router.post("/tasks/maintenance/optimize-csv", response_model=TaskQueued, responses=_QUEUE_REFUSALS)
 async def optimize_csv(
-    request: Request, _: NoParameters | None = None, key: IdempotencyKey = None
+    request: Request, body: OptimizeBody | None = None, key: IdempotencyKey = None
 ) -> Response:
     """Sort, deduplicate, validate and compact the CSV files."""
-    return await _queue(request, _MAINTENANCE + "optimize_csv_files", "Optimisation of CSV files", key=key)
+    asked = (body or OptimizeBody()).model_dump()
+    return await _queue(request, _MAINTENANCE + "optimize_csv_files", "Optimisation of CSV files", asked, key)
 
 
 @router.get("/tasks/active", responses=refusals())

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from backend.mt5.client import MT5Client
     from backend.mt5.dealer import Dealer
     from backend.mt5.server_time import ServerClock
+    from backend.news.reader import NewsReader
     from backend.news.service import NewsService
     from backend.orders.managing import Manager
     from backend.orders.service import OrderService
@@ -265,13 +266,25 @@ class Services:
 
     @cached_property
     def news(self) -> "NewsService":
-        """The news."""
+        """Collects the news."""
         from backend.adapters.feeds import FeedparserReader
         from backend.news.service import NewsService
 
         return NewsService(
-            self._settings.config_dir, self.storage, self._fetcher, FeedparserReader(), self.clock
+            self._settings.config_dir,
+            self.storage,
+            self._fetcher,
+            FeedparserReader(),
+            self.clock,
+            self.market.currencies,
         )
+
+    @cached_property
+    def news_reader(self) -> "NewsReader":
+        """The news that was collected."""
+        from backend.news.reader import NewsReader
+
+        return NewsReader(self._settings.config_dir, self.storage, self.clock)
 
     # Decisions
 
@@ -535,9 +548,10 @@ class Services:
     @cached_property
     def maintenance(self) -> "Maintenance":
         """Retention and tidy CSV files."""
+        from backend.jobs.context import check
         from backend.maintenance.retention import Maintenance
 
-        return Maintenance(self.home, self.clock, current_logs=CURRENT_LOGS)
+        return Maintenance(self.home, self.clock, current_logs=CURRENT_LOGS, check=check)
 
     @cached_property
     def health(self) -> "HealthCheck":

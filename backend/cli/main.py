@@ -20,6 +20,7 @@ from backend.cli.desk_client import DeskClient
 from backend.cli.jobs import finish, queued
 from backend.cli.journal import replay, verify_journal
 from backend.cli.kill import kill
+from backend.cli.news import news
 from backend.cli.output import console, moment, print_json, show, span, table
 from backend.cli.parity import parity
 from backend.cli.trades import trades
@@ -47,6 +48,7 @@ app.add_typer(history_commands.app, name="history")
 app.add_typer(idea_commands.app, name="ideas")
 app.command()(backtest)
 app.command()(kill)
+app.command()(news)
 app.command()(parity)
 app.command()(verify_journal)
 app.command()(replay)

@@ -30,6 +30,7 @@ ENDPOINTS: Final = {
     "optimize_csv_files": "maintenance/optimize-csv",
 }
 _JOB_ID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}")
+_WORDS: Final = {"true": True, "false": False}
 _INTEGER: Final = re.compile(r"-?[0-9]{1,15}")
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout and nothing else.")]
@@ -53,7 +54,9 @@ def list_tasks(
 @app.command()
 def run(
     name: Annotated[str, typer.Argument(help="Name of a task or of a schedule.")],
-    arguments: Annotated[list[str] | None, typer.Argument(help="Such as symbol=EURUSD days=90.")] = None,
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="Such as symbol=EURUSD days=90 dry_run=true.")
+    ] = None,
     *,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the result.")] = False,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait.")] = 600.0,
@@ -117,7 +120,7 @@ def _argument(text: str) -> tuple[str, Any]:
     name, sign, value = text.partition("=")
     if not sign or not name:
         raise Invalid("bad_argument", f"{text!r} is not NAME=VALUE, such as symbol=EURUSD")
-    return name, int(value) if _INTEGER.fullmatch(value) else value
+    return name, int(value) if _INTEGER.fullmatch(value) else _WORDS.get(value, value)
 
 
 def _show_jobs(page: Any, *, as_json: bool) -> None:

@@ -52,10 +52,13 @@ class FixedClock:
 
 
 def require_utc(moment: datetime) -> datetime:
-    """The same moment in UTC; a naive time is refused as `Invalid`."""
+    """The same moment in UTC; a naive time, and one beyond the calendar's ends, is refused as `Invalid`."""
     if moment.tzinfo is None:
         raise Invalid("naive_time", f"{moment!r} has no time zone; times are aware UTC")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise Invalid("bad_time", f"{moment.isoformat()} is no time that UTC has") from error
 
 
 def iso(moment: datetime) -> str:

@@ -16,7 +16,7 @@ class Parameter:
     """One argument of a task.
 
     Attributes:
-        kind: str or int.
+        kind: str, int or bool.
         default: Its value when it is not given; `REQUIRED` where it must be.
         minimum: Smallest integer, or None.
         maximum: Largest integer, or None.
@@ -29,7 +29,7 @@ class Parameter:
 
     def check(self, name: str, value: Any) -> Any:
         """The value, or `Invalid` ``bad_argument`` saying what is allowed."""
-        good = isinstance(value, self.kind) and not isinstance(value, bool)
+        good = isinstance(value, self.kind) and isinstance(value, bool) == (self.kind is bool)
         if good and self.kind is int:
             good = (self.minimum is None or value >= self.minimum) and (
                 self.maximum is None or value <= self.maximum
@@ -47,6 +47,8 @@ class Parameter:
 
     def allowed(self) -> str:
         """What may be given, in words."""
+        if self.kind is bool:
+            return "true or false"
         if self.kind is int:
             if self.minimum is not None and self.maximum is not None:
                 return f"an integer from {self.minimum} to {self.maximum}"

@@ -122,8 +122,8 @@ def _parameters(work: Callable[..., Any], bounds: Mapping[str, tuple[int, int]])
     found = {}
     for name, parameter in inspect.signature(work).parameters.items():
         kind = hints.get(name)
-        if kind not in {int, str}:
-            raise TypeError(f"{work.__qualname__}: {name} is {kind}; tasks take texts and integers")
+        if kind not in {int, str, bool}:
+            raise TypeError(f"{work.__qualname__}: {name} is {kind}; tasks take texts, integers and booleans")
         low, high = bounds.get(name, (None, None))
         default = REQUIRED if parameter.default is inspect.Parameter.empty else parameter.default
         found[name] = Parameter(kind=kind, default=default, minimum=low, maximum=high)

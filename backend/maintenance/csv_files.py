@@ -1,225 +1,190 @@
-"""CSV files put in order: sorted by time, each row once, compact. A malformed one is only reported."""
+"""CSV files put in order in place; a malformed one is only reported."""
 
-import csv
-import io
-import math
-from collections.abc import Sequence
-from datetime import UTC, datetime
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from backend.core.clock import Clock, from_epoch
-from backend.core.errors import Unavailable
+from backend.core.clock import Clock
+from backend.core.errors import DeskError, NotFound, Unavailable
 from backend.core.problems import Problem
+from backend.maintenance.csv_tables import MalformedError, tidy
+from backend.maintenance.open_files import OpenFiles, why_left
+from backend.storage.atomic import WINDOWS, refusal
 from backend.storage.files import FileStorage
 
 FOLDERS = ("logs", "data")
-TIME_COLUMNS = (
-    "time",
-    "timestamp",
-    "datetime",
-    "at",
-    "closed_at",
-    "close_time",
-    "exit_time",
-    "opened_at",
-    "open_time",
-    "entry_time",
-    "time_utc",
-    "date",
-)
 QUIET_SECONDS = 60.0
-LARGEST = 256 * 1024 * 1024
+LARGEST = 16 * 1024 * 1024  # a table takes about 17 times its size in memory while it is sorted
+PATIENCE = 5.0  # with a program that had the file open when it was replaced
 MOST_NAMES = 50
 
-_NUMBER, _TIME, _EMPTY = range(3)
-_FORMATS = ("%Y.%m.%d %H:%M:%S", "%Y.%m.%d %H:%M", "%Y.%m.%d", "%Y%m%d %H:%M:%S", "%Y%m%d %H:%M")
 
-
-class _MalformedError(Exception):
-    def __init__(self, line: int, reason: str) -> None:
-        super().__init__(reason)
-        self.line = line
-
-
-def optimise(storage: FileStorage, clock: Clock) -> dict[str, Any]:
+def optimise(
+    storage: FileStorage, clock: Clock, *, dry_run: bool, check: Callable[[], None]
+) -> dict[str, Any]:
     """Optimise every CSV file under `logs` and `data` of the desk's folder.
 
-    A file is left alone while somebody holds its lock or has written it within a minute. A file that
-    is not clean CSV (a row of another width, a broken quote, a time that cannot be read, no header)
-    stays byte for byte and is reported with its line.
+    A file is left alone while somebody has it in hand (see `why_left`), within a minute of being
+    written, and beyond 16 MiB. A file that is not clean CSV (a row of another width, a broken quote, a
+    time that cannot be read, no header) stays byte for byte and is reported with its line. What is
+    rewritten keeps the time of its last write: the rows are as old as they were.
+
+    Args:
+        storage: Rooted at the desk's folder.
+        clock: Wall time.
+        dry_run: Say what would be done, and do nothing.
+        check: Called between files; what it raises ends the work.
 
     Returns:
         Counts, bytes saved, and bounded lists `files`, `skipped` and `malformed`.
+
+    Raises:
+        Unavailable: ``not_all_done``: some files could not be read or written; the rest was done.
     """
-    report: dict[str, list[dict[str, str]]] = {"skipped": [], "malformed": []}
-    checked = saved = dropped = rewritten = 0
-    files: list[str] = []
+    work = _Work(storage=storage, clock=clock, dry_run=dry_run)
     for name in (name for folder in FOLDERS for name in storage.names(f"{folder}/**/*.csv")):
-        checked += 1
-        path = storage.root / name
+        check()
+        work.checked += 1
         try:
-            with storage.lock(name, 0.0):
-                before = path.stat()
-                age = (clock.wall() - from_epoch(before.st_mtime)).total_seconds()
-                if age < QUIET_SECONDS or before.st_size > LARGEST:
-                    reason = "written within the last minute" if age < QUIET_SECONDS else "too large"
-                    _note(report["skipped"], name, "", reason)
-                    continue
-                data = storage.read_bytes(name)
-                better, removed = tidy(data)
-                if better == data or _changed(path, before.st_mtime_ns, len(data)):
-                    continue
-                storage.write_bytes(name, better)
-        except _MalformedError as error:
-            _note(report["malformed"], name, f"line {error.line}", str(error))
-        except Unavailable as error:
-            if error.code != "locked":
-                raise
-            _note(report["skipped"], name, "", "being written")
-        except FileNotFoundError:
-            checked -= 1
+            work.improve(name)
+        except MalformedError as error:
+            work.malformed.append(_noted(name, f"line {error.line}", str(error)))
+        except (FileNotFoundError, NotFound):
+            work.checked -= 1  # gone meanwhile
+        except DeskError as error:
+            work.fail(name, error)
+        except OSError as error:
+            work.fail(name, refusal(error, storage.root / name))
+    return work.result()
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A file's content, the better one, and how many rows went."""
+
+    data: bytes
+    better: bytes
+    removed: int
+
+
+@dataclass(kw_only=True, slots=True)
+class _Work:
+    storage: FileStorage
+    clock: Clock
+    dry_run: bool
+    opened: OpenFiles = field(default_factory=OpenFiles)
+    checked: int = 0
+    removed: int = 0
+    saved: int = 0
+    files: list[str] = field(default_factory=list)
+    skipped: list[dict[str, str]] = field(default_factory=list)
+    malformed: list[dict[str, str]] = field(default_factory=list)
+    failed: list[dict[str, str]] = field(default_factory=list)
+
+    def improve(self, name: str) -> None:
+        """One file: looked at without a lock, and only what is to change is locked."""
+        path = self.storage.root / name
+        reason = self._why_passed_over(path)
+        if reason is None:
+            data = self.storage.read_bytes(name)
+            change = _Change(data, *tidy(data))
+            if change.better == data:
+                return
+            reason = why_left(self.storage, name, self.opened)
+        if reason is None and not self.dry_run:
+            with self.storage.lock(name, 0.0):
+                reason, change = self._rewrite(name, path)
+        if reason is not None:
+            self.skipped.append(_noted(name, "", reason))
+            return
+        self.removed += change.removed
+        self.saved += len(change.data) - len(change.better)
+        self.files.append(name)
+
+    def fail(self, name: str, error: DeskError) -> None:
+        """Note a file that could not be dealt with."""
+        if error.code == "locked":
+            self.skipped.append(_noted(name, "", "it is being written"))
         else:
-            rewritten += 1
-            dropped += removed
-            saved += len(data) - len(better)
-            files.append(name)
-    return {
-        "checked": checked,
-        "rewritten": rewritten,
-        "rows_removed": dropped,
-        "bytes_saved": saved,
-        "files": files[:MOST_NAMES],
-        **{key: found[:MOST_NAMES] for key, found in report.items()},
-        "malformed_count": len(report["malformed"]),
-        "skipped_count": len(report["skipped"]),
-    }
+            self.failed.append(_noted(name, "", error.message))
+
+    def result(self) -> dict[str, Any]:
+        """What was done, as the task shows it."""
+        told = {
+            "dry_run": self.dry_run,
+            "checked": self.checked,
+            "rewritten": len(self.files),
+            "rows_removed": self.removed,
+            "bytes_saved": self.saved,
+            "files": self.files[:MOST_NAMES],
+            "more": max(0, len(self.files) - MOST_NAMES),
+            "skipped": self.skipped[:MOST_NAMES],
+            "skipped_count": len(self.skipped),
+            "malformed": self.malformed[:MOST_NAMES],
+            "malformed_count": len(self.malformed),
+        }
+        if self.failed:
+            first = self.failed[0]
+            raise Unavailable(
+                "not_all_done",
+                f"optimising of CSV files: {len(self.failed)} could not be dealt with, the first "
+                f"{first['file']}: {first['reason']}",
+                failed=self.failed[:MOST_NAMES],
+                done=told,
+            )
+        return told
+
+    def _why_passed_over(self, path: Path) -> str | None:
+        status = path.lstat()
+        if self.clock.wall().timestamp() - status.st_mtime < QUIET_SECONDS:
+            return "it was written within the last minute"
+        if status.st_size > LARGEST:
+            return f"it is larger than {LARGEST >> 20} MiB"
+        return "it has a second name, which would keep the old content" if status.st_nlink > 1 else None
+
+    def _rewrite(self, name: str, path: Path) -> tuple[str | None, _Change]:
+        """Read and replace it while the desk's writers wait; gives why it was left, and the change.
+
+        Other programs know nothing of the lock: one that wrote meanwhile is noticed before the file is
+        replaced, and what one appended to the old file until then is carried over.
+        """
+        with _held_open(path) as old:
+            before = path.stat()
+            data = self.storage.read_bytes(name) if old is None else old.read()
+            change = _Change(data, *tidy(data))
+            now = path.stat()
+            same = (now.st_mtime_ns, now.st_size) == (before.st_mtime_ns, len(data))
+            if not same or self._why_passed_over(path) is not None:
+                return "it was written meanwhile", change
+            self.storage.write_bytes(name, change.better)
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+            late = b"" if old is None else _late_rows(old, path)
+            if late:
+                with path.open("ab") as file:
+                    file.write(late)
+        return None, change
 
 
-def tidy(data: bytes) -> tuple[bytes, int]:
-    """The same table sorted by time, without repeated rows and blank lines; and how many rows went.
-
-    Rows of one time keep their order; rows whose time is empty come last.
-    """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _MalformedError(data.count(b"\n", 0, error.start) + 1, "not UTF-8 text") from error
-    header, rows = _parse(text)
-    if not header:
-        return data, 0
-    unique = list({tuple(row): line for line, row in reversed(rows)}.items())
-    unique.sort(key=lambda item: item[1])
-    column = next((header.index(name) for name in TIME_COLUMNS if name in header), None)
-    if column is not None:
-        instants = {line: _instant(row[column], line) for row, line in unique}
-        _one_kind(instants)
-        unique.sort(key=lambda item: instants[item[1]])
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_first_row(text))
-    # with that line end csv leaves a lone carriage return unquoted, and no reader would find it again
-    whole = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    for row, _ in unique:
-        (whole if any("\r" in cell for cell in row) else writer).writerow(row)
-    return out.getvalue().encode(), len(rows) - len(unique)
+@contextmanager
+def _held_open(path: Path) -> Iterator[IO[bytes] | None]:
+    if WINDOWS:  # where an open file cannot be replaced, neither by us nor beside another program
+        yield None
+        return
+    with path.open("rb") as file:
+        yield file
 
 
-def split_records(data: bytes) -> list[bytes]:
-    """The rows of a CSV as raw bytes without their line ends; a quoted line break stays inside its row."""
-    records: list[bytes] = []
-    pending = b""
-    for line in data.splitlines(keepends=True):
-        pending += line
-        if pending.count(b'"') % 2 == 0:
-            record = pending.rstrip(b"\r\n")
-            if record:
-                records.append(record)
-            pending = b""
-    if pending.strip():
-        records.append(pending.rstrip(b"\r\n"))
-    return records
+def _late_rows(old: IO[bytes], path: Path) -> bytes:
+    """What was appended to the replaced file, once those who still have it open are done with it."""
+    ends = time.monotonic() + PATIENCE
+    while path in OpenFiles(apart_from_us=True) and time.monotonic() < ends:
+        time.sleep(0.02)
+    return old.read()
 
 
-def _parse(text: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The header in lower case, and each row with the line it ends on."""
-    if "\0" in text:
-        raise _MalformedError(text.count("\n", 0, text.index("\0")) + 1, "it contains NUL")
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header: list[str] = []
-    rows: list[tuple[int, list[str]]] = []
-    try:
-        for row in reader:
-            if not row:
-                continue
-            if not header:
-                header = _header(row, reader.line_num)
-            elif len(row) != len(header):
-                raise _MalformedError(reader.line_num, f"{len(row)} cells under {len(header)} columns")
-            else:
-                rows.append((reader.line_num, row))
-    except csv.Error as error:
-        raise _MalformedError(reader.line_num, str(error)) from error
-    return header, rows
-
-
-def _header(row: Sequence[str], line: int) -> list[str]:
-    names = [cell.strip().lower() for cell in row]
-    if not all(names) or len(set(names)) != len(names) or any(_is_number(name) for name in names):
-        raise _MalformedError(line, "the first row is not a header of distinct names")
-    if len(names) == 1 and any(mark in row[0] for mark in ";\t|"):
-        raise _MalformedError(line, "columns are not separated by commas")
-    return names
-
-
-def _first_row(text: str) -> list[str]:
-    return next(row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
-
-
-def _instant(text: str, line: int) -> tuple[int, float]:
-    """Sort key of a time: its kind and its number; a time without zone is read as UTC, as all of ours are."""
-    text = text.strip()
-    if not text:
-        return _EMPTY, 0.0
-    if _is_number(text):
-        return _NUMBER, float(text)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = _other_format(text, line)
-    return _TIME, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _one_kind(instants: dict[int, tuple[int, float]]) -> None:
-    """Numbers and written times have no common order: refuse a column that has both."""
-    first: int | None = None
-    for line, (kind, _) in sorted(instants.items()):
-        if kind != _EMPTY:
-            first = kind if first is None else first
-            if kind != first:
-                raise _MalformedError(line, "the time is written in another way than above")
-
-
-def _other_format(text: str, line: int) -> datetime:
-    for form in _FORMATS:
-        try:
-            return datetime.strptime(text, form).replace(tzinfo=UTC)
-        except ValueError:
-            continue
-    raise _MalformedError(line, f"{text!r} is not a time")
-
-
-def _changed(path: Path, modified: int, size: int) -> bool:
-    now = path.stat()
-    return now.st_mtime_ns != modified or now.st_size != size
-
-
-def _note(where: list[dict[str, str]], name: str, pointer: str, reason: str) -> None:
-    where.append(Problem(file=name, pointer=pointer, reason=reason).as_dict())
+def _noted(name: str, pointer: str, reason: str) -> dict[str, str]:
+    return Problem(file=name, pointer=pointer, reason=reason).as_dict()

@@ -228,6 +228,25 @@ class MarketService:
                 raise
             return stored
 
+    def currencies(self) -> dict[str, frozenset[str]]:
+        """Base and profit currency of each enabled symbol: of the stored specification, else the terminal's.
+
+        Symbols of which neither is known are left out; a terminal that is down is asked once.
+        """
+        found: dict[str, frozenset[str]] = {}
+        is_down = False
+        for symbol in self._symbols.enabled():
+            try:
+                stored = self._specifications.last(symbol)
+                if stored is None and is_down:
+                    continue
+                instrument = self._client.instrument(symbol) if stored is None else stored.instrument
+            except DeskError as error:
+                is_down = is_down or isinstance(error, Unavailable)
+                continue
+            found[symbol] = frozenset({instrument.currency_base, instrument.currency_profit})
+        return found
+
     # Tasks
 
     def collect_quotes(self) -> dict[str, Any]:

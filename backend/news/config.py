@@ -67,17 +67,25 @@ class Feeds:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tags:
-    """Terms per currency, and what is wrong with the rest."""
+    """Terms per currency and per symbol, and what is wrong with the rest."""
 
-    table: dict[str, list[str]] = field(default_factory=dict)
+    currencies: dict[str, list[str]] = field(default_factory=dict)
+    symbols: dict[str, list[str]] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
 
 class _TagRow(BaseModel):
     model_config = ConfigDict(strict=True)
 
-    currency: Currency
     terms: Annotated[list[Term], Field(max_length=500)]
+
+
+class _CurrencyTags(_TagRow):
+    code: Currency
+
+
+class _SymbolTags(_TagRow):
+    code: Annotated[str, Field(pattern=r"^\S{1,64}$")]
 
 
 def load_feeds(path: Path) -> Feeds:
@@ -119,7 +127,7 @@ def load_feeds(path: Path) -> Feeds:
 
 
 def load_tags(path: Path) -> Tags:
-    """Read the table of tags: ``{"currencies": {"USD": ["Fed", …]}}``.
+    """Read the table of tags: ``{"currencies": {"USD": ["Fed", …]}, "symbols": {"XAUUSD": ["gold"]}}``.
 
     Nothing here stops the news: what cannot be used becomes a problem, and articles then lack its tags.
     """
@@ -127,20 +135,27 @@ def load_tags(path: Path) -> Tags:
         document = _read(path, TAGS_FILE)
     except Invalid as error:
         return Tags(problems=(Problem(file=TAGS_FILE, pointer="", reason=error.details["reason"]),))
-    rows = document.get("currencies") if isinstance(document, dict) else None
-    if not isinstance(rows, dict):
-        reason = "it must hold an object: currency code to a list of terms"
-        return Tags(problems=(Problem(file=TAGS_FILE, pointer="/currencies", reason=reason),))
-    table: dict[str, list[str]] = {}
+    given = document if isinstance(document, dict) else {}
     problems: list[Problem] = []
-    for currency, terms in rows.items():
+    currencies = _terms(given.get("currencies"), "currencies", _CurrencyTags, problems)
+    symbols = _terms(given.get("symbols", {}), "symbols", _SymbolTags, problems)
+    return Tags(currencies=currencies, symbols=symbols, problems=tuple(problems))
+
+
+def _terms(
+    rows: object, kind: str, row: type[_CurrencyTags] | type[_SymbolTags], problems: list[Problem]
+) -> dict[str, list[str]]:
+    if not isinstance(rows, dict):
+        reason = "it must hold an object: from a code to a list of terms"
+        problems.append(Problem(file=TAGS_FILE, pointer=f"/{kind}", reason=reason))
+        return {}
+    table: dict[str, list[str]] = {}
+    for code, terms in rows.items():
         try:
-            row = _TagRow.model_validate({"currency": currency, "terms": terms})
+            table[code] = row.model_validate({"code": code, "terms": terms}).terms
         except ValidationError as error:
-            problems += _problems(TAGS_FILE, f"/currencies/{currency}", error, drop=1)
-            continue
-        table[row.currency] = row.terms
-    return Tags(table=table, problems=tuple(problems))
+            problems += _problems(TAGS_FILE, f"/{kind}/{code}", error, drop=1)
+    return table
 
 
 def _read(path: Path, name: str) -> Any:

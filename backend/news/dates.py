@@ -15,10 +15,10 @@ _OFFSETS = {
     "Z": 0, "UT": 0, "UTC": 0, "GMT": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6,
     "PST": -8, "PDT": -7, "CET": 1, "CEST": 2, "BST": 1, "JST": 9, "AEST": 10, "AEDT": 11,
 }  # fmt: skip
-# "Oct 02, 2024 15:00 GMT" and "Wed, 02 Oct 2024 24:00:00 GMT": month by name, zone given.
+# "Oct 02, 2024 15:00 GMT" and "Wed, 02 Oct 2024 24:00:00": month by name, the zone may be missing.
 _CLOCK = (
     r"(?P<year>\d{4}),?\s+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?"
-    r"\s*(?P<half>[AaPp][Mm])?\s*(?P<zone>[A-Z]{1,4}|[+-]\d{2}:?\d{2})"
+    r"\s*(?P<half>[AaPp][Mm])?\s*(?P<zone>[A-Z]{1,4}|[+-]\d{2}:?\d{2})?"
 )
 _WEEKDAY = r"(?:[A-Za-z]{3,9},?\s+)?"
 _MONTH_FIRST = re.compile(_WEEKDAY + r"(?P<month>[A-Za-z]{3,9})\.?\s+(?P<day>\d{1,2}),?\s+" + _CLOCK)
@@ -45,10 +45,10 @@ def dated(text: str | None, parsed: datetime | None, fetched_at: datetime) -> Da
         return Dated(fetched_at, is_estimated=True, note="missing")
     note = ""
     own = repair(text)
-    if own is not None and own != parsed:  # also where a parser of feeds does not know the zone's name
+    if not _ZONE.search(text.strip()):
+        parsed, note = parsed or own, "no_zone"
+    elif own is not None and own != parsed:  # also where a parser of feeds does not know the zone's name
         parsed, note = own, "repaired"
-    elif not _ZONE.search(text.strip()):
-        note = "no_zone"
     if parsed is None or parsed < EARLIEST:
         return Dated(fetched_at, is_estimated=True, note="unreadable")
     if parsed > fetched_at + FUTURE_TOLERANCE:
@@ -57,13 +57,16 @@ def dated(text: str | None, parsed: datetime | None, fetched_at: datetime) -> Da
 
 
 def repair(text: str) -> datetime | None:
-    """A date in one of the forms that leave no doubt but are no feed's form; None for any other."""
+    """A date in a form that leaves no doubt, whether feeds should use it or not; None for any other.
+
+    Without a zone it is read as UTC.
+    """
     text = " ".join(text.split())
     match = _MONTH_FIRST.fullmatch(text) or _DAY_FIRST.fullmatch(text)
     if match is None:
         return None
     month = match["month"][:3].lower()
-    offset = _offset(match["zone"])
+    offset = timedelta(0) if match["zone"] is None else _offset(match["zone"])
     if month not in _MONTHS or offset is None:
         return None
     hour = int(match["hour"])

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from backend.core.clock import day
-from backend.core.errors import DeskError, Invalid
+from backend.core.errors import DeskError, Invalid, NotFound
 from backend.news.identity import Identity, Index, Known, digest, normal_link, title_key
 from backend.news.model import Article
 from backend.storage.files import FileStorage
@@ -19,10 +19,11 @@ CACHE = "cache/rss_news.json"
 INDEX = "news/seen.json"
 STATE = "news/feeds_state.json"
 LOCK = "news/collect"
-ARCHIVE_PATTERN = "news/news_*.jsonl"
+ARCHIVE_PATTERN = f"news/news_{'[0-9]' * 8}.jsonl"
 CACHE_LIMIT = 500
 RECHECKED_ARCHIVES = 2
 REBUILT_ARCHIVES = 40
+MOST_UNREAD = 5
 
 
 class NewsFiles:
@@ -93,6 +94,25 @@ class NewsFiles:
         """Replace the memory of the feeds atomically."""
         self._storage.write_json(STATE, states)
 
+    def archives(self) -> list[str]:
+        """Names of the daily archives, the newest first."""
+        return self._storage.names(ARCHIVE_PATTERN)[::-1]
+
+    def archived(self, name: str, problems: list[str]) -> list[Article]:
+        """The articles first seen on an archive's day."""
+        found: list[Article] = []
+        unread: list[DeskError] = []
+        try:
+            for row in self._storage.read_jsonl(name, problems=unread):
+                try:
+                    found.append(Article.from_dict(row))
+                except Invalid as error:
+                    unread.append(error)
+        except NotFound:
+            return found  # removed by hand meanwhile
+        problems += [error.message for error in unread[:MOST_UNREAD]]
+        return found
+
     def _read(self, name: str, problems: list[str]) -> Any:
         try:
             return self._storage.read_json_or(name, None)
@@ -101,16 +121,9 @@ class NewsFiles:
             return None
 
     def _archived(self, files: int, problems: list[str]) -> list[Article]:
-        found: list[Article] = []
-        unread: list[DeskError] = []
-        for name in self._storage.names(ARCHIVE_PATTERN)[-files:]:
-            for row in self._storage.read_jsonl(name, problems=unread):
-                try:
-                    found.append(Article.from_dict(row))
-                except Invalid as error:
-                    unread.append(error)
-        problems += [error.message for error in unread[:5]]
-        return found
+        return [
+            article for name in self.archives()[:files][::-1] for article in self.archived(name, problems)
+        ]
 
 
 def newest(articles: Iterable[Article], limit: int = CACHE_LIMIT) -> list[Article]:

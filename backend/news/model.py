@@ -26,6 +26,7 @@ class Article:
             ``repaired`` for one that was readable by a rule of the desk only.
         fetched_at: When this desk first saw it, aware UTC.
         currencies: Currency codes it concerns, sorted.
+        symbols: Canonical symbols it concerns, sorted; as the tags stood when it was first seen.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Article:
     date_note: str
     fetched_at: datetime
     currencies: tuple[str, ...]
+    symbols: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The article as JSON values."""
@@ -47,6 +49,7 @@ class Article:
         values["published"] = iso(self.published)
         values["fetched_at"] = iso(self.fetched_at)
         values["currencies"] = list(self.currencies)
+        values["symbols"] = list(self.symbols)
         return values
 
     @classmethod
@@ -57,13 +60,23 @@ class Article:
             Invalid: ``bad_article`` for anything else.
         """
         try:
-            return cls(
+            read = cls(
                 **{
                     **data,
                     "published": parse_iso(data["published"]),
                     "fetched_at": parse_iso(data["fetched_at"]),
-                    "currencies": tuple(data["currencies"]),
+                    "currencies": _texts(data["currencies"]),
+                    "symbols": _texts(data.get("symbols", [])),
                 }
             )
-        except (KeyError, TypeError, ValueError) as error:
+            _texts([read.id, read.feed, read.category, read.title, read.summary, read.date_note])
+            _texts([text for text in (read.link, read.guid) if text is not None])
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise Invalid("bad_article", f"a stored article cannot be read: {error!r}") from error
+        return read
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise ValueError(f"{values!r} are not texts")
+    return tuple(values)

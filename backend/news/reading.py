@@ -32,11 +32,13 @@ class ReadFeed:
         items: How many items that say anything.
         new: Those not seen before, tagged.
         estimated: How many of the new ones have no good date.
+        newest: The latest good date of all, None where there is none.
     """
 
     items: int
     new: tuple[Article, ...]
     estimated: int
+    newest: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def read_feed(
         base: Address that relative links start from.
         parsed: The document.
         index: What the desk has seen; is added to.
-        tagger: Finds currencies.
+        tagger: Finds currencies and symbols.
         now: Wall time of the fetch.
     """
     drafts = [
@@ -85,9 +87,11 @@ def read_feed(
             seen_at=seen_at,
         )
         index.add(one)
-        found = tagger.currencies(f"{draft.article.title}\n{draft.article.summary}")
-        new.append(replace(draft.article, id=one.id, currencies=tuple(sorted(found | set(feed.currencies)))))
-    return ReadFeed(len(drafts), tuple(new), sum(article.date_is_estimated for article in new))
+        tagged = tagger.tags(f"{draft.article.title}\n{draft.article.summary}", feed.currencies)
+        new.append(replace(draft.article, id=one.id, currencies=tagged.currencies, symbols=tagged.symbols))
+    dates = [draft.article.published for draft in drafts if not draft.article.date_is_estimated]
+    estimated = sum(article.date_is_estimated for article in new)
+    return ReadFeed(len(drafts), tuple(new), estimated, max(dates, default=None))
 
 
 def _draft(feed: Feed, base: str, item: RawItem, now: datetime, *, loose: bool) -> _Draft | None:

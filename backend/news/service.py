@@ -1,17 +1,17 @@
 """Collects news from the configured feeds."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from backend.core.clock import Clock, age_seconds, iso, parse_iso
-from backend.core.errors import DeskError, Invalid, NotFound, Unavailable
+from backend.core.clock import Clock, iso, parse_iso
+from backend.core.errors import DeskError, Invalid, Unavailable
 from backend.core.fetching import NO_VALIDATORS, Fetched, Fetcher, Validators
 from backend.news.config import FEEDS_FILE, TAGS_FILE, Feed, Feeds, Tags, load_feeds, load_tags
-from backend.news.files import CACHE, CACHE_LIMIT, NewsFiles, newest
+from backend.news.files import CACHE_LIMIT, NewsFiles, newest
 from backend.news.identity import Index, forget
 from backend.news.model import Article
 from backend.news.ports import FeedParser
@@ -67,16 +67,24 @@ class NewsService:
         fetcher: Asks the feeds; used from several threads.
         parser: Reads their documents.
         clock: All times here are wall time.
+        symbol_currencies: The currencies of each symbol that the desk trades, as far as they are known.
     """
 
     def __init__(
-        self, config_dir: Path, storage: FileStorage, fetcher: Fetcher, parser: FeedParser, clock: Clock
+        self,
+        config_dir: Path,
+        storage: FileStorage,
+        fetcher: Fetcher,
+        parser: FeedParser,
+        clock: Clock,
+        symbol_currencies: Callable[[], Mapping[str, Collection[str]]] = dict,
     ) -> None:
         self._config_dir = config_dir
         self._files = NewsFiles(storage)
         self._fetcher = fetcher
         self._parser = parser
         self._clock = clock
+        self._symbol_currencies = symbol_currencies
 
     def collect(self) -> dict[str, Any]:
         """Fetch every enabled feed once and keep what is new.
@@ -100,26 +108,6 @@ class NewsService:
         with self._files.lock(LOCK_TIMEOUT):
             return self._collect(feeds, tags)
 
-    def latest(self) -> dict[str, Any]:
-        """The newest articles as `data/cache/rss_news.json` has them, with `age_seconds`.
-
-        Raises:
-            NotFound: ``no_news`` while nothing has been collected.
-            Invalid: The file was corrupt and has been set aside; the next collection mends it.
-        """
-        problems: list[str] = []
-        document = self._files.document(problems)
-        if problems:
-            raise Invalid("corrupt_file", problems[0])
-        if document is None:
-            raise NotFound("no_news", "no news has been collected yet")
-        if not isinstance(document.get("fetched_at"), str):
-            raise Invalid(
-                "bad_news_file", f"data/{CACHE} is not in the desk's form; the next run writes it anew"
-            )
-        age = age_seconds(parse_iso(document["fetched_at"]), self._clock.wall())
-        return {**document, "age_seconds": round(max(age, 0.0))}
-
     def _collect(self, feeds: Feeds, tags: Tags) -> dict[str, Any]:
         now = self._clock.wall()
         problems = [str(problem) for problem in (*feeds.problems, *tags.problems)]
@@ -127,7 +115,7 @@ class NewsService:
         held = self._files.articles(document, problems)
         states = self._files.states(problems)
         index = self._files.index(problems)
-        tagger = Tagger(tags.table)
+        tagger = Tagger(tags.currencies, tags.symbols, self._of_symbols(problems))
         outcomes = [
             self._outcome(feed, got, index, tagger, states.get(feed.url, {}), now)
             for feed, got in self._fetched(
@@ -155,17 +143,18 @@ class NewsService:
         new = [article for outcome in outcomes for article in outcome.new]
         archived = self._files.archive(new, now, problems)
         articles = newest([*held, *new], CACHE_LIMIT)
-        self._files.save_document(
-            {
-                "fetched_at": iso(now) if outcomes else (document or {}).get("fetched_at", iso(now)),
-                "checked_at": iso(now),
-                "stale": False,
-                "error": None,
-                "feeds": told,
-                "problems": problems[:MAX_PROBLEMS],
-                "articles": [article.as_dict() for article in articles],
-            }
-        )
+        if outcomes or document is not None:  # else nothing is known, which no empty list must hide
+            self._files.save_document(
+                {
+                    "fetched_at": iso(now) if outcomes else (document or {}).get("fetched_at"),
+                    "checked_at": iso(now),
+                    "stale": False,
+                    "error": None,
+                    "feeds": told,
+                    "problems": problems[:MAX_PROBLEMS],
+                    "articles": [article.as_dict() for article in articles],
+                }
+            )
         self._files.save_index(_remembered(index, feeds, states, now))
         self._files.save_states(states)
         return {
@@ -179,6 +168,13 @@ class NewsService:
             "held": len(articles),
             "problems": problems[:MAX_PROBLEMS],
         }
+
+    def _of_symbols(self, problems: list[str]) -> Mapping[str, Collection[str]]:
+        try:
+            return self._symbol_currencies()
+        except DeskError as error:  # the symbol map cannot be used: articles then lack its symbols
+            problems.append(error.message)
+            return {}
 
     def _fetched(
         self, feeds: Sequence[Feed], states: Mapping[str, dict[str, Any]], now: datetime
@@ -232,6 +228,7 @@ class NewsService:
         except DeskError as error:
             return _failed(feed, error, state, now)
         read = read_feed(feed, got.url, parsed, index, tagger, now)
+        newest_at = None if read.newest is None else iso(read.newest)
         return _Outcome(
             feed=feed,
             status="ok",
@@ -240,14 +237,14 @@ class NewsService:
             estimated=read.estimated,
             malformed=parsed.malformed,
             unread=parsed.unread,
-            state={**good, "read_at": iso(now)},
+            state={**_kept(state), **good, "read_at": iso(now), "newest_at": newest_at},
         )
 
 
 def _failed(feed: Feed, error: DeskError, state: Mapping[str, Any], now: datetime) -> _Outcome:
     before = state.get("failures")
     failures = before + 1 if isinstance(before, int) else 1
-    memory = {**state, "failures": failures, "error": error.message}
+    memory = {**state, "failures": failures, "error": error.message, "failed_at": iso(now)}
     if error.code == "feed_waiting":
         return _Outcome(feed=feed, status="waiting", reason=error.message, state=dict(state))
     wait = error.details.get("retry_after")
@@ -257,7 +254,7 @@ def _failed(feed: Feed, error: DeskError, state: Mapping[str, Any], now: datetim
 
 
 def _kept(state: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: state[key] for key in ("read_at",) if key in state}
+    return {key: state[key] for key in ("read_at", "newest_at", "error", "failed_at") if key in state}
 
 
 def _without_validators(states: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""/api/calendar and /api/news: what the desk knows of events and news, and how old that is."""
+"""/api/calendar: what the desk knows of events, and how old that is."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
 from backend.core.clock import iso
-from backend.core.errors import Invalid, NotFound
+from backend.core.errors import Invalid
 from backend.routes.access import desk
 from backend.routes.errors import refusals
 
@@ -34,15 +34,6 @@ class Calendar(BaseModel):
     covered_from: str | None
     covered_to: str | None
     events: list[dict[str, Any]] | None = Field(description="Null where nothing is known")
-
-
-class News(BaseModel):
-    """The newest articles; null with a reason while nothing has been collected."""
-
-    articles: list[dict[str, Any]] | None
-    fetched_at: str | None
-    age_seconds: float | None
-    reason: str | None
 
 
 class Embargoes(BaseModel):
@@ -125,25 +116,3 @@ def _span(begin: datetime | None, end: datetime | None, moment: datetime) -> tup
             f"{MOST_DAYS.days} days long; give both ends",
         )
     return start, last
-
-
-@router.get("/news", responses=refusals(422))
-def news(
-    request: Request,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    currency: Currency = None,
-) -> News:
-    """The newest articles with the age of the collection."""
-    try:
-        document = desk(request).news.latest()
-    except NotFound as error:
-        return News(articles=None, fetched_at=None, age_seconds=None, reason=error.message)
-    articles = document["articles"]
-    if currency is not None:
-        articles = [article for article in articles if currency.upper() in article.get("currencies", ())]
-    return News(
-        articles=articles[:limit],
-        fetched_at=document["fetched_at"],
-        age_seconds=document["age_seconds"],
-        reason=None,
-    )

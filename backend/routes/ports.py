@@ -20,6 +20,8 @@ from backend.journal.record import Record
 from backend.market.symbols import SymbolRow
 from backend.mt5.client import MT5Client
 from backend.mt5.dealer import Dealer
+from backend.news.listing import NewsPage
+from backend.news.listing import Wanted as WantedNews
 from backend.orders.service import OrderService
 from backend.risk.rulebook import Rulebook
 from backend.storage.files import FileStorage
@@ -132,10 +134,10 @@ class Embargoes(Protocol):
 
 
 class News(Protocol):
-    """The news."""
+    """The news that was collected."""
 
-    def latest(self) -> dict[str, Any]:
-        """The newest articles with their age; `NotFound` while there are none."""
+    def page(self, wanted: WantedNews, *, cursor: str | None = None, limit: int = 100) -> NewsPage:
+        """Articles, the newest first, and how each feed does."""
 
 
 class Challenge(Protocol):
@@ -220,8 +222,8 @@ class Desk(Protocol):
         """When news will pause entries."""
 
     @property
-    def news(self) -> News:
-        """The news."""
+    def news_reader(self) -> News:
+        """The news that was collected."""
 
     @property
     def jobs(self) -> Jobs:

@@ -151,21 +151,25 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
+def abandoned(path: Path, *, now: float) -> list[Path]:
+    """The temporary files that killed writers left in one folder; `now` is a UTC epoch."""
+    with os.scandir(path) as entries:
+        return [
+            path / entry.name
+            for entry in entries
+            if _TEMPORARY.fullmatch(entry.name)
+            and entry.is_file(follow_symlinks=False)
+            and now - entry.stat(follow_symlinks=False).st_mtime > STALE_SECONDS
+        ]
+
+
 def sweep_folder(path: Path, *, now: float) -> list[str]:
     """Remove the temporary files that killed writers left in one folder; `now` is a UTC epoch."""
     swept = []
     try:
-        with os.scandir(path) as entries:
-            stale = [
-                entry.name
-                for entry in entries
-                if _TEMPORARY.fullmatch(entry.name)
-                and entry.is_file(follow_symlinks=False)
-                and now - entry.stat(follow_symlinks=False).st_mtime > STALE_SECONDS
-            ]
-        for name in stale:
-            (path / name).unlink(missing_ok=True)
-            swept.append(name)
+        for left in abandoned(path, now=now):
+            left.unlink(missing_ok=True)
+            swept.append(left.name)
     except OSError:
         return swept  # upkeep; whoever writes next meets the same error and reports it
     return swept

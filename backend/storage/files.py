@@ -223,12 +223,22 @@ class FileStorage:
         except FileNotFoundError as error:
             raise NotFound("no_such_file", f"{name} does not exist in {self.root}", name=name) from error
 
-    def delete(self, name: str) -> bool:
-        """Remove a file; says whether there was one."""
+    def delete(
+        self, name: str, *, timeout: float = LOCK_SECONDS, only_if: Callable[[], bool] | None = None
+    ) -> bool:
+        """Remove a file; says whether it did.
+
+        Args:
+            name: The file.
+            timeout: Seconds to wait for its writers.
+            only_if: Asked once no writer can be at it any more; if it says no, the file stays.
+        """
         path = self.path(name)
         if not path.exists():
             return False
-        with hold(path, LOCK_SECONDS), atomic.refusals(path):
+        with hold(path, timeout), atomic.refusals(path):
+            if only_if is not None and not only_if():
+                return False
             try:
                 atomic.while_in_use(path.unlink)
             except FileNotFoundError:

@@ -71,6 +71,19 @@ def hold(path: Path, timeout: float) -> Iterator[None]:
                 _holds.pop(key, None)
 
 
+def is_held(path: Path) -> bool:
+    """Whether another thread or process holds the lock of the file at `path`; makes no lock file."""
+    if not lock_file(path).exists():
+        return False
+    try:
+        with hold(path, 0.0):
+            return False
+    except Unavailable as error:
+        if error.code != "locked":
+            raise
+        return True
+
+
 def retire(path: Path) -> None:
     """Remove the lock file of a file that was deleted; call it holding the lock.
 

@@ -12,6 +12,7 @@ AI = "backend.tasks.ai_tasks."
 DATA = "backend.tasks.data_tasks."
 MAINTENANCE = "backend.tasks.maintenance_tasks."
 
+KEEP: dict[str, Any] = {"dry_run": False}
 POSTS: list[tuple[str, Any, str, dict[str, Any]]] = [
     ("/tasks/ai/evaluate-all", None, AI + "evaluate_all_strategies", {}),
     ("/tasks/ai/evaluate-symbol", {"symbol": "EURUSD"}, AI + "evaluate_single_symbol", {"symbol": "EURUSD"}),
@@ -25,14 +26,20 @@ POSTS: list[tuple[str, Any, str, dict[str, Any]]] = [
     ("/tasks/data/update-calendar", None, DATA + "update_economic_calendar", {}),
     ("/tasks/data/collect-news", None, DATA + "collect_rss_news", {}),
     ("/tasks/data/update-symbols", None, DATA + "update_symbol_info", {}),
-    ("/tasks/maintenance/cleanup-logs", None, MAINTENANCE + "cleanup_old_logs", {"days_to_keep": 30}),
-    ("/tasks/maintenance/cleanup-cache", None, MAINTENANCE + "cleanup_cache", {"days_to_keep": 7}),
-    ("/tasks/maintenance/archive-trades", None, MAINTENANCE + "archive_old_trades", {"days_to_keep": 90}),
+    ("/tasks/maintenance/cleanup-logs", None, MAINTENANCE + "cleanup_old_logs", KEEP | {"days_to_keep": 30}),
+    ("/tasks/maintenance/cleanup-cache", None, MAINTENANCE + "cleanup_cache", KEEP | {"days_to_keep": 7}),
+    (
+        "/tasks/maintenance/archive-trades",
+        None,
+        MAINTENANCE + "archive_old_trades",
+        KEEP | {"days_to_keep": 90},
+    ),
     ("/tasks/maintenance/health-check", None, MAINTENANCE + "system_health_check", {}),
-    ("/tasks/maintenance/optimize-csv", None, MAINTENANCE + "optimize_csv_files", {}),
+    ("/tasks/maintenance/optimize-csv", None, MAINTENANCE + "optimize_csv_files", KEEP),
 ]
 PATHS = [path for path, *_ in POSTS]
 OPTIONAL_BODY = [path for path, body, *_ in POSTS if body is None]
+UPKEEP = [path for path, _, _, kwargs in POSTS if "dry_run" in kwargs]
 KEEPING = [path for path, _, _, kwargs in POSTS if "days_to_keep" in kwargs]
 
 
@@ -83,7 +90,7 @@ def test_an_unknown_field_is_refused_before_anything_is_queued(
 def test_days_to_keep_at_its_limits(client: TestClient, desk: FakeDesk, path: str, days: int) -> None:
     answer = post(client, path, {"days_to_keep": days})
     assert answer.status_code == 200
-    assert desk.jobs.get(answer.json()["task_id"]).kwargs == {"days_to_keep": days}
+    assert desk.jobs.get(answer.json()["task_id"]).kwargs == KEEP | {"days_to_keep": days}
 
 
 @pytest.mark.parametrize("path", KEEPING)
@@ -92,6 +99,22 @@ def test_days_to_keep_outside_its_limits_deletes_nothing(
     client: TestClient, desk: FakeDesk, path: str, days: Any
 ) -> None:
     assert post(client, path, {"days_to_keep": days}).status_code == 422
+    assert desk.jobs.rows == {}
+
+
+@pytest.mark.parametrize("path", UPKEEP)
+def test_a_dry_run_may_be_asked_for(client: TestClient, desk: FakeDesk, path: str) -> None:
+    told = post(client, path, {"dry_run": True}).json()
+    defaults = next(kwargs for one, _, _, kwargs in POSTS if one == path)
+    assert desk.jobs.get(told["task_id"]).kwargs == defaults | {"dry_run": True}
+
+
+@pytest.mark.parametrize("path", UPKEEP)
+@pytest.mark.parametrize("wrong", [1, 0, "true", None, []])
+def test_what_is_no_clear_yes_to_a_dry_run_starts_nothing(
+    client: TestClient, desk: FakeDesk, path: str, wrong: Any
+) -> None:
+    assert post(client, path, {"dry_run": wrong}).status_code == 422
     assert desk.jobs.rows == {}
 
 

@@ -1,4 +1,4 @@
-"""Ideas, decisions, prices, strategies, calendar and news as the files have them."""
+"""Ideas, decisions, prices, strategies and calendar as the files have them."""
 
 from datetime import timedelta
 from typing import Any
@@ -199,21 +199,6 @@ def test_a_stale_calendar_is_served_with_its_age(client: TestClient, desk: FakeD
     assert calendar["reason"] is None
     assert client.get("/api/calendar", params={"currency": "US1"}).status_code == 422
     assert client.get("/api/calendar", params={"as_of": "2026-01-05T09:00:00"}).status_code == 422
-
-
-def test_news_or_why_there_is_none(client: TestClient, desk: FakeDesk) -> None:
-    none = client.get("/api/news").json()
-    assert none["articles"] is None
-    assert none["reason"]
-    desk.news.document = {
-        "fetched_at": "2026-01-05T08:00:00Z",
-        "age_seconds": 3630,
-        "articles": [{"id": "1", "currencies": ["USD"]}, {"id": "2", "currencies": ["EUR"]}],
-    }
-    some = client.get("/api/news", params={"currency": "EUR"}).json()
-    assert [one["id"] for one in some["articles"]] == ["2"]
-    assert some["age_seconds"] == 3630
-    assert len(client.get("/api/news", params={"limit": 1}).json()["articles"]) == 1
 
 
 def test_the_calendar_of_a_time_of_ones_own(client: TestClient, desk: FakeDesk) -> None:

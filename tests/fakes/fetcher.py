@@ -23,8 +23,8 @@ MAX_REDIRECTS = 5
 class Reply:
     """What one path answers.
 
-    `etag` and `last_modified` are honoured with 304. `endless` drips without end. `cut` ends the
-    connection in the middle of the body.
+    `etag` and `last_modified` are honoured with 304, unless it `ignores` them. `endless` drips without
+    end. `cut` ends the connection in the middle of the body.
     """
 
     body: bytes = b""
@@ -37,8 +37,11 @@ class Reply:
     encoding: str | None = None
     endless: bool = False
     cut: bool = False
+    ignores: bool = False
 
     def matches(self, etag: str | None, last_modified: str | None) -> bool:
+        if self.ignores:
+            return False
         if self.etag is not None and etag is not None:
             return self.etag == etag
         return self.last_modified is not None and self.last_modified == last_modified

@@ -43,6 +43,7 @@ from backend.market.store import MarketStore
 from backend.market.symbols import SymbolMap, SymbolRow
 from backend.mt5.offset import OffsetVerdict, ServerOffset
 from backend.mt5.server_time import ServerClock
+from backend.news.reader import NewsReader
 from backend.risk.rulebook import Rulebook
 from backend.storage.files import FileStorage
 from backend.strategies.files import StrategyFiles
@@ -331,17 +332,6 @@ class FakeCalendar:
         return tuple(event for event in self.view.events if begin <= event.at <= end)
 
 
-class FakeNews:
-    """News that the test gave it, or none yet."""
-
-    document: dict[str, Any] | None = None
-
-    def latest(self) -> dict[str, Any]:
-        if self.document is None:
-            raise NotFound("no_news", "no news has been collected yet")
-        return self.document
-
-
 class FakeIdeas:
     """Idea files that need no disk."""
 
@@ -451,7 +441,6 @@ class FakeDesk:
     ideas: Any = field(default_factory=FakeIdeas)
     idea_desk: Any = None
     calendar: Any = field(default_factory=FakeCalendar)
-    news: Any = field(default_factory=FakeNews)
     jobs: MemoryJobs = field(default_factory=MemoryJobs)
     terminal: Any = field(default_factory=FakeTerminal)
     account: Any = None
@@ -465,6 +454,10 @@ class FakeDesk:
 
     def chances(self, run_id: str, rulebook: Rulebook, draws: Draws | None = None) -> Mapping[str, Any]:
         return chances(self.storage, run_id, rulebook, zone=self.control.limits().reset_tz, draws=draws)
+
+    @property
+    def news_reader(self) -> NewsReader:
+        return NewsReader(self.settings.config_dir, self.storage, self.clock)
 
     @property
     def embargoes(self) -> Embargoes:

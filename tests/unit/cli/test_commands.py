@@ -149,6 +149,14 @@ def test_evaluate_shows_what_each_strategy_made_of_its_bar(
     assert told["result"]["evaluations"] == [row]
 
 
+def test_upkeep_may_be_asked_what_it_would_do(run: Run, desk: FakeDesk) -> None:
+    told = json.loads(run("tasks", "run", "cleanup_cache", "days_to_keep=3", "dry_run=true", "--json").out)
+    assert desk.jobs.get(told["task_id"]).kwargs == {"days_to_keep": 3, "dry_run": True}
+    said = run("tasks", "run", "cleanup_cache", "dry_run=yes")
+    assert (said.code, said.out) == (1, "")
+    assert "dry_run" in said.err
+
+
 def test_evaluate_need_not_wait(run: Run) -> None:
     said = run("evaluate", "EURUSD", "--no-wait")
     assert said.code == 0

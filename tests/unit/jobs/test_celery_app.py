@@ -47,7 +47,7 @@ def test_parameters_and_their_bounds() -> None:
     }
     for name, days in (("cleanup_old_logs", 30), ("cleanup_cache", 7), ("archive_old_trades", 90)):
         spec = CATALOGUE.get(name)
-        assert spec.arguments({}) == {"days_to_keep": days}
+        assert spec.arguments({}) == {"days_to_keep": days, "dry_run": False}
         bounds = spec.parameters["days_to_keep"]
         assert (bounds.minimum, bounds.maximum) == (1, 3650)
 

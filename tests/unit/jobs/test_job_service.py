@@ -12,6 +12,7 @@ from backend.jobs.publisher import Message
 from backend.jobs.rows import Kind
 from backend.jobs.runtime import Runtime
 from backend.jobs.service import JobRequest
+from backend.jobs.spec import Parameter
 from backend.jobs.views import JobState
 from backend.storage.appendlog import SegmentWriter
 from tests.fakes.jobs import NOON, FakePublisher, SetClock, make_runtime, run
@@ -64,6 +65,14 @@ def test_bad_input_queues_nothing(
     assert refusal.value.code == code
     assert publisher.published == []
     assert runtime.jobs.list().items == ()
+
+
+@pytest.mark.parametrize("value", [1, 0, "true", None])
+def test_only_a_clear_yes_or_no_is_one(value: object) -> None:
+    switch = Parameter(kind=bool, default=False)
+    assert (switch.check("dry_run", True), switch.check("dry_run", False)) == (True, False)
+    with pytest.raises(Invalid, match="true or false"):
+        switch.check("dry_run", value)
 
 
 def wanted(task: str, **kwargs: object) -> JobRequest:

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.core.clock import FixedClock
-from backend.maintenance.csv_files import optimise, split_records, tidy
+from backend.core.errors import Unavailable
+from backend.maintenance.csv_files import LARGEST, optimise
+from backend.maintenance.csv_tables import split_records, tidy
 from backend.storage.files import FileStorage
 
 NOW = datetime(2026, 3, 31, 2, 0, tzinfo=UTC)
@@ -29,7 +31,7 @@ def put(storage: FileStorage, name: str, content: bytes, *, seconds: float = 360
 
 
 def run(storage: FileStorage) -> dict[str, Any]:
-    return optimise(storage, FixedClock(NOW))
+    return optimise(storage, FixedClock(NOW), dry_run=False, check=lambda: None)
 
 
 def test_rows_are_sorted_by_time_each_once_and_compact(storage: FileStorage) -> None:
@@ -111,11 +113,60 @@ def test_young_and_held_files_and_the_configuration_are_left(storage: FileStorag
     with filelock.FileLock(storage.root / "logs" / ".locks" / "held.csv.lock"):
         report = run(storage)
     assert {entry["file"]: entry["reason"] for entry in report["skipped"]} == {
-        "logs/young.csv": "written within the last minute",
-        "logs/held.csv": "being written",
+        "logs/young.csv": "it was written within the last minute",
+        "logs/held.csv": "it is being written",
     }
     for name in ("logs/young.csv", "logs/held.csv", "config/symbol_map.csv"):
         assert storage.read_bytes(name) == untidy
+
+
+def test_a_file_keeps_its_age_and_its_mode(storage: FileStorage) -> None:
+    put(storage, "logs/a.csv", b"time,v\n2,b\n1,a\n", seconds=86_400)
+    storage.path("logs/a.csv").chmod(0o640)
+    before = storage.path("logs/a.csv").stat()
+    assert run(storage)["rewritten"] == 1
+    after = storage.path("logs/a.csv").stat()
+    assert (after.st_mtime_ns, after.st_mode) == (before.st_mtime_ns, before.st_mode)
+
+
+def test_a_huge_file_is_left_and_said(storage: FileStorage) -> None:
+    put(storage, "data/huge.csv", b"time,v\n2,b\n1,a\n")
+    os.truncate(storage.path("data/huge.csv"), LARGEST + 1)
+    os.utime(storage.path("data/huge.csv"), (0, 0))
+    assert [entry["reason"] for entry in run(storage)["skipped"]] == ["it is larger than 16 MiB"]
+
+
+def test_one_file_that_cannot_be_written_is_a_failure_and_the_rest_goes_on(
+    storage: FileStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        put(storage, f"logs/{name}.csv", b"time,v\n2,b\n1,a\n")
+    real = storage.write_bytes
+
+    def full(name: str, data: bytes) -> None:
+        if name == "logs/b.csv":
+            raise Unavailable("disk_full", "no space is left")
+        real(name, data)
+
+    monkeypatch.setattr(storage, "write_bytes", full)
+    with pytest.raises(Unavailable, match=r"logs/b\.csv: no space is left") as failure:
+        run(storage)
+    assert failure.value.details["done"]["files"] == ["logs/a.csv", "logs/c.csv"]
+
+
+def test_the_work_ends_between_files_when_it_has_to(storage: FileStorage) -> None:
+    for name in "abc":
+        put(storage, f"logs/{name}.csv", b"time,v\n2,b\n1,a\n")
+    looks = iter([None, None])
+
+    def cancelled() -> None:
+        if next(looks, 1):
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        optimise(storage, FixedClock(NOW), dry_run=False, check=cancelled)
+    assert storage.read_bytes("logs/b.csv") == b"time,v\n1,a\n2,b\n"
+    assert storage.read_bytes("logs/c.csv") == b"time,v\n2,b\n1,a\n"
 
 
 def test_an_empty_file_is_left(storage: FileStorage) -> None:

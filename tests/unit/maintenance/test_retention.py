@@ -24,14 +24,15 @@ def upkeep(storage: FileStorage) -> Maintenance:
     return Maintenance(storage, FixedClock(NOW))
 
 
-def put(storage: FileStorage, name: str, *, days: float = 0, content: bytes = b"12345") -> None:
+def put(storage: FileStorage, name: str, *, days: float = 4000, content: bytes = b"12345") -> None:
+    """A file that was last written so many days ago."""
     storage.write_bytes(name, content)
     at = (NOW - timedelta(days=days)).timestamp()
     os.utime(storage.path(name), (at, at))
 
 
 @pytest.mark.parametrize("days", [0, -1, 3651, 7.0, True, "7", None])
-@pytest.mark.parametrize("task", ["cleanup_logs", "cleanup_task_runs", "cleanup_cache", "archive_trades"])
+@pytest.mark.parametrize("task", ["cleanup_logs", "cleanup_cache", "archive_trades"])
 def test_days_out_of_range_remove_nothing(
     upkeep: Maintenance, storage: FileStorage, task: str, days: Any
 ) -> None:
@@ -72,12 +73,14 @@ def test_old_logs_go_and_the_rest_stays(upkeep: Maintenance, storage: FileStorag
     assert (storage.root / "logs" / ".locks" / "app.log.lock").exists()
 
 
-def test_the_day_in_the_name_is_believed_before_the_file_system(
-    upkeep: Maintenance, storage: FileStorage
-) -> None:
-    put(storage, "logs/app.log.2026-03-30", days=500)  # copied from a backup
-    put(storage, "logs/app.log.2025-03-30", days=0)
-    assert upkeep.cleanup_logs(30)["files"] == ["logs/app.log.2025-03-30"]
+def test_a_file_is_old_only_by_its_name_and_its_last_write(upkeep: Maintenance, storage: FileStorage) -> None:
+    put(storage, "logs/app.log.2026-03-30", days=500)  # copied, with its stamps, from a wrong clock
+    put(storage, "logs/app.log.2025-03-30", days=0)  # written today, whatever its name says
+    put(storage, "logs/app.log.2025-03-29", days=29.9)
+    put(storage, "logs/app.log.2025-03-28", days=-3000)  # a clock that was ahead: nobody knows how old
+    put(storage, "logs/ahead.log", days=-3000)
+    put(storage, "logs/app.log.2025-03-27", days=30.1)
+    assert upkeep.cleanup_logs(30)["files"] == ["logs/app.log.2025-03-27"]
 
 
 def test_task_history_has_its_own_retention(upkeep: Maintenance, storage: FileStorage) -> None:
@@ -91,6 +94,16 @@ def test_task_history_has_its_own_retention(upkeep: Maintenance, storage: FileSt
     assert result["task_runs"]["days_to_keep"] == 90
     assert storage.exists(young)
     assert storage.exists("data/task_runs/alerts.jsonl")
+
+
+def test_health_checks_are_kept_as_long_as_the_task_history(
+    upkeep: Maintenance, storage: FileStorage
+) -> None:
+    for name in ("health_20251230.json", "health_20251231.json", "notes.json"):
+        put(storage, f"data/health_checks/{name}")
+    result = upkeep.cleanup_logs(1)
+    assert result["health_checks"]["files"] == ["data/health_checks/health_20251230.json"]
+    assert len(storage.names("data/health_checks/*")) == 2
 
 
 def test_current_state_in_the_cache_stays(upkeep: Maintenance, storage: FileStorage) -> None:
@@ -123,23 +136,9 @@ def test_in_a_replay_names_follow_desk_time(storage: FileStorage) -> None:
             return NOW
 
     for day in ("20140512", "20140513"):
-        put(storage, f"data/cache/market_data/EURUSD_{day}.json")
+        put(storage, f"data/cache/market_data/EURUSD_{day}.json", days=0)
     result = Maintenance(storage, Replay()).cleanup_cache(7)
     assert result["files"] == ["data/cache/market_data/EURUSD_20140512.json"]
-
-
-def test_a_dry_run_says_and_does_not(upkeep: Maintenance, storage: FileStorage) -> None:
-    put(storage, "logs/old.log", days=40)
-    put(storage, "logs/trades_20200101.csv", content=b"a\n1\n")
-    put(storage, "data/cache/market_data/X_20200101.json")
-    assert upkeep.cleanup_logs(dry_run=True)["removed"] == 1
-    assert upkeep.cleanup_cache(dry_run=True)["removed"] == 1
-    assert upkeep.archive_trades(dry_run=True)["archived"] == 1
-    assert storage.names("**/*") == [
-        "data/cache/market_data/X_20200101.json",
-        "logs/old.log",
-        "logs/trades_20200101.csv",
-    ]
 
 
 def test_names_in_a_result_are_bounded(upkeep: Maintenance, storage: FileStorage) -> None:
@@ -243,7 +242,7 @@ def test_a_desk_without_folders_has_nothing_to_do(upkeep: Maintenance) -> None:
 
 def test_a_wrong_retention_of_the_history_is_refused_at_start(storage: FileStorage) -> None:
     with pytest.raises(DeskError):
-        Maintenance(storage, FixedClock(NOW), task_runs_days=0)
+        Maintenance(storage, FixedClock(NOW), history_days=0)
 
 
 def test_logs_of_running_processes_stay_however_quiet_they_are(storage: FileStorage) -> None:

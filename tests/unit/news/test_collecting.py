@@ -2,91 +2,21 @@
 
 import json
 import threading
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backend.adapters.feeds import FeedparserReader
 from backend.adapters.fetch import HttpFetcher
-from backend.core.errors import Invalid, NotFound, Unavailable
-from backend.core.fetching import Fetched, Fetcher
+from backend.core.errors import Invalid, Unavailable
+from backend.core.fetching import Fetched
 from backend.news.config import load_feeds, load_tags
 from backend.news.files import CACHE_LIMIT, NewsFiles
-from backend.news.service import NewsService
-from backend.storage.files import FileStorage
-from tests.fakes.fetcher import FakeFetcher, Reply, Site
+from tests.fakes.fetcher import Reply, Site
 from tests.fakes.http_server import serving
-
-START = datetime(2026, 1, 5, 12, tzinfo=UTC)
-CACHE = "cache/rss_news.json"
-
-
-class Hands:
-    """A clock that a test turns."""
-
-    def __init__(self) -> None:
-        self.at = START
-
-    def now(self) -> datetime:
-        return self.at
-
-    def wall(self) -> datetime:
-        return self.at
-
-    def turn(self, **step: float) -> None:
-        self.at += timedelta(**step)
-
-
-def item(number: int, *, title: str = "", date: datetime | None = START, more: str = "") -> str:
-    dated = f"<pubDate>{date:%a, %d %b %Y %H:%M:%S} GMT</pubDate>" if date else ""
-    return (
-        f"<item><title>{title or f'Notice number {number} of the bank'}</title>"
-        f"<link>https://example.com/{number}</link><guid>g{number}</guid>{dated}"
-        f"<description>Text {number}</description>{more}</item>"
-    )
-
-
-def rss(*items: str) -> bytes:
-    return f'<rss version="2.0"><channel><title>t</title>{"".join(items)}</channel></rss>'.encode()
-
-
-class Desk:
-    """A news service on folders of its own."""
-
-    def __init__(self, root: Path, site: Site, fetcher: Fetcher | None = None) -> None:
-        self.config = root / "config"
-        self.config.mkdir()
-        self.site = site
-        self.storage = FileStorage(root / "data", fsync=False)
-        self.clock = Hands()
-        self.service = NewsService(
-            self.config, self.storage, fetcher or FakeFetcher(site), FeedparserReader(), self.clock
-        )
-        self.tags({"currencies": {"USD": ["Fed"], "EUR": ["ECB"]}})
-
-    def feeds(self, *feeds: Any) -> None:
-        (self.config / "rss_feeds.json").write_text(json.dumps({"feeds": feeds}), encoding="utf-8")
-
-    def tags(self, tags: Any) -> None:
-        (self.config / "news_tags.json").write_text(json.dumps(tags), encoding="utf-8")
-
-    def paths(self, *paths: str) -> None:
-        self.feeds(*({"name": path, "url": self.site.url(path)} for path in paths))
-
-    def cache(self) -> dict[str, Any]:
-        document: dict[str, Any] = self.storage.read_json(CACHE)
-        return document
-
-    def titles(self) -> list[str]:
-        return [article["title"] for article in self.cache()["articles"]]
-
-    def archived(self) -> list[dict[str, Any]]:
-        return [
-            row for name in self.storage.names("news/news_*.jsonl") for row in self.storage.read_jsonl(name)
-        ]
+from tests.fakes.news_desk import CACHE, START, Desk, Hands, item, rss
 
 
 @pytest.fixture
@@ -243,7 +173,8 @@ def test_when_every_feed_fails_that_is_a_failure_and_the_old_news_stay_with_thei
         True, "2026-01-05T12:00:00Z", "2026-01-05T14:00:00Z",
     )  # fmt: skip
     assert len(cache["articles"]) == 1
-    assert desk.service.latest()["age_seconds"] == 7200
+    assert desk.page().age_seconds == 7200
+    assert desk.page().stale
 
 
 def test_a_first_failure_writes_no_news(desk: Desk) -> None:
@@ -251,8 +182,12 @@ def test_a_first_failure_writes_no_news(desk: Desk) -> None:
     with pytest.raises(Unavailable):
         desk.service.collect()
     assert not desk.storage.exists(CACHE)
-    with pytest.raises(NotFound):
-        desk.service.latest()
+    page = desk.page()
+    assert page.articles is None
+    assert "no feed has answered so far" in str(page.reason)
+    assert page.feeds is not None
+    assert (page.feeds[0].status, page.feeds[0].failures) == ("failed", 1)
+    assert "answered 404" in str(page.feeds[0].reason)
 
 
 def test_a_server_that_asks_to_wait_is_left_alone(desk: Desk) -> None:
@@ -312,6 +247,31 @@ def test_a_lost_or_corrupt_file_is_made_anew_from_the_archive(desk: Desk, lost: 
         assert (desk.titles(), len(desk.archived())) == (before, 2)
 
 
+def test_a_line_that_a_killed_run_left_half_is_written_anew_and_once(desk: Desk) -> None:
+    desk.paths("/a")
+    desk.site.put("/a", Reply(body=rss(item(1), item(2)), etag='"1"'))
+    desk.service.collect()
+    archive = desk.storage.path("news/news_20260105.jsonl")
+    whole = archive.read_bytes()
+    for cut in (1, 2, 40, len(whole.splitlines()[1]), len(whole.splitlines()[1]) + 1, len(whole)):
+        archive.write_bytes(whole[:-cut])
+        for name in (CACHE, "news/seen.json", "news/feeds_state.json"):
+            desk.storage.delete(name)
+        desk.service.collect()
+        assert sorted(row["guid"] for row in desk.archived()) == ["g1", "g2"]
+
+
+def test_a_symbol_map_that_cannot_be_used_costs_the_symbols_and_no_news(tmp_path: Path) -> None:
+    def broken() -> Mapping[str, tuple[str, ...]]:
+        raise Invalid("bad_symbol_map", "config/symbol_map.csv has no header")
+
+    desk = Desk(tmp_path, Site(), symbols=broken)
+    desk.paths("/a")
+    desk.site.put("/a", Reply(body=rss(item(1))))
+    told = desk.service.collect()
+    assert (told["new"], told["problems"]) == (1, ["config/symbol_map.csv has no header"])
+
+
 def test_with_nothing_held_no_feed_is_asked_whether_it_changed(desk: Desk) -> None:
     desk.paths("/a")
     desk.site.put("/a", Reply(body=rss(item(1)), etag='"1"'))
@@ -338,6 +298,9 @@ def test_no_feed_enabled_is_said_and_is_no_failure(desk: Desk) -> None:
     desk.feeds({"name": "a", "url": "https://example.com/", "enabled": False})
     told = desk.service.collect()
     assert (told["status"], told["feeds"]) == ("no_feed_enabled", [])
+    page = desk.page()
+    assert (page.articles, page.fetched_at) == (None, None)
+    assert "no feed is enabled in config/rss_feeds.json" in str(page.reason)
 
 
 def test_a_broken_entry_is_named_and_the_rest_goes_on(desk: Desk) -> None:
@@ -397,6 +360,9 @@ def test_a_missing_list_is_named_and_a_plain_list_is_taken(desk: Desk) -> None:
         ({"currencies": {"USD": ["Fed"], "EUR": "ECB"}}, "/currencies/EUR"),
         ({"currencies": {"USD": ["Fed"], "EUR": ["ECB", 5]}}, "/currencies/EUR/1"),
         ([], "/currencies"),
+        ({"currencies": {"USD": ["Fed"]}, "symbols": {"XAU USD": ["gold"]}}, "/symbols/XAU USD"),
+        ({"currencies": {"USD": ["Fed"]}, "symbols": {"XAUUSD": "gold"}}, "/symbols/XAUUSD"),
+        ({"currencies": {"USD": ["Fed"]}, "symbols": ["XAUUSD"]}, "/symbols"),
     ],
 )
 def test_broken_tags_are_named_and_stop_nothing(desk: Desk, tags: Any, said: str) -> None:

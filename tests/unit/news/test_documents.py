@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.adapters.feeds import MAX_ITEMS, FeedparserReader
+from backend.adapters.feeds import MAX_ITEMS, MAX_MARKS, FeedparserReader
 from backend.core.errors import Unavailable
 from backend.news.text import clean
 
@@ -101,6 +101,8 @@ EXTERNAL = b"""<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]><rss versio
         LAUGHS,
         LAUGHS.decode().replace('<?xml version="1.0"?>', "").encode("utf-16"),
         EXTERNAL,
+        LAUGHS.decode().replace('version="1.0"', 'version="1.0" encoding="cp037"').encode("cp037"),
+        LAUGHS.replace(b'version="1.0"', b'version="1.0" encoding="utf-7"').replace(b"<!ENT", b"+ADwAIQ-ENT"),
     ],
 )
 def test_entities_are_refused(body: bytes) -> None:
@@ -125,8 +127,9 @@ def test_a_body_that_ends_early_is_read_as_far_as_it_goes() -> None:
     assert document.malformed
 
 
-def test_blanks_before_the_declaration_do_not_matter() -> None:
-    document = READER.parse(b"\n\n  " + rss(ITEM), "")
+@pytest.mark.parametrize("before", [b"\n\n  ", b"\xef\xbb\xbf\r\n", b"\n\xef\xbb\xbf", b"\xef\xbb\xbf"])
+def test_blanks_before_the_declaration_do_not_matter(before: bytes) -> None:
+    document = READER.parse(before + rss(ITEM), "")
     assert (len(document.items), document.malformed) == (1, "")
 
 
@@ -149,6 +152,12 @@ def test_a_dump_is_read_up_to_the_limit_and_the_rest_is_counted() -> None:
     document = READER.parse(rss(*[f"<item><title>Item {n}</title></item>" for n in range(MAX_ITEMS + 7)]), "")
     assert (len(document.items), document.unread, document.malformed) == (MAX_ITEMS, 7, "")
     assert document.items[-1].title == f"Item {MAX_ITEMS - 1}"
+
+
+@pytest.mark.parametrize("mark", ["<b>", "&", "<!-- ", "<![CDATA["])
+def test_a_document_of_nothing_but_markup_is_refused_before_it_is_worked_through(mark: str) -> None:
+    with pytest.raises(Unavailable, match="more markup"):
+        READER.parse(rss(f"<item><title>{mark * (MAX_MARKS + 1)}"), "")
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "text/html", "text/xml", "application/octet-stream", ""])

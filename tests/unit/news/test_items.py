@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from backend.news.dates import dated, repair
 from backend.news.identity import Identity, Index, Known, forget, normal_link, shared, title_key, usable_link
-from backend.news.tags import Tagger
+from backend.news.tags import Tagged, Tagger
 from backend.news.text import clean
 
 FETCHED = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -103,8 +103,11 @@ def test_a_clock_that_is_minutes_ahead_is_no_future() -> None:
     assert (date.at, date.is_estimated, date.note) == (FETCHED, False, "")
 
 
-def test_a_date_without_zone_is_read_as_utc_and_marked() -> None:
-    date = dated("2026-01-05T09:00:00", datetime(2026, 1, 5, 9, tzinfo=UTC), FETCHED)
+@pytest.mark.parametrize(
+    ("text", "is_parsed"), [("2026-01-05T09:00:00", True), ("Mon, 05 Jan 2026 09:00:00", False)]
+)
+def test_a_date_without_zone_is_read_as_utc_and_marked(text: str, is_parsed: bool) -> None:
+    date = dated(text, datetime(2026, 1, 5, 9, tzinfo=UTC) if is_parsed else None, FETCHED)
     assert (date.at.hour, date.is_estimated, date.note) == (9, True, "no_zone")
 
 
@@ -120,7 +123,8 @@ TAGGER = Tagger(
         "GBP": ["Bank of England"],
         "XAU": ["gold"],
         "EUR": ["..."],
-    }
+    },
+    {},
 )
 
 
@@ -143,7 +147,7 @@ TAGGER = Tagger(
     ],
 )
 def test_terms_are_whole_words_and_capitals_count_where_they_are_written(text: str, found: set[str]) -> None:
-    assert TAGGER.currencies(text) == found
+    assert set(TAGGER.tags(text).currencies) == found
 
 
 @pytest.mark.parametrize(
@@ -223,3 +227,28 @@ def test_articles_are_forgotten_by_their_feeds_horizon_and_at_the_limit() -> Non
 def test_a_known_article_survives_the_disk() -> None:
     one = Known(id="1", feed="f", identity=ONE, seen_at=5.0)
     assert Known.from_row(one.as_row()) == one
+
+
+BY_SYMBOL = Tagger(
+    {"USD": ["Fed"], "EUR": ["ECB"], "XAU": ["gold"]},
+    {"XTIUSD": ["oil"], "US500": ["S&P 500"], "XAUUSD": ["bullion"]},
+    {"EURUSD": ["EUR", "USD"], "XAUUSD": ["XAU", "USD"], "EURGBP": ["EUR", "GBP"]},
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "currencies", "symbols"),
+    [
+        ("ECB holds", (), ("EUR",), ("EURGBP", "EURUSD")),  # every traded symbol of the currency
+        ("Gold rises", (), ("XAU",), ("XAUUSD",)),
+        ("Bullion rises", (), (), ("XAUUSD",)),  # by the symbol's own terms
+        ("Oil falls, S&P 500 up", (), (), ("US500", "XTIUSD")),  # by the table alone, traded here or not
+        ("EURUSD at a high", (), (), ("EURUSD",)),  # by its name
+        ("A quiet day", ("GBP",), ("GBP",), ("EURGBP",)),  # what the feed always concerns
+        ("A quiet day", (), (), ()),
+    ],
+)
+def test_symbols_are_found_by_terms_name_and_currencies(
+    text: str, given: tuple[str, ...], currencies: tuple[str, ...], symbols: tuple[str, ...]
+) -> None:
+    assert BY_SYMBOL.tags(text, given) == Tagged(currencies, symbols)

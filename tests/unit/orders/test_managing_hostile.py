@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from backend.ideas.lifecycle import Act, Status
-from backend.maintenance.csv_files import optimise
 from backend.maintenance.retention import Maintenance
 from backend.orders.managing import Manager
 from backend.trading.sides import Side
@@ -162,7 +161,7 @@ def test_upkeep_takes_the_file_of_closed_trades_as_it_is(tmp_path: Path) -> None
     (name,) = desk.home.names("logs/trades_*.csv")
     os.utime(desk.home.path(name), (0, 0))  # nobody has written it for a while
     before = desk.home.read_bytes(name)
-    report = optimise(desk.home, desk.live.desk.clock)
+    report = Maintenance(desk.home, desk.live.desk.clock).optimize_csv()
     assert (report["malformed"], desk.home.read_bytes(name)) == ([], before)
     desk.live.desk.clock.move(days=100)
     Maintenance(desk.home, desk.live.desk.clock).archive_trades(90)
