@@ -1,0 +1,120 @@
+"""The idea files as one process has seen them: a line of each, and whole those of which more is to come.
+
+A look lists the folder and reads what is new, or changed among those that may still change. Of the others,
+which only a person's editor changes, each look asks for some in turn; whoever is given one gets its file.
+"""
+
+from collections.abc import Collection
+from typing import Any, Final
+
+from backend.core.errors import DeskError, NotFound
+from backend.core.problems import Problem
+from backend.ideas.lines import Line, line_of
+from backend.ideas.steps import checked
+from backend.storage.files import FileState, FileStorage
+
+FOLDER: Final = "trade_ideas"
+IN_TURN: Final = 200
+"""So many files of ideas that are over are asked for changes with each look; 20,000 in 100 looks."""
+
+Idea = dict[str, Any]
+
+
+class Shelf:
+    """Reads the folder. Not thread-safe: the book holds its lock around each call.
+
+    Args:
+        storage: Files below ``data/``.
+    """
+
+    def __init__(self, storage: FileStorage) -> None:
+        self._storage = storage
+        self._states: dict[str, FileState] = {}
+        self._lines: dict[str, Line] = {}
+        self._whole: dict[str, Idea] = {}
+        self._names: dict[str, str] = {}
+        self._sorted: list[Line] | None = None
+        self._turn: list[str] = []
+        self.problems: list[Problem] = []
+
+    def look(self) -> None:
+        """See what is new, changed and gone; files that cannot be read are named in `problems`."""
+        problems: list[Problem] = []
+        present = self._storage.listed(FOLDER, ".json")
+        for gone in self._lines.keys() - set(present):
+            self._forget(gone)
+        self._forget_changed([*self._whole, *self._next()])
+        for name in present:
+            if name not in self._lines:
+                try:
+                    self.read(name)
+                except NotFound:
+                    continue  # it was moved away meanwhile
+                except DeskError as error:
+                    problems.append(Problem(file=name, pointer="", reason=error.message))
+        self.problems = problems
+
+    def lines(self) -> list[Line]:
+        """The line of every idea, the newest first; the list is shared."""
+        if self._sorted is None:
+            self._sorted = sorted(
+                self._lines.values(), key=lambda line: (line.created_at, line.id), reverse=True
+            )
+        return self._sorted
+
+    def whole(self) -> list[Idea]:
+        """Every idea of which more is to come, as its file has it."""
+        return [*self._whole.values()]
+
+    def name(self, idea_id: str) -> str | None:
+        """The file of an idea, if it was seen; it may have been moved away."""
+        return self._names.get(idea_id)
+
+    def read(self, name: str) -> Idea:
+        """The idea of a file as it is now.
+
+        Raises:
+            NotFound: There is no such file.
+            Invalid: It is no idea.
+        """
+        state = self._storage.state(name)
+        seen = self._states.get(name) == state
+        if seen and (known := self._whole.get(name)) is not None:
+            return known
+        idea = checked(self._storage.read_json(name), name)
+        if not seen:
+            self._forget(name)
+            self._keep(name, state, idea)
+        return idea
+
+    # Inside
+
+    def _keep(self, name: str, state: FileState, idea: Idea) -> None:
+        line = line_of(idea)
+        self._states[name], self._lines[name], self._names[line.id] = state, line, name
+        if not line.over:
+            self._whole[name] = idea
+        self._sorted = None
+
+    def _forget(self, name: str) -> None:
+        line = self._lines.pop(name, None)
+        if line is None:
+            return
+        self._states.pop(name, None)
+        self._whole.pop(name, None)
+        self._sorted = None
+        if self._names.get(line.id) == name:
+            del self._names[line.id]
+
+    def _forget_changed(self, names: Collection[str]) -> None:
+        states = self._storage.states(FOLDER, ".json", only=names)
+        for name in names:
+            if states.get(name) != self._states.get(name):
+                self._forget(name)
+
+    def _next(self) -> list[str]:
+        """Those of the ideas that are over whose turn it is."""
+        if not self._turn:
+            self._turn = [name for name in self._lines if name not in self._whole]
+        taken, self._turn = self._turn[-IN_TURN:], self._turn[:-IN_TURN]
+        return [name for name in taken if name in self._lines]
