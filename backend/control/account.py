@@ -189,6 +189,7 @@ def account_state(
         equity=_exact(account.equity),
         margin=_exact(account.margin),
         margin_free=_exact(account.margin_free),
+        hedging=account.hedging,
         trades=tuple(trades),
         exposure=netted(*exposures),
         open_risk=risk,

@@ -52,6 +52,7 @@ class AccountState:
             balance and equity stands in.
         rule_reference: As `day_reference`, as the rulebook in force counts; None without one.
         rule_peak: As `peak`, likewise.
+        hedging: Whether positions of one symbol stand beside each other; else the account nets them into one.
         trades: Open positions and pending orders, ours and others'.
         exposure: Net exposure per currency or own unit (metals, indices), signed.
         open_risk: Loss of all open trades down to their stops; None where one has no stop.
@@ -70,6 +71,7 @@ class AccountState:
     peak: Decimal | None = None
     rule_reference: Decimal | None = None
     rule_peak: Decimal | None = None
+    hedging: bool = True
     trades: tuple[OpenTrade, ...] = ()
     exposure: Mapping[str, Decimal] = field(default_factory=dict)
     open_risk: Decimal | None = Decimal(0)
@@ -96,6 +98,7 @@ class AccountState:
             **{name: str(getattr(self, name)) for name in ("balance", "equity", "margin", "margin_free")},
             **{name: _text(getattr(self, name)) for name in _OPTIONAL},
             **{name: str(value) for name in _RULED if (value := getattr(self, name)) is not None},
+            **({} if self.hedging else {"hedging": False}),
             "exposure": {unit: str(amount) for unit, amount in sorted(self.exposure.items())},
             "trades": [
                 {
@@ -128,6 +131,7 @@ class AccountState:
             peak=_decimal(data["peak"]),
             open_risk=_decimal(data["open_risk"]),
             **{name: _decimal(data.get(name)) for name in _RULED},
+            hedging=data.get("hedging", True),
             exposure={unit: Decimal(amount) for unit, amount in data["exposure"].items()},
             trades=tuple(
                 OpenTrade(

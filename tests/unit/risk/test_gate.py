@@ -143,6 +143,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"proposal": {"instrument": instrument(trade_mode=2)}},
         "does not take a buy",
     ),
+    "symbol_occupied": (
+        {"account": {"hedging": False, "trades": (trade(symbol="EURUSD", strategy="S1", side=Side.SELL),)}},
+        {"account": {"hedging": False, "trades": (trade(symbol="EURUSD"),)}},
+        "taken: S9",
+    ),
     "positions_total": (
         {"account": {"trades": (trade(),) * 9}},
         {"account": {"trades": (trade(),) * 10}},
@@ -386,6 +391,23 @@ def test_daily_loss_may_be_a_share_of_the_initial_balance() -> None:
     assert ask(account=grown).passed  # 700 + 100 of 20 000 is 4 %
     initial = {"daily_loss": DailyLoss(of="initial")}
     assert ask(account=grown, limits=initial).refused_by("daily_loss")  # 8 % of 10 000
+
+
+def test_on_a_netting_account_a_symbol_belongs_to_one_strategy() -> None:
+    def around(trade_of: OpenTrade, *, hedging: bool = False) -> Verdict:
+        return ask(account={"trades": (trade_of,), "hedging": hedging})
+
+    taken = trade(symbol="EURUSD", strategy="S9")
+    assert around(taken).refused_by("symbol_occupied")
+    assert "which is taken: S9" in around(taken).refusals[0].reason
+    assert around(replace(taken, pending=True)).refused_by("symbol_occupied")
+    assert around(replace(taken, strategy=None)).refused_by("symbol_occupied")
+    assert around(taken, hedging=True).passed
+    assert around(replace(taken, symbol="GBPUSD")).passed
+    assert around(replace(taken, strategy="S1", side=Side.SELL)).passed, "it turns its own position round"
+    # a person may change what stands: the table says so
+    by_hand = {"trades": (taken,), "hedging": False}
+    assert ask(account=by_hand, purpose=Purpose.MANUAL, proposal={"strategy": None}).passed
 
 
 def test_soft_checks_do_not_block() -> None:
