@@ -118,8 +118,8 @@ TABLE: tuple[Check, ...] = (
         Bit.SYMBOL_OCCUPIED,
         "symbol_occupied",
         "the account nets {symbol} into one position, which is taken: {occupant}",
-        NOT_MANUAL,
-        "On a netting account: no trade of another strategy on the symbol",
+        EVERYONE,
+        "Where the account nets: no trade of others on the symbol",
     ),
     Check(
         Bit.POSITIONS_TOTAL,

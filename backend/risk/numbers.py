@@ -10,7 +10,7 @@ from functools import lru_cache
 from backend.core.instruments import Instrument
 from backend.risk.gate import Limit, State, counted_from, reaches
 from backend.risk.limits import LossRules, RiskLimits
-from backend.trading.account import AccountState, OpenTrade
+from backend.trading.account import BY_HAND, AccountState, OpenTrade
 from backend.trading.desk import Circumstances, DeskState, Mode, Purpose
 from backend.trading.exposure import exposure_of, netted, units
 from backend.trading.sides import Side
@@ -48,11 +48,12 @@ def exposed(proposal: Proposal, account: AccountState, limits: RiskLimits) -> Ex
 
 
 def others_on(proposal: Proposal, account: AccountState) -> tuple[OpenTrade, ...]:
-    """Trades on the proposal's symbol that are not its strategy's own."""
+    """Trades on the proposal's symbol that are not its own; a person's are those of no strategy."""
+    own = {None, BY_HAND} if proposal.strategy is None else {proposal.strategy}
     return tuple(
         trade
         for trade in account.trades
-        if trade.symbol == proposal.instrument.symbol and trade.strategy != proposal.strategy
+        if trade.symbol == proposal.instrument.symbol and trade.strategy not in own
     )
 
 

@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from backend.core.errors import Invalid
 from backend.trading.sides import Side
+
+BY_HAND: Final = "(by hand)"
+"""Stands for the strategy of a trade of ours that none made; no strategy can have this id."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,7 @@ from backend.risk.checks import MASKS, SOFT, TABLE, markdown, table
 from backend.risk.gate import Bit, Limit, State, judge
 from backend.risk.limits import DailyLoss, Drawdown, RiskLimits
 from backend.risk.rules import DeskRules
-from backend.trading.account import AccountState, OpenTrade
+from backend.trading.account import BY_HAND, AccountState, OpenTrade
 from backend.trading.conversion import Conversion
 from backend.trading.desk import Circumstances, DeskState, Mode, Purpose
 from backend.trading.sides import Side
@@ -405,9 +405,14 @@ def test_on_a_netting_account_a_symbol_belongs_to_one_strategy() -> None:
     assert around(taken, hedging=True).passed
     assert around(replace(taken, symbol="GBPUSD")).passed
     assert around(replace(taken, strategy="S1", side=Side.SELL)).passed, "it turns its own position round"
-    # a person may change what stands: the table says so
-    by_hand = {"trades": (taken,), "hedging": False}
-    assert ask(account=by_hand, purpose=Purpose.MANUAL, proposal={"strategy": None}).passed
+
+
+def test_on_a_netting_account_a_ticket_is_kept_off_a_strategys_symbol() -> None:
+    """It would change the position and put its own stop in place of the strategy's."""
+    for owner, refused in (("S9", True), (BY_HAND, False), (None, False)):
+        account = {"trades": (trade(symbol="EURUSD", strategy=owner),), "hedging": False}
+        found = ask(account=account, purpose=Purpose.MANUAL, proposal={"strategy": None})
+        assert found.refused_by("symbol_occupied") is refused
 
 
 def test_soft_checks_do_not_block() -> None:
