@@ -236,7 +236,7 @@ class IdeaBook:
         return True
 
     def _looked(self) -> tuple[list[Line], dict[str, Idea]]:
-        """Every line, and the ideas of which more is to come by id, with the steps that only the journal has."""
+        """Every line, and by id the ideas of which more is to come, the journal's steps included."""
         with self._mutex:
             self._shelf.look()
             lines, whole = self._shelf.lines(), self._shelf.whole()

@@ -50,11 +50,11 @@ class Breach:
     """A rule that was broken.
 
     Attributes:
-        rule: ``daily_loss``, ``drawdown`` or ``max_days``.
+        rule: ``daily_loss``, ``drawdown``, ``max_days``, ``flat_before_weekend`` or ``news``.
         day: The account's day on which it was.
         at: When it was seen, ISO-8601 UTC; None for a rule of days.
-        lost: Account currency; None for a rule of days.
-        allowed: Account currency that may be lost; days for a rule of days.
+        lost: Account currency; None for a rule of days and for a ban.
+        allowed: Account currency that may be lost; days for a rule of days, 0 for a ban.
     """
 
     rule: str

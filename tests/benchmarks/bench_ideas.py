@@ -1,8 +1,8 @@
 """What months of use cost: 20,000 idea files, of which a handful still wait.
 
-``python -m tests.benchmarks.bench_ideas`` makes the files and their journal in a process of its own, then asks
-a desk over the simulated terminal for pages of the list, its minutely tick, and the judging of an idea that
-waits. Exits with 1 if a goal is missed.
+``python -m tests.benchmarks.bench_ideas`` makes the files and their journal in a process of its own, then
+asks a desk over the simulated terminal for pages of the list, its minutely tick, and the judging of an idea
+that waits. Exits with 1 if a goal is missed.
 """
 
 import json
@@ -83,9 +83,7 @@ def fill(folder: str) -> None:
     """Proposals that wait, and the files and records of ideas that are over."""
     desk = desk_of(Path(folder))
     desk.ideas.evaluate_all(trigger="bench")
-    template = {
-        key: value for key, value in desk.book.find()[0].items() if key not in {"history", "version"}
-    }
+    template = {key: value for key, value in desk.book.find()[0].items() if key not in {"history", "version"}}
     for first in range(0, IDEAS, BATCH):
         entries, ideas = [], []
         for number in range(first, first + BATCH):

@@ -170,5 +170,7 @@ def test_a_netting_account_gives_a_symbol_to_one_strategy_live_as_in_the_backtes
         for refusal in record.payload["refusals"]
         if refusal["check"] == "symbol_occupied"
     }
-    assert why == {f"the account nets EURUSD into one position, which is taken: {by}" for by in (STRATEGY, OTHER)}
+    assert why == {
+        f"the account nets EURUSD into one position, which is taken: {by}" for by in (STRATEGY, OTHER)
+    }
     assert result.refusals["symbol_occupied"] > 0
