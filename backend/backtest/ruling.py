@@ -12,8 +12,8 @@ from backend.backtest.monte_carlo import Draws, simulate
 from backend.backtest.nearest import nearest
 from backend.core.clock import from_epoch, iso
 from backend.core.errors import Invalid
-from backend.risk.bans import NEWS, Ban, Stay, bans_of
-from backend.risk.challenge import Breach, Challenge, challenge
+from backend.risk.bans import Ban, Stay, bans_of, first_broken, not_judged
+from backend.risk.challenge import Breach, Challenge, challenge, earliest
 from backend.risk.numbers import exact
 from backend.risk.rulebook import Rulebook, rulebook_of
 from backend.trading.reasons import REASONS, Reason
@@ -94,26 +94,18 @@ def verdict(
         began=day_of(int(days.number[0])),
         today=day_of(int(days.number[-1])),
         ended=True,
-        breach=_first(_breach(rulebook, days, job, result), _banned(days, result, bans)),
+        breach=earliest(_breach(rulebook, days, job, result), _banned(days, result, bans)),
     )
-
-
-def _first(*breaches: Breach | None) -> Breach | None:
-    """The one that came first; of two at one instant that of the money."""
-    return min((one for one in breaches if one is not None), key=lambda one: one.at or "", default=None)
 
 
 def _banned(days: AccountDays, result: Result, bans: Sequence[Ban]) -> Breach | None:
     """The first thing that was done although the rulebook bans it."""
-    first = min(
-        ((ban.first, ban.rule) for ban in bans if ban.first is not None), key=lambda one: one[0], default=None
-    )
-    if first is None:
+    ban = first_broken(bans)
+    if ban is None or ban.first is None:
         return None
-    at, rule = first
-    close = min(int(np.searchsorted(result.time, at)), len(result.time) - 1)
+    close = min(int(np.searchsorted(result.time, ban.of_day, side="right")), len(result.time) - 1)
     number = days.number[np.searchsorted(days.first, close, side="right") - 1]
-    return Breach(rule=rule, day=day_of(int(number)), at=iso(from_epoch(at)), allowed=Decimal(0))
+    return Breach(rule=ban.rule, day=day_of(int(number)), at=iso(from_epoch(ban.first)), allowed=Decimal(0))
 
 
 def _breach(rulebook: Rulebook, days: AccountDays, job: Job, result: Result) -> Breach | None:
@@ -132,18 +124,6 @@ def _breach(rulebook: Rulebook, days: AccountDays, job: Job, result: Result) -> 
         lost=Decimal(repr(broke.lost)).quantize(unit),
         allowed=(exact(allowed.limit) * Decimal(repr(broke.of))).quantize(unit),
     )
-
-
-def not_judged(rulebook: Rulebook, bans: Sequence[Ban]) -> list[str]:
-    """Rules that nothing here is held against, or not everything, and why."""
-    if rulebook.news is None:
-        return []
-    news = next((ban for ban in bans if ban.rule == NEWS), None)
-    if news is None:
-        return ["news: there is no calendar of the past"]
-    if news.unknown:
-        return [f"news: the calendar does not speak of the entries of {news.unknown} trades"]
-    return []
 
 
 def drawn(

@@ -57,6 +57,11 @@ class Ban:
     broken: int
     first: int | None
 
+    @property
+    def of_day(self) -> int | None:
+        """An instant of the day that it belongs to: a weekend begins when a day is over."""
+        return self.first if self.first is None or self.rule == NEWS else self.first - 1
+
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return {
@@ -81,6 +86,23 @@ def bans_of(rulebook: Rulebook, stays: Sequence[Stay], calendar: CalendarView) -
     if rulebook.news is not None and calendar.known:
         found.append(_news(rulebook.news, stays, calendar))
     return found
+
+
+def first_broken(bans: Iterable[Ban]) -> Ban | None:
+    """The ban that was broken first; None where all were kept."""
+    return min((ban for ban in bans if ban.first is not None), key=lambda ban: ban.first or 0, default=None)
+
+
+def not_judged(rulebook: Rulebook, bans: Iterable[Ban]) -> list[str]:
+    """What of these bans nothing was held against, and why."""
+    if rulebook.news is None:
+        return []
+    news = next((ban for ban in bans if ban.rule == NEWS), None)
+    if news is None:
+        return ["news: there is no calendar of the past"]
+    if news.unknown:
+        return [f"news: the calendar does not speak of the entries of {news.unknown} trades"]
+    return []
 
 
 def _ban(rule: str, moments: Sequence[int | None], *, unknown: int) -> Ban:

@@ -198,6 +198,11 @@ def challenge(
     return found
 
 
+def earliest(*breaches: Breach | None) -> Breach | None:
+    """The one that came first; of two at one instant the one that is named first."""
+    return min((one for one in breaches if one is not None), key=lambda one: one.at or "", default=None)
+
+
 def _passes(rulebook: Rulebook, now: Challenge) -> bool:
     if now.target is None or now.profit < now.target or now.trading_days < rulebook.min_trading_days:
         return False
