@@ -7,7 +7,7 @@ never written comes with the next `mend`.
 
 import contextlib
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain, takewhile
 from typing import Any
 
@@ -78,7 +78,15 @@ class IdeaBook:
         """
         wanted = Filter(statuses=frozenset(statuses), symbol=symbol, strategy=strategy)
         lines, alive = self._looked()
+        if statuses and FINAL.isdisjoint(statuses):
+            lines = [line for line in lines if not line.over]
         return self._whole([line.id for line in lines if wanted.takes(line)], alive)
+
+    def besides(self, idea_id: str, statuses: Collection[Status]) -> tuple[list[Line], list[Idea]]:
+        """Every line, and by the same look the other ideas of any of these statuses, the newest first."""
+        lines, alive = self._looked()
+        ids = [line.id for line in lines if line.status in statuses and line.id != idea_id]
+        return lines, self._whole(ids, alive)
 
     def unlogged(self) -> list[Idea]:
         """Closed trades that the trade log has not yet, the newest first."""

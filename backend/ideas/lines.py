@@ -125,10 +125,10 @@ def still_to_come(idea: Mapping[str, Any]) -> bool:
 def _line(idea: Mapping[str, Any]) -> Line:
     created, history, status = parse_iso(idea["created_at"]), idea["history"], Status(idea["status"])
     moved = parse_iso(history[-1]["at"]) if history and "at" in history[-1] else created
-    ticket = (idea.get("order") or {}).get("ticket")
+    ticket = _part(idea, "order").get("ticket")
     closed = None
     if status is Status.CLOSED:
-        told = (idea.get("result") or {}).get("closed_at")
+        told = _part(idea, "result").get("closed_at")
         closed = parse_iso(told) if told else moved
     sent = next((step["at"] for step in history if step.get("action") == Act.SEND), None)
     return Line(
@@ -145,6 +145,11 @@ def _line(idea: Mapping[str, Any]) -> Line:
         ticket=int(ticket) if ticket else None,
         over=not still_to_come(idea),
     )
+
+
+def _part(idea: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = idea.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def _word(value: Any) -> str | None:

@@ -1,7 +1,7 @@
 """What the desk has done lately, from idea files and the journal: entries, closes, orders."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -10,8 +10,8 @@ import numpy as np
 from backend.core.bars import Bars
 from backend.core.clock import parse_iso
 from backend.evaluation.statistics import broker_midnight
-from backend.ideas.book import IdeaBook
 from backend.ideas.lifecycle import Status
+from backend.ideas.lines import Line
 from backend.journal.journal import Journal
 from backend.journal.record import Kind
 from backend.mt5.server_time import ServerClock
@@ -67,12 +67,12 @@ NO_PACE = Pace(entries={}, orders=0, closes={})
 
 
 def pace(
-    book: IdeaBook, journal: Journal, server_clock: ServerClock, now: datetime, *, besides: str = ""
+    lines: Iterable[Line], journal: Journal, server_clock: ServerClock, now: datetime, *, besides: str = ""
 ) -> Pace:
     """The pace now.
 
     Args:
-        book: Idea files.
+        lines: Of all ideas.
         journal: Order intents.
         server_clock: Whose midnight begins the day.
         now: Desk time.
@@ -81,7 +81,7 @@ def pace(
     midnight = server_clock.utc_datetime(broker_midnight(int(server_clock.server_epoch(now))))
     entries: Counter[str | None] = Counter()
     closes: dict[tuple[str | None, str], datetime] = {}
-    for line in book.lines():
+    for line in lines:
         if line.moved_at >= midnight and line.status is not Status.FAILED and line.id != besides:
             entries[line.strategy] += line.sent_at is not None and midnight <= line.sent_at <= now
         if line.closed_at is not None and line.closed_at <= now:

@@ -4,7 +4,6 @@ A look lists the folder and reads what is new, or changed among those that may s
 which only a person's editor changes, each look asks for some in turn; whoever is given one gets its file.
 """
 
-from collections.abc import Collection
 from typing import Any, Final
 
 from backend.core.errors import DeskError, NotFound
@@ -14,6 +13,7 @@ from backend.ideas.steps import checked
 from backend.storage.files import FileState, FileStorage
 
 FOLDER: Final = "trade_ideas"
+ENDING: Final = ".json"
 IN_TURN: Final = 200
 """So many files of ideas that are over are asked for changes with each look; 20,000 in 100 looks."""
 
@@ -35,23 +35,32 @@ class Shelf:
         self._names: dict[str, str] = {}
         self._sorted: list[Line] | None = None
         self._turn: list[str] = []
+        self._entries: set[str] = set()
+        self._unread: set[str] = set()
         self.problems: list[Problem] = []
 
     def look(self) -> None:
         """See what is new, changed and gone; files that cannot be read are named in `problems`."""
+        entries = self._storage.entries(FOLDER)
+        for gone in self._entries - entries:
+            self._forget(f"{FOLDER}/{gone}")
+        again = {_entry(name) for name in (*self._whole, *self._next())} | self._unread
+        asked = entries - self._entries | again & entries
+        self._entries = entries
         problems: list[Problem] = []
-        present = self._storage.listed(FOLDER, ".json")
-        for gone in self._lines.keys() - set(present):
-            self._forget(gone)
-        self._forget_changed([*self._whole, *self._next()])
-        for name in present:
-            if name not in self._lines:
-                try:
-                    self.read(name)
-                except NotFound:
-                    continue  # it was moved away meanwhile
-                except DeskError as error:
-                    problems.append(Problem(file=name, pointer="", reason=error.message))
+        for name, state in self._storage.states(FOLDER, ENDING, only=asked).items():
+            if self._states.get(name) == state:
+                continue
+            try:
+                self.read(name)
+            except NotFound:
+                self._forget(name)  # it was moved away meanwhile
+            except DeskError as error:
+                self._forget(name)
+                problems.append(Problem(file=name, pointer="", reason=error.message))
+        self._unread = {
+            entry for entry in asked if _is_idea(entry) and f"{FOLDER}/{entry}" not in self._lines
+        }
         self.problems = problems
 
     def lines(self) -> list[Line]:
@@ -92,6 +101,7 @@ class Shelf:
     def _keep(self, name: str, state: FileState, idea: Idea) -> None:
         line = line_of(idea)
         self._states[name], self._lines[name], self._names[line.id] = state, line, name
+        self._entries.add(_entry(name))
         if not line.over:
             self._whole[name] = idea
         self._sorted = None
@@ -106,15 +116,17 @@ class Shelf:
         if self._names.get(line.id) == name:
             del self._names[line.id]
 
-    def _forget_changed(self, names: Collection[str]) -> None:
-        states = self._storage.states(FOLDER, ".json", only=names)
-        for name in names:
-            if states.get(name) != self._states.get(name):
-                self._forget(name)
-
     def _next(self) -> list[str]:
         """Those of the ideas that are over whose turn it is."""
         if not self._turn:
             self._turn = [name for name in self._lines if name not in self._whole]
         taken, self._turn = self._turn[-IN_TURN:], self._turn[:-IN_TURN]
         return [name for name in taken if name in self._lines]
+
+
+def _entry(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _is_idea(entry: str) -> bool:
+    return entry.endswith(ENDING) and not entry.startswith(".")

@@ -7,7 +7,7 @@ the folder. Acknowledged means: survives the death of any process; with `fsync` 
 import contextlib
 import os
 import stat
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,35 +73,28 @@ class FileStorage:
                 found.append(name)
         return sorted(found)
 
-    def listed(self, folder: str, ending: str) -> list[str]:
-        """Sorted names of the plain files directly in a folder that end so; asks nothing of each file."""
-        with contextlib.suppress(FileNotFoundError), os.scandir(self.path(folder)) as entries:
-            return sorted(
-                f"{folder}/{entry.name}"
-                for entry in entries
-                if entry.name.endswith(ending)
-                and not entry.name.startswith(".")
-                and entry.is_file(follow_symlinks=False)
-            )
-        return []
+    def entries(self, folder: str) -> set[str]:
+        """Names of whatever stands directly in a folder, without the folder's; asks nothing of each."""
+        with contextlib.suppress(FileNotFoundError):
+            return set(os.listdir(self.path(folder)))  # noqa: PTH208 - half the time for thousands
+        return set()
 
-    def states(
-        self, folder: str, ending: str, *, only: Collection[str] | None = None
-    ) -> dict[str, FileState]:
-        """The state of each plain file directly in a folder that ends so, by its name, sorted.
+    def states(self, folder: str, ending: str, *, only: Iterable[str] | None = None) -> dict[str, FileState]:
+        """Names of the plain files directly in a folder that end so, sorted, each with its state.
 
         Args:
             folder: Name of the folder.
             ending: Such as ``.json``.
-            only: Of these alone, names as `listed` gives them; one that is not there is left out.
+            only: Those of these `entries` alone; one that is not there is left out.
         """
         path = self.path(folder)
         found: dict[str, FileState] = {}
-        for name in self.listed(folder, ending) if only is None else sorted(only):
-            with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
-                status = os.lstat(path / name.rpartition("/")[2])
-                if stat.S_ISREG(status.st_mode):
-                    found[name] = _state(status)
+        for entry in sorted(self.entries(folder) if only is None else only):
+            if not entry.startswith(".") and entry.endswith(ending):
+                with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                    status = os.lstat(path / entry)
+                    if stat.S_ISREG(status.st_mode):
+                        found[f"{folder}/{entry}"] = _state(status)
         return found
 
     def state(self, name: str) -> FileState:

@@ -60,20 +60,16 @@ def test_a_trade_that_was_kept_out_and_what_it_would_have_brought(tmp_path: Path
 
 
 def test_a_trade_that_came_instead(tmp_path: Path) -> None:
-    # Without it the first signal buys and meets its stop, −100.00, while the second finds the place taken.
-    # With it the second buys at 10110 as well and wins 200.00.
-    falls: Row = (10100, 10200, 9900, 10100, SIGNAL[4])
-    job = table([START, SIGNAL, falls, WIN, CALM], rules=HALF_AN_HOUR)
+    # Without it the first signal buys at 10110 and wins 200.00 as the price leaps; the second finds the place
+    # taken. With it the second buys after the leap, at 10310 with its stop at 10110, and the last bar opens
+    # beyond that: (10100 − 10310) × 0.50.
+    leap: Row = (10300, 10520, 10290, 10300, QUIET)
+    job = table([START, SIGNAL, SIGNAL, leap, CALM], rules=HALF_AN_HOUR)
     found = told(with_calendar(job, closes(job, 1)), tmp_path)["news_embargo"]
-    assert (found["trades_kept_out"], found["net_kept_out"]) == (1, -100.0)
-    assert (found["trades_instead"], found["net_with"], found["net_without"]) == (
-        1,
-        found["net_instead"],
-        -100.0,
-    )
-    # its stop is 300 points away, which 0.33 lots may lose: the target, 600 points, is not reached by 10600;
-    # the end of the run closes at the bid: (10100 − 10110) × 0.33
-    assert found["net_with"] == -3.3
+    assert (found["trades_kept_out"], found["net_kept_out"]) == (1, 200.0)
+    assert (found["trades_instead"], found["net_instead"]) == (1, -105.0)
+    assert (found["net_with"], found["net_without"], found["net_change"]) == (-105.0, 200.0, -305.0)
+    assert (found["net_of_both_with"], found["net_of_both_without"]) == (0.0, 0.0)
 
 
 def test_a_position_that_a_rulebook_takes_out_before_the_news_is_in_both_runs(tmp_path: Path) -> None:
