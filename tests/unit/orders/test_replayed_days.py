@@ -162,8 +162,8 @@ def test_a_netting_account_gives_a_symbol_to_one_strategy_live_as_in_the_backtes
     days, folder = 1, config / "ai" / "strategies"
     stated = json.loads((folder / f"{STRATEGY}.json").read_text(encoding="utf-8"))
     stated["strategy"] |= {"invalidations": [], "cooldown_bars": 0}
-    for side in (stated["conditions"], stated["short"]):
-        side |= {"exit": [], "invalidations": []} if side is stated["short"] else {"exit": []}
+    stated["conditions"] |= {"exit": []}
+    stated["short"] |= {"exit": [], "invalidations": []}
     (folder / f"{STRATEGY}.json").write_text(json.dumps(stated), encoding="utf-8")
     stated |= {"id": OTHER, "conditions": {"entry": ["close > open"]}, "short": {"entry": ["close < open"]}}
     (folder / f"{OTHER}.json").write_text(json.dumps(stated), encoding="utf-8")
