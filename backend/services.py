@@ -423,7 +423,14 @@ class Services:
         from backend.control.challenge import ChallengeDesk
 
         return ChallengeDesk(
-            self.account, self.dealer, self.control.limits, self.storage, self.clock, self.server_clock
+            self.account,
+            self.dealer,
+            self.control.limits,
+            self.storage,
+            self.clock,
+            self.server_clock,
+            calendar=self.calendar.over,
+            instrument=self.market.instrument,
         )
 
     def chances(self, run_id: str, rulebook: "Rulebook", draws: "Draws | None" = None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import orjson
 from backend.backtest.compiling import prepare
 from backend.backtest.lifetime import end_with
 from backend.backtest.model import Job, Reading
+from backend.backtest.pauses import untold
 from backend.backtest.provenance import Options, Provenance, provenance
 from backend.backtest.report import build_report
 from backend.backtest.report_files import write_report
@@ -66,8 +67,9 @@ def compute(order: Order, progress: Progress | None = None) -> dict[str, Any]:
     if result.trades.ambiguous.any():
         opposite = Reading.BEST if options.reading is Reading.WORST else Reading.WORST
         other = run_backtest(job, reading=opposite)
+    unpaused = None if untold(job) else run_backtest(job, reading=options.reading, embargo=False)
     made = order.made or provenance(job, options)
-    report = build_report(job, result, other, made, options)
+    report = build_report(job, result, other, made, options, unpaused=unpaused)
     run = {
         "id": made.id,
         "started_at": iso(started),

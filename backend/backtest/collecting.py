@@ -243,6 +243,7 @@ class Collector:
             balance=balance,
             leverage=account.leverage,
             digits=account.currency_digits,
+            hedging=account.hedging,
         )
         return settings, warning
 

@@ -16,7 +16,7 @@ from backend.backtest.significance import Trials
 from backend.core.bars import COLUMNS, Bars
 from backend.strategies.model import dumped
 
-REPORT_VERSION = "2"
+REPORT_VERSION = "3"
 """Changes with what a report holds, so that an older report is not taken for one of now."""
 
 _HASHING_THREADS = 4

@@ -10,6 +10,7 @@ from backend.backtest.criticism import NOT_EXAMINED, criticism
 from backend.backtest.measures import Measures
 from backend.backtest.metrics import compute_metrics
 from backend.backtest.model import Job, Result, Stream
+from backend.backtest.pauses import KEY, embargo_effect, untold
 from backend.backtest.prices import hours_of_week
 from backend.backtest.provenance import Options, Provenance
 from backend.backtest.ruling import ruled
@@ -22,7 +23,13 @@ _CURVE_POINTS = 1000
 
 
 def build_report(
-    job: Job, result: Result, other: Result, made: Provenance, options: Options | None = None
+    job: Job,
+    result: Result,
+    other: Result,
+    made: Provenance,
+    options: Options | None = None,
+    *,
+    unpaused: Result | None = None,
 ) -> dict[str, Any]:
     """The report as JSON values.
 
@@ -32,6 +39,7 @@ def build_report(
         other: The run that reads ambiguous bars the other way; the same one where none is.
         made: The hashes of job and options.
         options: How it was run.
+        unpaused: The run without a news embargo, where `untold` finds nothing against it.
     """
     chosen = options or Options()
     began = min(int(stream.bars.time[stream.first]) for stream in job.streams)
@@ -82,6 +90,9 @@ def build_report(
         for key, value in report["data_quality"].items()
         if value is None
     }
+    report[KEY] = None if unpaused is None else embargo_effect(job, result, unpaused)
+    if unpaused is None:
+        undefined[KEY] = untold(job) or "the run without the embargo was not made"
     if chosen.benchmark:
         report["benchmark"] = {stream.bars.symbol: _held(stream) for stream in job.streams}
     else:

@@ -1,5 +1,6 @@
 """What a run says of the rulebook that it was under: passed, broken or running, and its chances."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -8,9 +9,11 @@ import numpy as np
 from backend.backtest.account_days import AccountDays, Run, account_days, day_of
 from backend.backtest.model import Job, Result
 from backend.backtest.monte_carlo import Draws, simulate
+from backend.backtest.nearest import nearest
 from backend.core.clock import from_epoch, iso
 from backend.core.errors import Invalid
-from backend.risk.challenge import Breach, Challenge, challenge
+from backend.risk.bans import Ban, Stay, bans_of, first_broken, not_judged
+from backend.risk.challenge import Breach, Challenge, challenge, earliest
 from backend.risk.numbers import exact
 from backend.risk.rulebook import Rulebook, rulebook_of
 from backend.trading.reasons import REASONS, Reason
@@ -44,21 +47,45 @@ def ruled(job: Job, result: Result) -> dict[str, Any] | None:
     if rulebook is None:
         return None
     days = account_days(run_of(job, result), job.limits.reset_tz)
-    found = verdict(rulebook, days, job, result)
+    bans = bans_of(rulebook, stays_of(job, result), job.calendar)
+    found = verdict(rulebook, days, job, result, bans)
+    decided = found.passed_on if found.breach is None else found.breach.day
+    initial = float(job.account.balance)
     return {
         "name": rulebook.name,
         **found.as_dict(),
+        "nearest": nearest(rulebook, days, initial, digits=job.account.digits, until=decided),
+        "bans": {ban.rule: ban.as_dict() for ban in bans},
         "consistency": rulebook.consistency,
         "min_trading_days": rulebook.min_trading_days,
         "max_days": rulebook.max_days,
-        "not_judged": not_judged(rulebook, calendar_known=job.calendar.known),
-        "monte_carlo": drawn(
-            rulebook, days, float(job.account.balance), halted=result.refusals.get(HALTED, 0)
-        ),
+        "not_judged": not_judged(rulebook, bans),
+        "monte_carlo": drawn(rulebook, days, initial, halted=result.refusals.get(HALTED, 0)),
     }
 
 
-def verdict(rulebook: Rulebook, days: AccountDays, job: Job, result: Result) -> Challenge:
+def stays_of(job: Job, result: Result) -> list[Stay]:
+    """The trades of a run as what a ban asks of them."""
+    trades, found = result.trades, []
+    for number, entry, leave in zip(
+        trades.stream.tolist(), trades.entry_time.tolist(), trades.exit_time.tolist(), strict=True
+    ):
+        bars, instrument = job.streams[number].bars, job.streams[number].instrument
+        at = max(int(np.searchsorted(bars.time, entry, side="right")) - 1, 0)
+        found.append(
+            Stay(
+                currencies=(instrument.currency_base, instrument.currency_profit),
+                opened=entry,
+                closed=leave,
+                ahead=int(bars.server_time[at] - bars.time[at]),
+            )
+        )
+    return found
+
+
+def verdict(
+    rulebook: Rulebook, days: AccountDays, job: Job, result: Result, bans: Sequence[Ban] = ()
+) -> Challenge:
     """How the challenge stood at the end of the run."""
     return challenge(
         rulebook,
@@ -67,8 +94,18 @@ def verdict(rulebook: Rulebook, days: AccountDays, job: Job, result: Result) -> 
         began=day_of(int(days.number[0])),
         today=day_of(int(days.number[-1])),
         ended=True,
-        breach=_breach(rulebook, days, job, result),
+        breach=earliest(_breach(rulebook, days, job, result), _banned(days, result, bans)),
     )
+
+
+def _banned(days: AccountDays, result: Result, bans: Sequence[Ban]) -> Breach | None:
+    """The first thing that was done although the rulebook bans it."""
+    ban = first_broken(bans)
+    if ban is None or ban.first is None:
+        return None
+    close = min(int(np.searchsorted(result.time, ban.of_day, side="right")), len(result.time) - 1)
+    number = days.number[np.searchsorted(days.first, close, side="right") - 1]
+    return Breach(rule=ban.rule, day=day_of(int(number)), at=iso(from_epoch(ban.first)), allowed=Decimal(0))
 
 
 def _breach(rulebook: Rulebook, days: AccountDays, job: Job, result: Result) -> Breach | None:
@@ -87,13 +124,6 @@ def _breach(rulebook: Rulebook, days: AccountDays, job: Job, result: Result) -> 
         lost=Decimal(repr(broke.lost)).quantize(unit),
         allowed=(exact(allowed.limit) * Decimal(repr(broke.of))).quantize(unit),
     )
-
-
-def not_judged(rulebook: Rulebook, *, calendar_known: bool) -> list[str]:
-    """Rules that nothing here is held against, and why."""
-    if rulebook.news is None or calendar_known:
-        return []
-    return ["news: there is no calendar of the past"]
 
 
 def drawn(

@@ -12,30 +12,37 @@ from backend.backtest.compiling import compiled, compiling_alone
 from backend.backtest.kernel import loop
 from backend.backtest.kernel.records import refusal_names
 from backend.backtest.model import Broke, Instants, Job, Reading, Result, Stream
+from backend.backtest.pauses import embargo_of, known_closes
 from backend.backtest.tables import Tables, empty_tables, tables
 from backend.core.timeframes import Timeframe
 from backend.economic_calendar.embargo import EmbargoRule
 from backend.economic_calendar.model import CalendarView
 from backend.risk.checks import TABLE
-from backend.risk.rules import DeskRules
 
 _SLICE: Final = 200_000
 
 Progress = Callable[[int, int], None]
 
 
-def run_backtest(job: Job, *, reading: Reading = Reading.WORST, progress: Progress | None = None) -> Result:
+def run_backtest(
+    job: Job,
+    *,
+    reading: Reading = Reading.WORST,
+    embargo: bool = True,
+    progress: Progress | None = None,
+) -> Result:
     """Run one job.
 
     Args:
         job: Everything that the result depends on.
         reading: How bars are read that do not tell what came first.
+        embargo: Whether news pause as the job says, or not at all.
         progress: Told bars done and bars in all now and then; what it raises ends the run.
 
     Raises:
         Invalid: Bad bars, an unknown spread, too few bars, `first` outside the bars.
     """
-    return run_tables(job, tables(job, reading), progress)
+    return run_tables(job, tables(job, reading, embargo=embargo), progress)
 
 
 def run_tables(job: Job, made: Tables, progress: Progress | None = None) -> Result:
@@ -168,7 +175,7 @@ def _notes(stream: Stream, job: Job) -> Iterator[str]:
     """What this run leaves out, said before anybody asks."""
     yield from stream.costs.warnings
     management = stream.strategy.strategy.management
-    rule = DeskRules(job.limits).embargo(stream.profile.embargo(stream.strategy))
+    rule = embargo_of(job, stream)
     if rule:
         yield _news(job.calendar)
     if rule and job.calendar.known:
@@ -181,17 +188,8 @@ def _notes(stream: Stream, job: Job) -> Iterator[str]:
 
 
 def _calendar_notes(stream: Stream, calendar: CalendarView, rule: EmbargoRule) -> Iterator[str]:
-    ends = stream.bars.closes()[stream.first :]
-    known = sum(
-        int(
-            np.searchsorted(ends, end.timestamp(), side="right" if closed else "left")
-            - np.searchsorted(ends, begin.timestamp())
-        )
-        for begin, end, closed in calendar.known_spans(rule.before, rule.after)
-    )
-    if known < len(ends):
-        yield (
-            f"News are known at {known} of {len(ends)} closes; at the others only what was on record pauses."
-        )
+    known, count = known_closes(stream, calendar, rule), len(stream.bars) - stream.first
+    if known < count:
+        yield f"News are known at {known} of {count} closes; at the others only what was on record pauses."
     if any(event.hindsight for event in calendar.events):
         yield "The calendar was imported afterwards: its schedule is taken as announced at the time."

@@ -14,16 +14,16 @@ from backend.backtest.kernel.records import Curve, Feed, Signals, Usual
 from backend.backtest.lanes import desk_of, lanes_of, resets_of
 from backend.backtest.model import Asks, Job, Reading, Stream
 from backend.backtest.paths import Path, asks_by_spread, path_of
+from backend.backtest.pauses import embargo_of
 from backend.backtest.usual import StreamUsual, joined_usual, read_only, usual_of
 from backend.core.bars import Floats, check_prices
 from backend.core.errors import Invalid
 from backend.core.timeframes import DAY_SECONDS
-from backend.economic_calendar.embargo import windows
+from backend.economic_calendar.embargo import EmbargoRule, windows
 from backend.evaluation.arrays import ConditionArrays
 from backend.evaluation.conditions import compile_strategy
 from backend.evaluation.indicators import atr
 from backend.evaluation.statistics import hour_of_week
-from backend.risk.rules import DeskRules
 from backend.strategies.model import Direction
 
 _ASKS: Final = ("ask_open", "ask_high", "ask_low", "ask_close")
@@ -77,8 +77,13 @@ def empty_tables() -> Tables:
     )
 
 
-def tables(job: Job, reading: Reading) -> Tables:
+def tables(job: Job, reading: Reading, *, embargo: bool = True) -> Tables:
     """The job as arrays.
+
+    Args:
+        job: Everything that the result depends on.
+        reading: Of bars that do not tell what came first.
+        embargo: Whether news pause as the job says; else no bar is paused and nothing is unknown.
 
     Raises:
         Invalid: Bad bars, an unknown spread, too few bars, `first` outside the bars.
@@ -87,7 +92,7 @@ def tables(job: Job, reading: Reading) -> Tables:
     paths = [path_of(stream) for stream in job.streams]
     resets = resets_of(job)
     lanes, units_named = lanes_of(job, paths)
-    signals = _signals(job, facts)
+    signals = _signals(job, facts, embargo=embargo)
     length = sum(len(path) - path.first for path in paths)
     entries = int(np.count_nonzero(signals.flags & (records.LONG | records.SHORT)))
     return Tables(
@@ -251,7 +256,7 @@ def _rates(stream: Stream, path: Path) -> tuple[Any, Any]:
     return stream.rates[0][path.owner], stream.rates[1][path.owner]
 
 
-def _signals(job: Job, facts: tuple[ConditionArrays, ...]) -> Signals:
+def _signals(job: Job, facts: tuple[ConditionArrays, ...], *, embargo: bool) -> Signals:
     nothing = _constant()
 
     def column(direction: Direction, name: str, empty: float) -> Any:
@@ -269,7 +274,12 @@ def _signals(job: Job, facts: tuple[ConditionArrays, ...]) -> Signals:
     targets = [one.target for one in facts]
     given = any(target is not None for target in targets)
     return Signals(
-        flags=_joined([_flags(one, stream, job) for one, stream in zip(facts, job.streams, strict=True)]),
+        flags=_joined(
+            [
+                _flags(one, stream, job, embargo=embargo)
+                for one, stream in zip(facts, job.streams, strict=True)
+            ]
+        ),
         atr=_joined([one.atr for one in facts]),
         target=_joined(
             [np.full(len(one.bars), np.nan) if one.target is None else one.target for one in facts]
@@ -290,7 +300,7 @@ def _listed(facts: ConditionArrays, direction: Direction, role: str) -> bool:
     return side is not None and any(str(condition.role) == role for condition in side.conditions)
 
 
-def _flags(facts: ConditionArrays, stream: Stream, job: Job) -> Any:
+def _flags(facts: ConditionArrays, stream: Stream, job: Job, *, embargo: bool) -> Any:
     bits = {
         Direction.LONG: (records.LONG, records.LONG_EXIT, records.LONG_INVALID),
         Direction.SHORT: (records.SHORT, records.SHORT_EXIT, records.SHORT_INVALID),
@@ -299,20 +309,20 @@ def _flags(facts: ConditionArrays, stream: Stream, job: Job) -> Any:
     for direction, side in facts.sides.items():
         for bit, truth in zip(bits[direction], (side.signal, side.exit, side.invalidation), strict=True):
             flags |= truth * np.uint16(bit)
-    _mark_news(flags, stream, job)
+    rule = embargo_of(job, stream)
+    if rule and embargo:
+        _mark_news(flags, stream, job, rule)
+    else:
+        flags |= np.uint16(records.NEWS_KNOWN)
     return flags
 
 
-def _mark_news(flags: Any, stream: Stream, job: Job) -> None:
+def _mark_news(flags: Any, stream: Stream, job: Job, rule: EmbargoRule) -> None:
     """Mark the bars that close inside a pause around news, and those whose news are known.
 
     Where nothing may be held over news, the bar before the one in which a pause begins is marked as well, as
     an exit too: what is open leaves at the open of the bar in which it begins.
     """
-    rule = DeskRules(job.limits).embargo(stream.profile.embargo(stream.strategy))
-    if not rule:
-        flags |= np.uint16(records.NEWS_KNOWN)
-        return
     ends = stream.bars.closes()
     currencies = (stream.instrument.currency_base, stream.instrument.currency_profit)
     for pause in windows(job.calendar.events, currencies, rule):

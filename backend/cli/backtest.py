@@ -228,6 +228,7 @@ def _show(out: "Console", report: dict[str, Any], page: Path, *, reused: bool) -
             f"\n{band['ambiguous_trades']} ambiguous trades: net {band['net_worst_reading']:,.2f} "
             f"to {band['net_best_reading']:,.2f}"
         )
+    _show_embargo(out, report)
     if "rulebook" in report:
         _show_rulebook(out, report["rulebook"])
     if report["refusals"]:
@@ -241,6 +242,23 @@ def _show(out: "Console", report: dict[str, Any], page: Path, *, reused: bool) -
         out.print(f"• {line}", style="dim", markup=False)
     words = " (nothing had changed: the kept report; --fresh computes again)" if reused else ""
     out.print(f"\n{page}{words}", style="cyan", markup=False, soft_wrap=True)
+
+
+def _show_embargo(out: "Console", report: dict[str, Any]) -> None:
+    """The run with and without its news embargo, or why nobody can tell."""
+    found = report["news_embargo"]
+    if found is None:
+        out.print(
+            f"\nnews embargo: not told, {report['undefined']['news_embargo']}", style="dim", markup=False
+        )
+        return
+    out.print(
+        f"\nnews embargo: {found['trades_kept_out']} trades kept out ({found['net_kept_out']:+,.2f}), "
+        f"{found['trades_instead']} instead ({found['net_instead']:+,.2f}); "
+        f"net {found['net_with']:+,.2f} with it, {found['net_without']:+,.2f} without "
+        f"({found['net_change']:+,.2f})",
+        markup=False,
+    )
 
 
 def _show_rulebook(out: "Console", found: dict[str, Any]) -> None:
@@ -258,6 +276,14 @@ def _show_rulebook(out: "Console", found: dict[str, Any]) -> None:
         f"{found['days']}; best day's share {show(found['best_day_share'])}",
         markup=False,
     )
+    for rule, one in found["nearest"].items():
+        day = "" if one["day"] is None else f" on {one['day']}"
+        out.print(
+            f"{rule}: at most {one['lost']} of {one['allowed']} lost ({one['used']:.1%}){day}", markup=False
+        )
+    for rule, one in found["bans"].items():
+        first = "" if one["first"] is None else f", the first at {one['first']}"
+        out.print(f"{rule}: broken by {one['broken']} of {one['judged']} trades{first}", markup=False)
     out.print(chances_table(found["monte_carlo"]))
     for note in [*found["monte_carlo"]["notes"], *found["not_judged"]]:
         out.print(f"• {note}", style="dim", markup=False)

@@ -45,6 +45,10 @@ def show_challenge(*, as_json: Json = False) -> None:
         return
     found = standing["challenge"]
     rows = [(name.replace("_", " "), found[name]) for name in found]
+    rows += [
+        (name.replace("_", " "), f"broken by {one['broken']} of {one['judged']} positions")
+        for name, one in standing["bans"].items()
+    ]
     rows += [(f"room to {name.replace('_', ' ')}", room) for name, room in standing["room"].items()]
     console().print()
     console().print(table(("challenge", found["state"]), rows))

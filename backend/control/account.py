@@ -12,7 +12,7 @@ from backend.core.instruments import Instrument
 from backend.mt5.account import Account, Position
 from backend.mt5.orders import Order
 from backend.risk.limits import RiskLimits
-from backend.trading.account import AccountState, OpenTrade
+from backend.trading.account import BY_HAND, AccountState, OpenTrade
 from backend.trading.conversion import conversion
 from backend.trading.exposure import exposure_of, netted
 from backend.trading.profit import loss_per_lot, profit
@@ -20,8 +20,6 @@ from backend.trading.sides import Side
 
 log = logging.getLogger(__name__)
 
-BY_HAND: Final = "(by hand)"
-"""Stands for the strategy of a trade of ours that none made; no strategy can have this id."""
 ZERO: Final = Decimal(0)
 
 Owners = Mapping[int, str]
@@ -189,6 +187,7 @@ def account_state(
         equity=_exact(account.equity),
         margin=_exact(account.margin),
         margin_free=_exact(account.margin_free),
+        hedging=account.hedging,
         trades=tuple(trades),
         exposure=netted(*exposures),
         open_risk=risk,

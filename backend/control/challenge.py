@@ -5,7 +5,7 @@ trades of others. That equity broke a rule only a look can tell: the watch notes
 rulebook, in ``data/control/challenge.json``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final, Protocol
@@ -14,12 +14,15 @@ from zoneinfo import ZoneInfo
 from backend.accounts.deals import FLOWS, ZERO
 from backend.accounts.resets import last_reset
 from backend.accounts.service import Money
-from backend.core.clock import Clock, iso, parse_iso
+from backend.core.clock import Clock, from_epoch, iso, parse_iso
 from backend.core.errors import DeskError
+from backend.core.instruments import Instrument
+from backend.economic_calendar.model import CalendarView
 from backend.mt5.orders import Deal
 from backend.mt5.server_time import ServerClock
-from backend.mt5.words import DealEntry
-from backend.risk.challenge import AccountDay, Breach, Challenge, challenge
+from backend.mt5.words import DealEntry, DealType
+from backend.risk.bans import Ban, Stay, bans_of, first_broken, not_judged
+from backend.risk.challenge import AccountDay, Breach, Challenge, challenge, earliest
 from backend.risk.limits import RiskLimits
 from backend.risk.numbers import Measured, day_losses, drawdowns, exact
 from backend.risk.rulebook import Rulebook, rulebook_of
@@ -36,6 +39,10 @@ class Deals(Protocol):
 
     def deals(self, since: datetime, until: datetime | None = None) -> tuple[Deal, ...]:
         """Deals of a span."""
+
+
+Calendar = Callable[[datetime, datetime], CalendarView]
+"""The economic calendar as it was known at each moment from the first to the second."""
 
 
 class Account(Protocol):
@@ -91,6 +98,8 @@ class ChallengeDesk:
         storage: Files below ``data/``.
         clock: Desk time.
         server_clock: The broker's clock.
+        calendar: The economic calendar as it was known over a time.
+        instrument: Gives a symbol's specification.
     """
 
     def __init__(
@@ -101,6 +110,9 @@ class ChallengeDesk:
         storage: FileStorage,
         clock: Clock,
         server_clock: ServerClock,
+        *,
+        calendar: Calendar,
+        instrument: Callable[[str], Instrument],
     ) -> None:
         self._account = account
         self._deals = deals
@@ -108,6 +120,8 @@ class ChallengeDesk:
         self._storage = storage
         self._clock = clock
         self._server_clock = server_clock
+        self._calendar = calendar
+        self._instrument = instrument
 
     def standing(self) -> dict[str, Any]:
         """How it stands, as JSON values: money exact as text.
@@ -115,7 +129,7 @@ class ChallengeDesk:
         Returns:
             ``measured`` and ``reason``: whether it can be told, and why not; ``challenge``: see
             `Challenge.as_dict`; ``room``: what may still be lost of ``daily_loss`` and ``drawdown``;
-            ``notes``: what is not known.
+            ``bans``: how positions kept to those on weekend and news; ``notes``: what is not known.
 
         Raises:
             Invalid: A settings file is wrong.
@@ -135,7 +149,8 @@ class ChallengeDesk:
                 f"the account's deals book {to_cents(booked)} of its profit of "
                 f"{to_cents(state.balance - money.initial_balance)}: its days cannot be told"
             )
-        found = self._challenge(rulebook, limits, state, money, deals)
+        bans = self._bans(rulebook, deals)
+        found = self._challenge(rulebook, limits, state, money, deals, bans)
         return {
             "measured": True,
             "reason": "",
@@ -144,8 +159,39 @@ class ChallengeDesk:
             "room": {
                 name: str(to_cents(max(one.room, ZERO))) for name, one in rule_used(state, limits).items()
             },
-            "notes": list(money.notes),
+            "bans": {ban.rule: ban.as_dict() for ban in bans},
+            "notes": [*money.notes, *not_judged(rulebook, bans)],
         }
+
+    def _bans(self, rulebook: Rulebook, deals: Sequence[Deal]) -> list[Ban]:
+        """How all positions of the account, whoever traded them, kept to the rulebook's bans."""
+        now, of_position = self._clock.now(), dict[int, list[Deal]]()
+        for deal in deals:
+            if deal.trade:
+                of_position.setdefault(deal.position_id, []).append(deal)
+        stays = [self._stay(each, now) for _, each in sorted(of_position.items())]
+        calendar = CalendarView.unknown("nothing was traded")
+        if rulebook.news is not None and stays:
+            calendar = self._calendar(min(deal.time for deal in deals), now)
+        return bans_of(rulebook, stays, calendar)
+
+    def _stay(self, deals: Sequence[Deal], now: datetime) -> Stay:
+        """One position, from its first deal to the one that closed it."""
+        ordered = sorted(deals, key=lambda deal: (deal.time, deal.ticket))
+        first, last = ordered[0], ordered[-1]
+        left = sum((deal.volume if deal.type is DealType.BUY else -deal.volume for deal in deals), ZERO)
+        try:
+            symbol = self._instrument(first.symbol)
+            currencies = symbol.currency_base, symbol.currency_profit
+        except DeskError:  # the broker offers it no more; its name tells
+            currencies = first.symbol[:3], first.symbol[3:6]
+        opened = first.time.timestamp()
+        return Stay(
+            currencies=currencies,
+            opened=int(opened),
+            closed=int((now if left else last.time).timestamp()),
+            ahead=int(self._server_clock.server_epoch(first.time) - opened),
+        )
 
     def _challenge(
         self,
@@ -154,6 +200,7 @@ class ChallengeDesk:
         state: AccountState,
         money: Money,
         deals: tuple[Deal, ...],
+        bans: Sequence[Ban],
     ) -> Challenge:
         zone, today = limits.reset_tz, self._day(self._clock.now(), limits.reset_tz)
         booked: dict[date, Decimal] = {}
@@ -177,7 +224,7 @@ class ChallengeDesk:
             began=min(self._day(first, zone), today),
             today=today,
             ended=False,
-            breach=self._breach(_key(state, rulebook), zone),
+            breach=earliest(self._breach(_key(state, rulebook), zone), self._banned(bans, zone)),
             carried=ZERO if stated is None else money.initial_balance - exact(stated),
         )
 
@@ -194,6 +241,14 @@ class ChallengeDesk:
             allowed=Decimal(told["allowed"]),
         )
 
+    def _banned(self, bans: Sequence[Ban], zone: str | None) -> Breach | None:
+        """The first thing that was done although the rulebook bans it."""
+        ban = first_broken(bans)
+        if ban is None or ban.first is None or ban.of_day is None:
+            return None
+        day = self._day(from_epoch(ban.of_day), zone)
+        return Breach(rule=ban.rule, day=day, at=iso(from_epoch(ban.first)), allowed=ZERO)
+
     def _day(self, moment: datetime, zone: str | None) -> date:
         """The account's day of an instant."""
         reset = last_reset(moment, zone, self._server_clock)
@@ -209,5 +264,6 @@ def _unknown(reason: str) -> dict[str, Any]:
         "rulebook": None,
         "challenge": None,
         "room": None,
+        "bans": None,
         "notes": [],
     }

@@ -18,7 +18,7 @@ from backend.strategies.model import Profile, Strategy
 from backend.trading.desk import Purpose
 from backend.trading.verdict import Refusal, RiskRules
 
-ENGINE_VERSION = "2"
+ENGINE_VERSION = "3"
 """Raised whenever the same inputs would give another decision."""
 
 _GRACE = timedelta(seconds=60)

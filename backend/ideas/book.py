@@ -7,7 +7,7 @@ never written comes with the next `mend`.
 
 import contextlib
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain, takewhile
 from typing import Any
 
@@ -15,20 +15,18 @@ from backend.core.clock import Clock, iso, parse_iso, stamp
 from backend.core.errors import Conflict, DeskError, NotFound
 from backend.core.problems import Problem
 from backend.ideas.lifecycle import FINAL, Act, Status, target
+from backend.ideas.lines import Filter, Line, line_of, page_of
+from backend.ideas.shelf import FOLDER, Idea, Shelf
 from backend.ideas.steps import applied, changed, checked, proposed, step_key
 from backend.journal.journal import Journal
 from backend.journal.record import Entry, Kind
 from backend.storage.encoding import decode, encode
 from backend.storage.files import FileStorage
 
-FOLDER = "trade_ideas"
 MOST_PER_SECOND = 100
 LOCK_SECONDS = 30.0
 BORN_UPTO = "control/ideas_born.json"
 """Up to which record of the journal every proposal has its file."""
-
-Idea = dict[str, Any]
-_Seen = tuple[tuple[int, int, int], Idea]
 
 
 class IdeaBook:
@@ -49,33 +47,52 @@ class IdeaBook:
         self._journal = journal
         self._clock = clock
         self._mutex = threading.Lock()
-        self._seen: dict[str, _Seen] = {}
-        self._names: dict[str, str] = {}
-        self._sorted: list[Idea] | None = None
-        self.problems: list[Problem] = []
+        self._shelf = Shelf(storage)
 
     # Reading
 
-    def all(self) -> list[Idea]:
-        """Every idea, the newest first. A file that cannot be read is named in `problems`."""
-        with self._mutex:
-            self._look()
-            if self._sorted is None:
-                found = (idea for _, idea in self._seen.values())
-                self._sorted = sorted(found, key=lambda each: (each["created_at"], each["id"]), reverse=True)
-            ideas = self._sorted
-        return self._caught_up(ideas)
+    @property
+    def problems(self) -> list[Problem]:
+        """Files that could not be read at the last look, and why."""
+        return self._shelf.problems
+
+    def lines(self) -> list[Line]:
+        """What is known of every idea without its file, the newest first."""
+        lines, _ = self._looked()
+        return lines
+
+    def page(self, wanted: Filter, *, cursor: str | None, limit: int) -> tuple[list[Idea], str | None]:
+        """The newest ideas that are wanted behind the one of an id, and the next page's cursor.
+
+        Raises:
+            Invalid: Code ``bad_cursor``.
+        """
+        lines, alive = self._looked()
+        ids, after = page_of(lines, wanted, cursor=cursor, limit=limit)
+        return self._whole(ids, alive), after
 
     def find(self, *statuses: Status, symbol: str | None = None, strategy: str | None = None) -> list[Idea]:
-        """Ideas of any of these statuses (all if none is named), the newest first."""
-        wanted = set(statuses or Status)
-        return [
-            idea
-            for idea in self.all()
-            if idea["status"] in wanted
-            and (symbol is None or idea["symbol"] == symbol)
-            and (strategy is None or idea.get("strategy_id") == strategy)
-        ]
+        """Ideas of any of these statuses (all if none is named), the newest first.
+
+        Those that are over are read from their files: ask for `lines` or a `page` of them.
+        """
+        wanted = Filter(statuses=frozenset(statuses), symbol=symbol, strategy=strategy)
+        lines, alive = self._looked()
+        if statuses and FINAL.isdisjoint(statuses):
+            lines = [line for line in lines if not line.over]
+        return self._whole([line.id for line in lines if wanted.takes(line)], alive)
+
+    def besides(self, idea_id: str, statuses: Collection[Status]) -> tuple[list[Line], list[Idea]]:
+        """Every line, and by the same look the other ideas of any of these statuses, the newest first."""
+        lines, alive = self._looked()
+        ids = [line.id for line in lines if line.status in statuses and line.id != idea_id]
+        return lines, self._whole(ids, alive)
+
+    def unlogged(self) -> list[Idea]:
+        """Closed trades that the trade log has not yet, the newest first."""
+        lines, alive = self._looked()
+        ids = [line.id for line in lines if line.status is Status.CLOSED and not line.over]
+        return self._whole(ids, alive)
 
     def owners(self) -> dict[int, str]:
         """Strategies by the identifiers of their positions and the tickets of their orders."""
@@ -90,7 +107,7 @@ class IdeaBook:
         """The idea of that id; `NotFound` if there is none."""
         name = self._name(idea_id)
         with self._mutex:
-            idea = self._read(name)
+            idea = self._shelf.read(name)
         return self._rolled(idea)
 
     # Changing
@@ -121,7 +138,7 @@ class IdeaBook:
             idea = applied(None, record.payload)
             name = self._create_file(idea)
             with self._mutex:
-                made.append(self._read(name))
+                made.append(self._shelf.read(name))
         return [self._rolled(idea) for idea in made]
 
     def step(
@@ -186,11 +203,11 @@ class IdeaBook:
         """Bring files that are behind the journal, or missing, up to it; returns the ids of those ideas."""
         mended = self._born_late()
         with self._mutex:
-            self._look()
-            on_disk = {name: idea["version"] for name, (_, idea) in self._seen.items()}
-        for idea in self.all():
-            name = self._name(str(idea["id"]))
-            if idea["version"] > on_disk.get(name, idea["version"]):
+            self._shelf.look()
+            on_disk = self._shelf.whole()
+        for idea, then in zip(self._caught_up(on_disk), on_disk, strict=True):
+            if idea["version"] > then["version"]:
+                name = self._name(str(idea["id"]))
                 with self._storage.lock(name, LOCK_SECONDS):
                     self._storage.write_json(name, self._rolled(self._load(name)))
                 mended.append(str(idea["id"]))
@@ -226,12 +243,33 @@ class IdeaBook:
             return False
         return True
 
+    def _looked(self) -> tuple[list[Line], dict[str, Idea]]:
+        """Every line, and by id the ideas of which more is to come, the journal's steps included."""
+        with self._mutex:
+            self._shelf.look()
+            lines, whole = self._shelf.lines(), self._shelf.whole()
+        alive = {str(idea["id"]): idea for idea in self._caught_up(whole)}
+        late = {str(idea["id"]) for idea in whole if alive[str(idea["id"])] is not idea}
+        if late:
+            lines = [line_of(alive[line.id]) if line.id in late else line for line in lines]
+        return lines, alive
+
+    def _whole(self, ids: Iterable[str], alive: Mapping[str, Idea]) -> list[Idea]:
+        """The ideas of these ids; one whose file was taken away meanwhile is left out."""
+        found = []
+        for idea_id in ids:
+            if (idea := alive.get(idea_id)) is None:
+                with self._mutex, contextlib.suppress(DeskError):
+                    name = self._shelf.name(idea_id)
+                    idea = None if name is None else self._shelf.read(name)
+            if idea is not None:
+                found.append(idea)
+        return found
+
     def _caught_up(self, ideas: Sequence[Idea]) -> list[Idea]:
         """With the steps that only the journal has; nothing follows a final status but figures."""
         alive = [step_key(idea["id"], idea["version"] + 1) for idea in ideas if idea["status"] not in FINAL]
         behind = self._journal.find_many(Kind.IDEA_STEP, alive)
-        if not behind:
-            return list(ideas)
         late = {str(record.payload["idea_id"]) for record in behind.values()}
         return [self._rolled(idea) if idea["id"] in late else idea for idea in ideas]
 
@@ -263,7 +301,7 @@ class IdeaBook:
     def _name(self, idea_id: str) -> str:
         """The file of an idea: as seen before, as its proposal's record says, or by reading what is new."""
         with self._mutex:
-            if (name := self._names.get(idea_id)) is not None and self._storage.exists(name):
+            if (name := self._shelf.name(idea_id)) is not None and self._storage.exists(name):
                 return name
             key = step_key(idea_id, 1)
             born = self._journal.find_many(Kind.IDEA_STEP, [key]).get(key)
@@ -275,45 +313,12 @@ class IdeaBook:
                     with contextlib.suppress(
                         DeskError
                     ):  # a damaged one is another idea's, or looked for below
-                        if self._read(name)["id"] == idea_id:
+                        if self._shelf.read(name)["id"] == idea_id:
                             return name
-            self._look()
-            if (name := self._names.get(idea_id)) is not None:
+            self._shelf.look()
+            if (name := self._shelf.name(idea_id)) is not None:
                 return name
         raise NotFound("unknown_idea", f"there is no trade idea {idea_id!r}", id=idea_id)
-
-    def _look(self) -> None:
-        """Read the files that are new or changed."""
-        problems: list[Problem] = []
-        present = self._storage.states(FOLDER, ".json")
-        for name, state in present.items():
-            seen = self._seen.get(name)
-            if seen is None or seen[0] != state:
-                try:
-                    self._read(name)
-                except DeskError as error:
-                    self._forget(name)
-                    problems.append(Problem(file=name, pointer="", reason=error.message))
-        for gone in self._seen.keys() - present.keys():
-            self._forget(gone)
-        self.problems = problems
-
-    def _read(self, name: str) -> Idea:
-        state = self._storage.state(name)
-        seen = self._seen.get(name)
-        if seen is not None and seen[0] == state:
-            return seen[1]
-        idea = self._load(name)
-        self._forget(name)
-        self._seen[name] = (state, idea)
-        self._names[str(idea["id"])] = name
-        return idea
-
-    def _forget(self, name: str) -> None:
-        self._sorted = None
-        seen = self._seen.pop(name, None)
-        if seen is not None:
-            self._names.pop(str(seen[1]["id"]), None)
 
 
 def _unchanged(idea: Idea, version: int | None) -> None:

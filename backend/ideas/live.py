@@ -105,9 +105,9 @@ class LiveJudge:
         """The rules under the limits in force."""
         return DeskRules(self._control.limits())
 
-    def pace(self, *, besides: str = "") -> Pace:
-        """What the desk has done lately, without the idea of that id."""
-        return pace(self._book, self._journal, self._server_clock, self._clock.now(), besides=besides)
+    def pace(self) -> Pace:
+        """What the desk has done lately."""
+        return pace(self._book.lines(), self._journal, self._server_clock, self._clock.now())
 
     def judge(
         self,
@@ -135,9 +135,9 @@ class LiveJudge:
         wanted = wanted_of(idea, market.instrument)
         wanted = replace(wanted, around=self._around(wanted.around, wanted.terms, market, now))
         account = self._account()
-        others = [other for other in self._book.find(*ahead) if other["id"] != idea["id"]]
+        lines, others = self._book.besides(str(idea["id"]), ahead)
         account = replace(account, trades=(*account.trades, *map(_promised, others)))
-        lately = self.pace(besides=str(idea["id"]))
+        lately = pace(lines, self._journal, self._server_clock, now, besides=str(idea["id"]))
         strategy = wanted.terms.strategy
         desk = lately.of(self._control.desk(), strategy, self._bars_since(lately, idea, wanted.terms))
         found = judged(

@@ -1,18 +1,17 @@
 """What the desk has done lately, from idea files and the journal: entries, closes, orders."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 
 from backend.core.bars import Bars
 from backend.core.clock import parse_iso
 from backend.evaluation.statistics import broker_midnight
-from backend.ideas.book import IdeaBook
-from backend.ideas.lifecycle import Act, Status
+from backend.ideas.lifecycle import Status
+from backend.ideas.lines import Line
 from backend.journal.journal import Journal
 from backend.journal.record import Kind
 from backend.mt5.server_time import ServerClock
@@ -68,12 +67,12 @@ NO_PACE = Pace(entries={}, orders=0, closes={})
 
 
 def pace(
-    book: IdeaBook, journal: Journal, server_clock: ServerClock, now: datetime, *, besides: str = ""
+    lines: Iterable[Line], journal: Journal, server_clock: ServerClock, now: datetime, *, besides: str = ""
 ) -> Pace:
     """The pace now.
 
     Args:
-        book: Idea files.
+        lines: Of all ideas.
         journal: Order intents.
         server_clock: Whose midnight begins the day.
         now: Desk time.
@@ -82,35 +81,13 @@ def pace(
     midnight = server_clock.utc_datetime(broker_midnight(int(server_clock.server_epoch(now))))
     entries: Counter[str | None] = Counter()
     closes: dict[tuple[str | None, str], datetime] = {}
-    for idea in book.all():
-        strategy = idea.get("strategy_id")
-        if (
-            parse_iso(idea["history"][-1]["at"]) >= midnight
-            and idea["status"] != Status.FAILED
-            and idea["id"] != besides
-        ):
-            sent = _sent(idea)
-            entries[strategy] += sent is not None and midnight <= sent <= now
-        closed = _closed(idea)
-        if closed is not None and closed <= now:
-            key = strategy, str(idea["symbol"])
-            closes[key] = max(closed, closes.get(key, closed))
+    for line in lines:
+        if line.moved_at >= midnight and line.status is not Status.FAILED and line.id != besides:
+            entries[line.strategy] += line.sent_at is not None and midnight <= line.sent_at <= now
+        if line.closed_at is not None and line.closed_at <= now:
+            key = line.strategy, line.symbol
+            closes[key] = max(line.closed_at, closes.get(key, line.closed_at))
     return Pace(entries=entries, orders=_orders(journal, now), closes=closes)
-
-
-def _closed(idea: Mapping[str, Any]) -> datetime | None:
-    """When it was closed: by the broker's figures, else by its record."""
-    if idea["status"] != Status.CLOSED:
-        return None
-    told = (idea.get("result") or {}).get("closed_at")
-    return parse_iso(told) if told else parse_iso(idea["history"][-1]["at"])
-
-
-def _sent(idea: Mapping[str, Any]) -> datetime | None:
-    for step in idea["history"]:
-        if step.get("action") == Act.SEND:
-            return parse_iso(step["at"])
-    return None
 
 
 def _orders(journal: Journal, now: datetime) -> int:

@@ -16,6 +16,8 @@ from backend.economic_calendar.model import CalendarView
 from backend.ideas.acting import IdeaDesk
 from backend.ideas.book import IdeaBook
 from backend.ideas.evaluating import RunInputs, Sources, SymbolOutcome, evaluate_symbol, problem_of
+from backend.ideas.lifecycle import Status
+from backend.ideas.lines import Filter
 from backend.ideas.live import LiveJudge
 from backend.ideas.recording import Recorder
 from backend.ideas.result import Result
@@ -192,9 +194,19 @@ class IdeaService:
 
     # Ideas
 
-    def list(self) -> Sequence[dict[str, Any]]:
-        """Every trade idea as its file holds it, the newest first."""
-        return self._book.all()
+    def page(
+        self, wanted: Filter, *, cursor: str | None, limit: int
+    ) -> tuple[Sequence[dict[str, Any]], str | None]:
+        """The newest ideas that are wanted as their files hold them, and the next page's cursor.
+
+        Raises:
+            Invalid: Code ``bad_cursor``: there is no idea of that id.
+        """
+        return self._book.page(wanted, cursor=cursor, limit=limit)
+
+    def pending(self) -> Sequence[dict[str, Any]]:
+        """The ideas that wait for approval, the newest first."""
+        return self._book.find(Status.PENDING_APPROVAL)
 
     def get(self, idea_id: str) -> dict[str, Any]:
         """One trade idea; `NotFound` if there is none of that id."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from backend.core.errors import Conflict, DeskError
-from backend.ideas.lifecycle import Act, Status
+from backend.ideas.lifecycle import Act
 from backend.journal.record import Kind
 from backend.mt5.orders import Deal
 from backend.orders.intents import named_in
@@ -58,9 +58,7 @@ class ClosedTrades:
 
         Reconciling finds ideas closed whose answer was lost; those have no result yet.
         """
-        for idea in self._book.find(Status.CLOSED):
-            if idea.get("logged") or not idea.get("position"):
-                continue
+        for idea in self._book.unlogged():
             try:
                 self._log(idea if idea.get("result") else self._with_result(idea))
             except DeskError as error:

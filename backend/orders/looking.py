@@ -62,9 +62,7 @@ class Looker:
     def taken(self, but_of: Collection[str]) -> set[int]:
         """Tickets of orders on record, but for those of some ideas."""
         found = {
-            int(idea["order"]["ticket"])
-            for idea in self._book.all()
-            if idea.get("order") and idea["id"] not in but_of
+            line.ticket for line in self._book.lines() if line.ticket is not None and line.id not in but_of
         }
         for record in self._journal.newest(kind=Kind.ORDER_OUTCOME):
             result = record.payload.get("result") or {}

@@ -50,11 +50,11 @@ class Breach:
     """A rule that was broken.
 
     Attributes:
-        rule: ``daily_loss``, ``drawdown`` or ``max_days``.
+        rule: ``daily_loss``, ``drawdown``, ``max_days``, ``flat_before_weekend`` or ``news``.
         day: The account's day on which it was.
         at: When it was seen, ISO-8601 UTC; None for a rule of days.
-        lost: Account currency; None for a rule of days.
-        allowed: Account currency that may be lost; days for a rule of days.
+        lost: Account currency; None for a rule of days and for a ban.
+        allowed: Account currency that may be lost; days for a rule of days, 0 for a ban.
     """
 
     rule: str
@@ -196,6 +196,11 @@ def challenge(
     if ended and rulebook.max_days is not None and found.days >= rulebook.max_days:
         return _ended(found, ChallengeState.BREACHED, breach=_too_late(rulebook.max_days, began))
     return found
+
+
+def earliest(*breaches: Breach | None) -> Breach | None:
+    """The one that came first; of two at one instant the one that is named first."""
+    return min((one for one in breaches if one is not None), key=lambda one: one.at or "", default=None)
 
 
 def _passes(rulebook: Rulebook, now: Challenge) -> bool:

@@ -115,6 +115,13 @@ TABLE: tuple[Check, ...] = (
         "The broker takes this side",
     ),
     Check(
+        Bit.SYMBOL_OCCUPIED,
+        "symbol_occupied",
+        "the account nets {symbol} into one position, which is taken: {occupant}",
+        EVERYONE,
+        "Where the account nets: no trade of others on the symbol",
+    ),
+    Check(
         Bit.POSITIONS_TOTAL,
         "positions_total",
         "it would be trade number {measured:g}, {bound:g} are allowed",

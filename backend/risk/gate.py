@@ -59,6 +59,7 @@ class State(_Index):
     POSITIONS = auto()
     POSITIONS_SYMBOL = auto()
     DUPLICATES = auto()
+    OTHERS_ON_SYMBOL = auto()  # trades of others on it, where the account nets; 0 on a hedging account
     EXPOSURE_AFTER = auto()
     EQUITY = auto()
     OPEN_RISK = auto()
@@ -125,6 +126,7 @@ class Bit(_Index):
     VOLUME_MAXIMUM = auto()
     VOLUME_STEP = auto()
     SYMBOL_TRADING = auto()
+    SYMBOL_OCCUPIED = auto()
     POSITIONS_TOTAL = auto()
     POSITIONS_SYMBOL = auto()
     DUPLICATE = auto()
@@ -214,6 +216,7 @@ def judge(state: Numbers, limits: Numbers, applies: int, measured: Measured) -> 
     measured[Bit.VOLUME_MAXIMUM] = state[State.STEPS]
     measured[Bit.VOLUME_STEP] = state[State.STEP_FRACTION]
     measured[Bit.SYMBOL_TRADING] = state[State.SYMBOL_ALLOWS]
+    measured[Bit.SYMBOL_OCCUPIED] = state[State.OTHERS_ON_SYMBOL]
     measured[Bit.POSITIONS_TOTAL] = state[State.POSITIONS] + 1
     measured[Bit.POSITIONS_SYMBOL] = state[State.POSITIONS_SYMBOL] + 1
     measured[Bit.DUPLICATE] = state[State.DUPLICATES]
@@ -257,6 +260,7 @@ def judge(state: Numbers, limits: Numbers, applies: int, measured: Measured) -> 
         | _unless(measured[Bit.VOLUME_MAXIMUM] <= limits[Limit.MAX_STEPS], Bit.VOLUME_MAXIMUM)
         | _unless(measured[Bit.VOLUME_STEP] <= _STEP_NOISE, Bit.VOLUME_STEP)
         | _unless(measured[Bit.SYMBOL_TRADING] == 1, Bit.SYMBOL_TRADING)
+        | _unless(measured[Bit.SYMBOL_OCCUPIED] == 0, Bit.SYMBOL_OCCUPIED)
         | _unless(measured[Bit.POSITIONS_TOTAL] <= limits[Limit.MAX_POSITIONS], Bit.POSITIONS_TOTAL)
         | _unless(measured[Bit.POSITIONS_SYMBOL] <= limits[Limit.MAX_POSITIONS_SYMBOL], Bit.POSITIONS_SYMBOL)
         | _unless(measured[Bit.DUPLICATE] == 0, Bit.DUPLICATE)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from backend.core.instruments import Instrument
 from backend.risk.gate import Limit, State, counted_from, reaches
 from backend.risk.limits import LossRules, RiskLimits
-from backend.trading.account import AccountState
+from backend.trading.account import BY_HAND, AccountState, OpenTrade
 from backend.trading.desk import Circumstances, DeskState, Mode, Purpose
 from backend.trading.exposure import exposure_of, netted, units
 from backend.trading.sides import Side
@@ -45,6 +45,16 @@ def exposed(proposal: Proposal, account: AccountState, limits: RiskLimits) -> Ex
         if unit not in exempt and abs(after[unit]) > max(before, Decimal(repr(found.amount))):
             found = Exposed(unit, float(abs(after[unit])))
     return found
+
+
+def others_on(proposal: Proposal, account: AccountState) -> tuple[OpenTrade, ...]:
+    """Trades on the proposal's symbol that are not its own; a person's are those of no strategy."""
+    own = {None, BY_HAND} if proposal.strategy is None else {proposal.strategy}
+    return tuple(
+        trade
+        for trade in account.trades
+        if trade.symbol == proposal.instrument.symbol and trade.strategy not in own
+    )
 
 
 def open_risk(account: AccountState) -> float:
@@ -143,6 +153,7 @@ def state_of(
         and trade.symbol == proposal.instrument.symbol
         and trade.side is proposal.side
     ]
+    others = () if account.hedging else others_on(proposal, account)
     wanted = _ratio(float(proposal.min_rr))
     days = day_losses(account, limits)
     day, own = tightest(days), tightest(days[:1])
@@ -172,6 +183,7 @@ def state_of(
             sum(trade.symbol == proposal.instrument.symbol for trade in account.trades)
         ),
         State.DUPLICATES: float(len(same) if proposal.strategy is not None else 0),
+        State.OTHERS_ON_SYMBOL: float(len(others)),
         State.EXPOSURE_AFTER: exposed(proposal, account, limits).amount,
         State.EQUITY: float(account.equity),
         State.OPEN_RISK: open_risk(account),

@@ -11,7 +11,15 @@ from backend.risk.checks import MASKS, TABLE, Check
 from backend.risk.gate import Bit, Limit
 from backend.risk.gate import judge as judge_numbers
 from backend.risk.limits import RiskLimits
-from backend.risk.numbers import day_losses, exact, exposed, limits_of, state_of, tightest
+from backend.risk.numbers import (
+    day_losses,
+    exact,
+    exposed,
+    limits_of,
+    others_on,
+    state_of,
+    tightest,
+)
 from backend.risk.sizing import size_position
 from backend.trading.account import AccountState
 from backend.trading.conversion import Conversion
@@ -185,7 +193,7 @@ class DeskRules:
         if bits:
             exposure = bits >> Bit.EXPOSURE & 1
             unit = exposed(proposal, account, self.limits).unit if exposure else ""
-            words = self._words(proposal, unit, desk, circumstances)
+            words = self._words(proposal, account, unit, desk, circumstances)
             refusals = [
                 _refusal(check, measured[check.bit], _bound(check, bounds, proposal), words)
                 for mask, check in _CHECKS
@@ -215,7 +223,14 @@ class DeskRules:
             if verdict.purpose in check.applies
         ]
 
-    def _words(self, proposal: Proposal, unit: str, desk: DeskState, around: Circumstances) -> dict[str, str]:
+    def _words(
+        self,
+        proposal: Proposal,
+        account: AccountState,
+        unit: str,
+        desk: DeskState,
+        around: Circumstances,
+    ) -> dict[str, str]:
         """What the templates of `backend.risk.checks` may name."""
         closed = f" since {around.closed_since}" if around.closed_since else ""
         hours = self.limits.no_entries_before_weekend_minutes
@@ -224,6 +239,9 @@ class DeskRules:
             "size": proposal.size.refusal or "the volume is below the symbol's smallest",
             "side": str(proposal.side),
             "symbol": proposal.instrument.symbol,
+            "occupant": ", ".join(
+                dict.fromkeys(trade.strategy or "somebody else" for trade in others_on(proposal, account))
+            ),
             "trade_mode": str(proposal.instrument.trade_mode),
             "unit": unit,
             "sessions": ", ".join(around.sessions),

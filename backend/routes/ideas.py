@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from itertools import dropwhile
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.core.clock import parse_iso, require_utc
-from backend.core.errors import Invalid
+from backend.core.clock import require_utc
 from backend.ideas.lifecycle import Status
+from backend.ideas.lines import Filter
 from backend.routes.access import actor, desk
 from backend.routes.errors import refusals, to_json
 from backend.trading.sides import Side
@@ -127,28 +126,21 @@ def list_ideas(
     cursor: Text = None,
 ) -> Response:
     """Trade ideas as their files hold them, newest first."""
-    ideas, problems = desk(request).ideas.list(), desk(request).ideas.problems()
-    if cursor is not None:
-        if not any(idea["id"] == cursor for idea in ideas):
-            raise Invalid("bad_cursor", f"{cursor!r} is not a cursor of this list")
-        ideas = list(dropwhile(lambda idea: idea["id"] != cursor, ideas))[1:]
-    given = {"symbol": symbol, "strategy_id": strategy, "side": side, "origin": origin}
-    wanted = {name: value for name, value in given.items() if value is not None}
-    first = None if since is None else require_utc(since)
-    end = None if until is None else require_utc(until)
-    found = [
-        idea
-        for idea in ideas
-        if all(idea.get(name) == value for name, value in wanted.items())
-        and (not status or idea["status"] in status)
-        and (first is None or parse_iso(idea["created_at"]) >= first)
-        and (end is None or parse_iso(idea["created_at"]) < end)
-    ]
-    page = found[:limit]
+    ideas = desk(request).ideas
+    wanted = Filter(
+        statuses=frozenset(status or ()),
+        symbol=symbol,
+        strategy=strategy,
+        side=side,
+        origin=origin,
+        since=None if since is None else require_utc(since),
+        until=None if until is None else require_utc(until),
+    )
+    page, after = ideas.page(wanted, cursor=cursor, limit=limit)
     answer = {
         "items": page,
-        "next_cursor": page[-1]["id"] if len(found) > limit else None,
-        "problems": [problem.as_dict() for problem in problems],
+        "next_cursor": after,
+        "problems": [problem.as_dict() for problem in ideas.problems()],
     }
     return Response(to_json(answer), media_type="application/json")
 
@@ -203,8 +195,7 @@ def preview_idea(request: Request, idea_id: str, body: Changes | None = None) ->
 @approval.get("/pending", response_model=PendingIdeas, responses=refusals())
 def list_pending(request: Request) -> Response:
     """Trade ideas that wait for approval; the earlier platform's name for a filtered /api/trade-ideas."""
-    ideas = desk(request).ideas.list()
-    pending = [idea for idea in ideas if idea["status"] == Status.PENDING_APPROVAL]
+    pending = desk(request).ideas.pending()
     return _told({"pending": pending, "count": len(pending)})
 
 

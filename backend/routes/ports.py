@@ -13,6 +13,7 @@ from backend.core.clock import Clock
 from backend.core.problems import Problem
 from backend.core.timeframes import Timeframe
 from backend.economic_calendar.model import CalendarView, Event
+from backend.ideas.lines import Filter
 from backend.jobs.service import Jobs
 from backend.journal.columns import Wanted
 from backend.journal.journal import Journal
@@ -55,8 +56,13 @@ class StoredBars(Protocol):
 class Ideas(Protocol):
     """The trade ideas."""
 
-    def list(self) -> Sequence[Mapping[str, Any]]:
-        """Every idea, the newest first."""
+    def page(
+        self, wanted: Filter, *, cursor: str | None, limit: int
+    ) -> tuple[Sequence[Mapping[str, Any]], str | None]:
+        """The newest that are wanted, and the next page's cursor; `Invalid` for a cursor that is none."""
+
+    def pending(self) -> Sequence[Mapping[str, Any]]:
+        """Those that wait for approval, the newest first."""
 
     def get(self, idea_id: str) -> Mapping[str, Any]:
         """One idea; `NotFound` if there is none."""

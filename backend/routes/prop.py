@@ -70,11 +70,11 @@ class BestDay(BaseModel):
 class BreachView(BaseModel):
     """A rule that was broken."""
 
-    rule: Literal["daily_loss", "drawdown", "max_days"]
+    rule: Literal["daily_loss", "drawdown", "max_days", "flat_before_weekend", "news"]
     day: str = Field(description="The account's day")
     at: str | None = Field(description="When it was seen; null for a rule of days")
     lost: Money
-    allowed: str = Field(description="Account currency; days for a rule of days")
+    allowed: str = Field(description="Account currency; days for a rule of days, 0 for a ban")
     beyond: Money = Field(description="lost - allowed")
 
 
@@ -94,6 +94,15 @@ class ChallengeView(BaseModel):
     breach: BreachView | None
 
 
+class BanView(BaseModel):
+    """How positions kept to a ban, whoever traded them."""
+
+    judged: int
+    unknown: int = Field(description="Of which the calendar does not tell")
+    broken: int
+    first: str | None = Field(description="When the first one broke it")
+
+
 class ChallengeStanding(BaseModel):
     """How the challenge of the rulebook in force stands."""
 
@@ -102,6 +111,7 @@ class ChallengeStanding(BaseModel):
     rulebook: str | None = Field(description="Its name")
     challenge: ChallengeView | None
     room: dict[str, str] | None = Field(description="What may still be lost by daily_loss and drawdown")
+    bans: dict[str, BanView] | None = Field(description="By rule: flat_before_weekend, news")
     notes: list[str] = Field(description="What is not known of the account's past")
 
 

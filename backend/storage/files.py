@@ -73,18 +73,29 @@ class FileStorage:
                 found.append(name)
         return sorted(found)
 
-    def states(self, folder: str, ending: str) -> dict[str, FileState]:
-        """Names of the plain files directly in a folder that end so, sorted, each with its state."""
+    def entries(self, folder: str) -> set[str]:
+        """Names of whatever stands directly in a folder, without the folder's; asks nothing of each."""
+        with contextlib.suppress(FileNotFoundError):
+            return set(os.listdir(self.path(folder)))  # noqa: PTH208 - half the time for thousands
+        return set()
+
+    def states(self, folder: str, ending: str, *, only: Iterable[str] | None = None) -> dict[str, FileState]:
+        """Names of the plain files directly in a folder that end so, sorted, each with its state.
+
+        Args:
+            folder: Name of the folder.
+            ending: Such as ``.json``.
+            only: Those of these `entries` alone; one that is not there is left out.
+        """
         path = self.path(folder)
         found: dict[str, FileState] = {}
-        with contextlib.suppress(FileNotFoundError), os.scandir(path) as entries:
-            for entry in entries:
-                if not entry.name.startswith(".") and entry.name.endswith(ending):
-                    with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
-                        status = os.lstat(entry.path)
-                        if stat.S_ISREG(status.st_mode):
-                            found[f"{folder}/{entry.name}"] = _state(status)
-        return dict(sorted(found.items()))
+        for entry in sorted(self.entries(folder) if only is None else only):
+            if not entry.startswith(".") and entry.endswith(ending):
+                with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                    status = os.lstat(path / entry)
+                    if stat.S_ISREG(status.st_mode):
+                        found[f"{folder}/{entry}"] = _state(status)
+        return found
 
     def state(self, name: str) -> FileState:
         """What differs once a file was replaced or appended to; `NotFound` if there is none."""

@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from backend.core.errors import Invalid
 from backend.trading.sides import Side
+
+BY_HAND: Final = "(by hand)"
+"""Stands for the strategy of a trade of ours that none made; no strategy can have this id."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +55,7 @@ class AccountState:
             balance and equity stands in.
         rule_reference: As `day_reference`, as the rulebook in force counts; None without one.
         rule_peak: As `peak`, likewise.
+        hedging: Whether positions of one symbol stand beside each other; else the account nets them into one.
         trades: Open positions and pending orders, ours and others'.
         exposure: Net exposure per currency or own unit (metals, indices), signed.
         open_risk: Loss of all open trades down to their stops; None where one has no stop.
@@ -70,6 +74,7 @@ class AccountState:
     peak: Decimal | None = None
     rule_reference: Decimal | None = None
     rule_peak: Decimal | None = None
+    hedging: bool = True
     trades: tuple[OpenTrade, ...] = ()
     exposure: Mapping[str, Decimal] = field(default_factory=dict)
     open_risk: Decimal | None = Decimal(0)
@@ -96,6 +101,7 @@ class AccountState:
             **{name: str(getattr(self, name)) for name in ("balance", "equity", "margin", "margin_free")},
             **{name: _text(getattr(self, name)) for name in _OPTIONAL},
             **{name: str(value) for name in _RULED if (value := getattr(self, name)) is not None},
+            **({} if self.hedging else {"hedging": False}),
             "exposure": {unit: str(amount) for unit, amount in sorted(self.exposure.items())},
             "trades": [
                 {
@@ -128,6 +134,7 @@ class AccountState:
             peak=_decimal(data["peak"]),
             open_risk=_decimal(data["open_risk"]),
             **{name: _decimal(data.get(name)) for name in _RULED},
+            hedging=data.get("hedging", True),
             exposure={unit: Decimal(amount) for unit, amount in data["exposure"].items()},
             trades=tuple(
                 OpenTrade(

@@ -234,7 +234,7 @@ def api_check(data: Path, *, after: float) -> str:
         assert live.desk.acts.expire()["problems"] == []
         assert live.orders.recovery.run()["problems"] == []
     live = kept(data, WEDNESDAY + timedelta(seconds=after + 120))
-    ideas = live.desk.book.all()
+    ideas = live.desk.book.find()
     assert len(ideas) <= 1
     made = [r for r in live.desk.journal.newest(kind=Kind.IDEA_STEP) if r.payload["version"] == 1]
     assert len(ideas) == len(made), "what is on record is in the book"

@@ -93,6 +93,7 @@ def test_the_challenge_is_shown_and_what_cannot_be_told_is_null(tmp_path: Path) 
         "rulebook": None,
         "challenge": None,
         "room": None,
+        "bans": None,
         "notes": [],
     }
     desk = fake_desk(tmp_path, challenge=Stands(unknown))

@@ -27,6 +27,7 @@ from backend.core.timeframes import Timeframe
 from backend.economic_calendar.model import CalendarView, Event
 from backend.ideas.decisions import DecisionService
 from backend.ideas.embargoes import Embargoes
+from backend.ideas.lines import Filter, line_of, page_of
 from backend.jobs.service import JobRequest, Jobs
 from backend.jobs.views import (
     JobEvent,
@@ -341,8 +342,15 @@ class FakeIdeas:
     def problems(self) -> Sequence[Problem]:
         return []
 
-    def list(self) -> Sequence[dict[str, Any]]:
-        return self.rows
+    def page(
+        self, wanted: Filter, *, cursor: str | None, limit: int
+    ) -> tuple[Sequence[dict[str, Any]], str | None]:
+        lines = [line_of({"history": [], **row}) for row in self.rows]
+        ids, after = page_of(lines, wanted, cursor=cursor, limit=limit)
+        return [self.get(idea_id) for idea_id in ids], after
+
+    def pending(self) -> Sequence[dict[str, Any]]:
+        return [row for row in self.rows if row["status"] == "pending_approval"]
 
     def get(self, idea_id: str) -> dict[str, Any]:
         for row in self.rows:

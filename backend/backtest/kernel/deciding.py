@@ -31,7 +31,6 @@ from backend.backtest.kernel.records import (
     SHORT,
     STOP,
     STOP_TOO_CLOSE,
-    SYMBOL_OCCUPIED,
     TARGET_TOO_CLOSE,
     WAIT_RR,
     WEEKEND,
@@ -68,7 +67,7 @@ def decide(lanes: Any, desk: Any, s: int) -> None:
     lane = lanes[s]
     long, short = lane.flags & LONG != 0, lane.flags & SHORT != 0
     desk.signals += 1
-    refusal = _occupied(lanes, desk, s, long, short)
+    refusal = _occupied(lane, long, short)
     if refusal >= 0:
         desk.refusals[refusal] += 1
         return
@@ -183,8 +182,6 @@ def send(lanes: Any, desk: Any, s: int, week_ends: bool) -> bool:
         refusal = TARGET_TOO_CLOSE
     elif lane.close_weekend != 0 and week_ends:
         refusal = WEEKEND
-    elif desk.netting != 0 and _symbol_taken(lanes, s):
-        refusal = SYMBOL_OCCUPIED
     if refusal >= 0:
         desk.refusals[refusal] += 1
         return False
@@ -200,9 +197,8 @@ def send(lanes: Any, desk: Any, s: int, week_ends: bool) -> bool:
     return True
 
 
-def _occupied(lanes: Any, desk: Any, s: int, long: bool, short: bool) -> int:
-    """Why an open trade leaves no room for the signal; −1 if nothing does."""
-    lane = lanes[s]
+def _occupied(lane: Any, long: bool, short: bool) -> int:
+    """Why an open trade of the lane leaves no room for the signal; −1 if nothing does."""
     if lane.r_side != 0:
         return DUPLICATE
     if lane.side != 0 and not (long and short):
@@ -210,19 +206,7 @@ def _occupied(lanes: Any, desk: Any, s: int, long: bool, short: bool) -> int:
             return DUPLICATE
         if lane.on_opposite != REVERSE:
             return OPPOSITE_OPEN
-    if desk.netting != 0 and _symbol_taken(lanes, s):
-        return SYMBOL_OCCUPIED
     return -1
-
-
-def _symbol_taken(lanes: Any, s: int) -> bool:
-    """Whether another strategy has a trade on the symbol."""
-    for other in range(len(lanes)):
-        beside = lanes[other]
-        taken = beside.side != 0 or beside.r_side != 0
-        if taken and other != s and beside.symbol == lanes[s].symbol:
-            return True
-    return False
 
 
 def _levels(lane: Any, side: int, spread: int) -> tuple[int, int, int]:
@@ -326,13 +310,15 @@ def _fill_state(
 ) -> None:
     """The gate's numbers, but for the pace and what differs between deciding and sending."""
     lane, state = lanes[s], desk.state
-    positions, on_symbol = 0, 0
+    positions, on_symbol, others = 0, 0, 0
     for other in range(len(lanes)):
         beside = lanes[other]
         held = (1 if beside.side != 0 else 0) + (1 if beside.r_side != 0 else 0)
         positions += held
         if beside.symbol == lane.symbol:
             on_symbol += held
+            if desk.netting != 0 and other != s:
+                others += held
     day_lost, day_base, lane.limits[Limit.DAILY_LOSS] = day_used(desk, equity)
     lost, lost_of, lane.limits[Limit.DRAWDOWN] = drawdown_used(desk, equity)
     state[State.REDUCES] = 0.0
@@ -352,6 +338,7 @@ def _fill_state(
     state[State.POSITIONS] = positions
     state[State.POSITIONS_SYMBOL] = on_symbol
     state[State.DUPLICATES] = _as_number(lane.side == side or lane.r_side == side)
+    state[State.OTHERS_ON_SYMBOL] = others
     state[State.EXPOSURE_AFTER] = exposed
     state[State.EQUITY] = equity
     state[State.OPEN_RISK] = open_risk(lanes, desk)

@@ -58,7 +58,6 @@ EXTRA_REFUSALS: Final = (
     "reward_to_risk_at_decision",
     "confidence_at_decision",
     "partial_below_minimum",
-    "symbol_occupied",
     "order_too_close",
     "target_too_close",
 )
@@ -71,7 +70,6 @@ EXTRA_REFUSALS: Final = (
     WAIT_RR,
     LOW_SCORE,
     PARTIAL_TOO_SMALL,
-    SYMBOL_OCCUPIED,
     ORDER_TOO_CLOSE,
     TARGET_TOO_CLOSE,
 ) = range(EXTRA, EXTRA + len(EXTRA_REFUSALS))

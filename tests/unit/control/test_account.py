@@ -10,12 +10,12 @@ import pytest
 
 from backend.accounts.record import How
 from backend.accounts.service import Money, MoneyRecords
-from backend.control.account import BY_HAND, DeskAccount, with_references
+from backend.control.account import DeskAccount, with_references
 from backend.core.errors import DeskError, NotFound
 from backend.core.instruments import Instrument
 from backend.risk.limits import RiskLimits, parse_limits
 from backend.storage.files import FileStorage
-from backend.trading.account import AccountState
+from backend.trading.account import BY_HAND, AccountState
 from tests.fakes.broker_rows import MAGIC
 from tests.fakes.order_desk import UTC_CLOCK, OrderDesk
 

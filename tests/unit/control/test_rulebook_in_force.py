@@ -14,6 +14,7 @@ from backend.control.challenge import FILE, ChallengeDesk
 from backend.control.limits import KNOWN_RULEBOOK
 from backend.control.state import HaltKind
 from backend.core.errors import Invalid, Unavailable
+from backend.economic_calendar.model import CalendarView, Event, Impact
 from backend.journal.record import Kind
 from backend.risk.presets import preset
 from backend.risk.rulebook import RuledLimits, parse_rulebook
@@ -168,6 +169,7 @@ class Ruled(Desk):
 
     def __init__(self, data: Path, rules: dict[str, Any] = RULES, limits: Any = WIDE) -> None:
         super().__init__(data, limits)
+        self.calendar = CalendarView.unknown("none")
         self.control.put_rulebook(rules, actor="anna", reason="begin")
         self.watch.look()
 
@@ -182,7 +184,16 @@ class Ruled(Desk):
         account = DeskAccount(
             self.records, self.client, self.dealer, self.client.instrument, self.control.limits, magic=MAGIC
         )
-        desk = ChallengeDesk(account, self.dealer, self.control.limits, self.storage, self, UTC_CLOCK)
+        desk = ChallengeDesk(
+            account,
+            self.dealer,
+            self.control.limits,
+            self.storage,
+            self,
+            UTC_CLOCK,
+            calendar=lambda begin, end: self.calendar,
+            instrument=self.client.instrument,
+        )
         return desk.standing()
 
 
@@ -347,6 +358,53 @@ def test_the_day_of_a_deal_is_that_of_the_rulebook_s_zone(tmp_path: Path) -> Non
     local = (desk.now() + timedelta(hours=14)).date()  # the day begins first on these islands
     assert local != desk.now().date()
     assert desk.standing()["challenge"]["best_day"]["day"] == local.isoformat()
+
+
+def to_saturday(desk: Ruled, seconds: float) -> None:
+    """So many seconds past the broker's Saturday 00:00, the price where it was."""
+    days = (5 - desk.now().weekday()) % 7 or 7
+    midnight = desk.now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=days)
+    desk.stage.price(1.1000, seconds=(midnight - desk.now()).total_seconds() + seconds)
+
+
+def test_a_position_of_somebody_else_held_over_the_weekend_breaks_the_ban(tmp_path: Path) -> None:
+    desk = Ruled(tmp_path, {"name": "test", "flat_before_weekend": True})
+    desk.stage.deal(BUY, 1.0, sl=0.9, magic=MAGIC + 1)
+    to_saturday(desk, -1)
+    found = desk.standing()
+    assert (found["challenge"]["state"], found["bans"]["flat_before_weekend"]["broken"]) == ("running", 0)
+    friday = desk.now().date()
+    to_saturday(desk, 2)
+    found = desk.standing()
+    breach = found["challenge"]["breach"]
+    assert (breach["rule"], breach["day"], breach["lost"]) == (
+        "flat_before_weekend",
+        friday.isoformat(),
+        None,
+    )
+    assert breach["at"] == f"{friday + timedelta(days=1)}T00:00:00Z"
+    assert found["bans"]["flat_before_weekend"]["judged"] == 1
+
+
+def test_an_entry_around_news_breaks_the_ban_where_the_calendar_is_known(tmp_path: Path) -> None:
+    desk = Ruled(tmp_path, {"name": "test", "news": {"minutes_before": 2, "minutes_after": 2}})
+    desk.open(BUY, 1.0, sl=0.9)
+    found = desk.standing()
+    assert (found["bans"], found["challenge"]["state"]) == ({}, "running")
+    assert found["notes"][-1] == "news: there is no calendar of the past"
+    entered = desk.now().replace(microsecond=0)
+    release = Event(
+        key="r", title="Rates", currency="EUR", impact=Impact.HIGH, at=entered + timedelta(minutes=1)
+    )
+    desk.calendar = CalendarView(
+        known=True,
+        covered_from=entered - timedelta(days=9),
+        covered_to=entered + timedelta(days=9),
+        events=(release,),
+    )
+    found = desk.standing()
+    assert found["challenge"]["breach"]["rule"] == "news"
+    assert found["bans"]["news"]["broken"] == 1
 
 
 def test_a_preset_is_put_in_force_as_it_is(files: Files) -> None:

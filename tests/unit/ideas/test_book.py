@@ -85,7 +85,7 @@ def test_newest_first_and_found_by_status_symbol_and_strategy(tmp_path: Path) ->
     ideas.create(idea(1, at="2026-01-05T09:00:01Z"), actor="desk")
     ideas.create(idea(2, at="2026-01-06T09:00:01Z", symbol="XAUUSD") | {"strategy_id": "S"}, actor="desk")
     ideas.step("I1", Act.APPROVE, to=Status.APPROVED, actor="ann")
-    assert [one["id"] for one in ideas.all()] == ["I2", "I1"]
+    assert [one["id"] for one in ideas.find()] == ["I2", "I1"]
     assert [one["id"] for one in ideas.find(Status.APPROVED)] == ["I1"]
     assert [one["id"] for one in ideas.find(Status.APPROVED, Status.PENDING_APPROVAL)] == ["I2", "I1"]
     assert [one["id"] for one in ideas.find(symbol="XAUUSD", strategy="S")] == ["I2"]
@@ -96,7 +96,7 @@ def test_a_damaged_file_is_named_and_the_others_are_read(tmp_path: Path) -> None
     ideas.create(idea(1), actor="desk")
     for name, text in (("GBPUSD_20260105_090001", "{"), ("X_20260105_090001", '{"id": "X"}')):
         (tmp_path / "trade_ideas" / f"{name}.json").write_text(text, encoding="utf-8")
-    assert [one["id"] for one in ideas.all()] == ["I1"]
+    assert [one["id"] for one in ideas.find()] == ["I1"]
     assert [problem.file[12:18] for problem in ideas.problems] == ["GBPUSD", "X_2026"]
 
 
@@ -306,7 +306,7 @@ def test_what_is_on_record_and_has_no_file_gets_one_without_being_repeated(tmp_p
     with pytest.raises(NotFound):
         restarted.get("I2")
     assert restarted.mend() == ["I2"]
-    assert [each["id"] for each in restarted.all()] == ["I3", "I2", "I1"]
+    assert [each["id"] for each in restarted.find()] == ["I3", "I2", "I1"]
     assert restarted.get("I2")["status"] == "pending_approval"
     assert (restarted.mend(), book(tmp_path).mend()) == ([], [])
     assert len(names(tmp_path)) == len(steps(tmp_path)) == 3
@@ -352,8 +352,8 @@ def test_thousands_of_ideas_are_found_by_id_without_reading_all(
     fresh = book(tmp_path)
     assert fresh.get("I1234")["id"] == "I1234"
     assert len(reads) == 1
-    assert len(fresh.all()) == 2000
+    assert len(fresh.lines()) == 2000
     del reads[:]
     fresh.step("I7", Act.REJECT, actor="ann", why="no")
-    assert [one["status"] for one in fresh.all()].count("rejected") == 1
+    assert [line.status for line in fresh.lines()].count(Status.REJECTED) == 1
     assert len(reads) == 2  # by the step, and by the list that sees a changed file

@@ -156,7 +156,7 @@ class Life(RuleBasedStateMachine):
             replays[name] = applied(replays.get(name), record.payload)
         assert replays.keys() == self.model.keys()
         for book in self.books:
-            listed = {idea["id"]: idea for idea in book.all()}
+            listed = {idea["id"]: idea for idea in book.find()}
             assert listed.keys() == self.model.keys()
             for name, statuses in self.model.items():
                 idea = book.get(name)

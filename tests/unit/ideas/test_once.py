@@ -103,7 +103,7 @@ def check_once(desk: SimulatedDesk, bars: int) -> list[dict[str, Any]]:
     assert set(of_bar.values()) == {1}
     assert len(of_bar) == bars * EACH
     assert desk.journal.verify().broken_at is None
-    ideas = desk.ideas.list()
+    ideas = desk.book.find()
     assert desk.ideas.problems() == []
     assert sorted(idea["decision_id"] for idea in ideas) == sorted(
         each["id"] for each in made if each["idea_id"] is not None

@@ -152,13 +152,13 @@ class Chaos:
         entries = Counter(deal.order for deal in deals if deal.trade and deal.entry is DealEntry.IN)
         intents = {record.key: record.payload for record in desk.journal.newest(kind=Kind.ORDER_INTENT)}
         owners: dict[int, str] = {}
-        for idea in desk.book.all():
+        for idea in desk.book.find():
             assert replayed(idea["history"]) == idea["status"]
             assert idea["status"] not in {"approved", "sending"}, "nothing is stuck"
             ticket = (idea.get("order") or {}).get("ticket")
             if ticket and idea["status"] not in {"unknown", "failed"}:
                 assert owners.setdefault(ticket, idea["id"]) == idea["id"], "an order belongs to one idea"
-        unknown = [idea for idea in desk.book.all() if idea["status"] == "unknown"]
+        unknown = [idea for idea in desk.book.find() if idea["status"] == "unknown"]
         known = set(owners)
         for order in entries:
             comment = next(deal.comment for deal in deals if deal.order == order)

@@ -5,6 +5,8 @@ live; the backtest runs over the same files. What is tested is what is traded.
 """
 
 import csv
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,14 +16,17 @@ import pytest
 
 from backend.backtest.collecting import Collector
 from backend.backtest.columns import Trade
+from backend.backtest.model import Result
 from backend.backtest.request import CostChanges, Request
 from backend.backtest.running import run_backtest
 from backend.core.clock import FixedClock
 from backend.core.timeframes import Timeframe
 from backend.ideas.lifecycle import Status
+from backend.journal.record import Kind
 from backend.simulator.account import SimulatedAccount
 from backend.simulator.file_history import FileHistory
 from backend.storage.files import FileStorage
+from backend.trading.reasons import Reason
 from tests.fakes.desk import SERVER
 from tests.fakes.live_orders import LiveOrders
 from tests.fakes.replayed import COMMISSION, STRATEGY, SYMBOL, autonomous_config
@@ -29,6 +34,7 @@ from tests.fakes.replayed import COMMISSION, STRATEGY, SYMBOL, autonomous_config
 pytestmark = [pytest.mark.market_data, pytest.mark.timeout(300)]
 
 BEGIN = datetime(2014, 5, 5, tzinfo=UTC)
+OTHER = "EURUSD_M15_OTHER"
 
 
 @pytest.fixture
@@ -38,14 +44,14 @@ def config(tmp_path: Path) -> Path:
     return folder
 
 
-def traded_live(root: Path, config: Path, data: Path, days: int) -> LiveOrders:
+def traded_live(root: Path, config: Path, data: Path, days: int, *, hedging: bool = True) -> LiveOrders:
     """The desk at each minute, its clock standing until all is done."""
     live = LiveOrders(
         root / "data",
         at=BEGIN,
         config=config,
         replay=data,
-        account=SimulatedAccount(commission=COMMISSION),
+        account=SimulatedAccount(commission=COMMISSION, hedging=hedging),
     )
     manager = live.manager(FileStorage(root, fsync=False))
     for minute in range(days * 24 * 60):
@@ -54,12 +60,15 @@ def traded_live(root: Path, config: Path, data: Path, days: int) -> LiveOrders:
             assert manager.run()["problems"] == []
         if minute % 15 == 0:
             live.desk.ideas.evaluate_symbol(SYMBOL, trigger="replay")
-            for idea in live.desk.book.find(Status.APPROVED):
-                live.orders.sender.send(str(idea["id"]), actor="desk")
+            while live.desk.sent:
+                live.orders.sender.send(live.desk.sent.pop(0), actor="desk")
     return live
 
 
-def backtested(live: LiveOrders, config: Path, data: Path, days: int) -> list[Trade]:
+def backtested(
+    live: LiveOrders, config: Path, data: Path, days: int, *others: str, hedging: bool = True
+) -> Result:
+    """The run of `STRATEGY` and of others on one account."""
     files = FileHistory(data, SERVER, symbols=(SYMBOL,), timeframe=Timeframe.M15)
     collector = Collector(
         clock=FixedClock(files.end),
@@ -81,13 +90,17 @@ def backtested(live: LiveOrders, config: Path, data: Path, days: int) -> list[Tr
         balance=Decimal(10_000),
         costs=costs,
     )
-    return list(run_backtest(collector.job(request)).trades)
+    jobs = [collector.job(replace(request, strategy=name)) for name in (STRATEGY, *others)]
+    streams = tuple(stream for job in jobs for stream in job.streams)
+    account = replace(jobs[0].account, hedging=hedging)
+    return run_backtest(replace(jobs[0], streams=streams, account=account))
 
 
 def row_of(idea: dict[str, Any]) -> tuple[Any, ...]:
     position, result = idea["position"], idea["result"]
     return (
         datetime.fromisoformat(position["opened_at"]),
+        idea["strategy_id"],
         idea["side"],
         *(
             Decimal(repr(position[name]))
@@ -101,6 +114,7 @@ def row_of(idea: dict[str, Any]) -> tuple[Any, ...]:
 def row_of_trade(trade: Trade) -> tuple[Any, ...]:
     return (
         datetime.fromtimestamp(trade.entry_time, UTC),
+        trade.strategy,
         str(trade.side),
         trade.volume,
         trade.entry_price,
@@ -120,7 +134,7 @@ def test_the_desk_trades_what_the_backtest_says_to_the_cent(
 ) -> None:
     live = traded_live(tmp_path, config, market_data / "lean", days)
     ideas = sorted(live.desk.book.find(Status.CLOSED), key=lambda idea: str(idea["position"]["opened_at"]))
-    trades = backtested(live, config, market_data / "lean", days)
+    trades = list(backtested(live, config, market_data / "lean", days).trades)
     assert len(ideas) >= least
     assert [row_of(idea) for idea in ideas] == [row_of_trade(trade) for trade in trades]
     for idea, trade in zip(ideas, trades, strict=True):
@@ -134,3 +148,38 @@ def test_the_desk_trades_what_the_backtest_says_to_the_cent(
         for row in csv.DictReader(path.read_text().splitlines())
     ]
     assert sum((Decimal(row["net"]) for row in rows), Decimal(0)) == earned
+
+
+@pytest.mark.full
+def test_a_netting_account_gives_a_symbol_to_one_strategy_live_as_in_the_backtest(
+    tmp_path: Path, config: Path, market_data: Path
+) -> None:
+    """A second strategy that wants the symbol at each close finds it taken, and trades in between.
+
+    Both leave at stop or target alone. Of a rule that closes at a bar's close the backtest says that it holds
+    the symbol for the signals of that close, where live it has left by then.
+    """
+    days, folder = 1, config / "ai" / "strategies"
+    stated = json.loads((folder / f"{STRATEGY}.json").read_text(encoding="utf-8"))
+    stated["strategy"] |= {"invalidations": [], "cooldown_bars": 0}
+    stated["conditions"] |= {"exit": []}
+    stated["short"] |= {"exit": [], "invalidations": []}
+    (folder / f"{STRATEGY}.json").write_text(json.dumps(stated), encoding="utf-8")
+    stated |= {"id": OTHER, "conditions": {"entry": ["close > open"]}, "short": {"entry": ["close < open"]}}
+    (folder / f"{OTHER}.json").write_text(json.dumps(stated), encoding="utf-8")
+    live = traded_live(tmp_path, config, market_data / "lean", days, hedging=False)
+    result = backtested(live, config, market_data / "lean", days, OTHER, hedging=False)
+    ideas = sorted(live.desk.book.find(Status.CLOSED), key=lambda idea: str(idea["position"]["opened_at"]))
+    trades = sorted(result.trades, key=lambda trade: trade.entry_time)
+    ended = [trade for trade in trades if trade.exit_reason is not Reason.END]
+    assert [row_of(idea) for idea in ideas] == [row_of_trade(trade) for trade in ended]
+    assert {trade.strategy for trade in trades} == {STRATEGY, OTHER}
+    why = {
+        refusal["reason"]
+        for record in live.desk.journal.newest(kind=Kind.DECISION)
+        for refusal in record.payload["refusals"]
+        if refusal["check"] == "symbol_occupied"
+    }
+    taken = "the account nets EURUSD into one position, which is taken: "
+    assert why == {f"{taken}{by}" for by in (STRATEGY, OTHER)}
+    assert result.refusals["symbol_occupied"] > 0

@@ -173,7 +173,7 @@ def test_what_makes_no_sense_is_invalid_and_on_record(
     assert (error.category, error.details["field"]) == ("invalid", field)
     record = next(iter(live.desk.journal.newest(kind=Kind.ORDER_OUTCOME)))
     assert (record.payload["refused"]["code"], record.actor) == (error.code, "ann")
-    assert live.desk.book.all() == []
+    assert live.desk.book.find() == []
 
 
 def test_an_expiry_in_the_past_is_refused(live: LiveOrders) -> None:
@@ -205,7 +205,7 @@ def test_a_halted_desk_refuses_and_says_why(live: LiveOrders) -> None:
     live.desk.control.halt(HaltKind.PERSON, "the boss said so", actor="ben")
     error = refused(live)
     assert "the boss said so" in error.message
-    (idea,) = live.desk.book.all()
+    (idea,) = live.desk.book.find()
     assert idea["status"] == "cancelled", "what was asked for is on record"
 
 
@@ -238,5 +238,5 @@ def test_a_broker_that_refuses_is_a_conflict(tmp_path: Path) -> None:
 def test_a_preview_sends_and_records_nothing(live: LiveOrders) -> None:
     found = live.orders.tickets.preview(ticket(live))
     assert (found["passed"], found["volume"], found["order_type"]) == (True, 0.05, "market")
-    assert (live.desk.book.all(), list(live.desk.journal.newest())) == ([], [])
+    assert (live.desk.book.find(), list(live.desk.journal.newest())) == ([], [])
     assert live.desk.client.positions() == ()

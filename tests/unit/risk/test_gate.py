@@ -13,7 +13,7 @@ from backend.risk.checks import MASKS, SOFT, TABLE, markdown, table
 from backend.risk.gate import Bit, Limit, State, judge
 from backend.risk.limits import DailyLoss, Drawdown, RiskLimits
 from backend.risk.rules import DeskRules
-from backend.trading.account import AccountState, OpenTrade
+from backend.trading.account import BY_HAND, AccountState, OpenTrade
 from backend.trading.conversion import Conversion
 from backend.trading.desk import Circumstances, DeskState, Mode, Purpose
 from backend.trading.sides import Side
@@ -142,6 +142,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"proposal": {"instrument": instrument(trade_mode=1)}},
         {"proposal": {"instrument": instrument(trade_mode=2)}},
         "does not take a buy",
+    ),
+    "symbol_occupied": (
+        {"account": {"hedging": False, "trades": (trade(symbol="EURUSD", strategy="S1", side=Side.SELL),)}},
+        {"account": {"hedging": False, "trades": (trade(symbol="EURUSD"),)}},
+        "taken: S9",
     ),
     "positions_total": (
         {"account": {"trades": (trade(),) * 9}},
@@ -386,6 +391,28 @@ def test_daily_loss_may_be_a_share_of_the_initial_balance() -> None:
     assert ask(account=grown).passed  # 700 + 100 of 20 000 is 4 %
     initial = {"daily_loss": DailyLoss(of="initial")}
     assert ask(account=grown, limits=initial).refused_by("daily_loss")  # 8 % of 10 000
+
+
+def test_on_a_netting_account_a_symbol_belongs_to_one_strategy() -> None:
+    def around(trade_of: OpenTrade, *, hedging: bool = False) -> Verdict:
+        return ask(account={"trades": (trade_of,), "hedging": hedging})
+
+    taken = trade(symbol="EURUSD", strategy="S9")
+    assert around(taken).refused_by("symbol_occupied")
+    assert "which is taken: S9" in around(taken).refusals[0].reason
+    assert around(replace(taken, pending=True)).refused_by("symbol_occupied")
+    assert around(replace(taken, strategy=None)).refused_by("symbol_occupied")
+    assert around(taken, hedging=True).passed
+    assert around(replace(taken, symbol="GBPUSD")).passed
+    assert around(replace(taken, strategy="S1", side=Side.SELL)).passed, "it turns its own position round"
+
+
+def test_on_a_netting_account_a_ticket_is_kept_off_a_strategys_symbol() -> None:
+    """It would change the position and put its own stop in place of the strategy's."""
+    for owner, refused in (("S9", True), (BY_HAND, False), (None, False)):
+        account = {"trades": (trade(symbol="EURUSD", strategy=owner),), "hedging": False}
+        found = ask(account=account, purpose=Purpose.MANUAL, proposal={"strategy": None})
+        assert found.refused_by("symbol_occupied") is refused
 
 
 def test_soft_checks_do_not_block() -> None:
