@@ -8,9 +8,9 @@ from kombu import Exchange, Queue
 
 from backend.config import settings
 from backend.jobs import broker, transport
-from backend.jobs.broker import BrokerAddress, BrokerKind
+from backend.jobs.broker import KEY_PREFIX, BrokerAddress, BrokerKind
 from backend.jobs.results import DeskCelery
-from backend.jobs.runtime import KEY_PREFIX, Runtimes
+from backend.jobs.runtime import Runtimes
 from backend.jobs.schedules import DEFAULTS
 from backend.jobs.service import Jobs
 from backend.jobs.spec import DEFAULT_QUEUE, QUEUES
