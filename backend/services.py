@@ -556,6 +556,7 @@ class Services:
             terminal=self._terminal_works,
             broker=lambda: broker.check(broker.resolve(self._settings)),
             workers=lambda: {worker.name: worker.updated_at for worker in self.jobs.workers()},
+            deaf=lambda: [worker.name for worker in self.jobs.workers() if worker.state == "deaf"],
             beat=self._beat_seen,
             storage=self.home,
             clock=self.clock,

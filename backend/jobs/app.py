@@ -77,6 +77,7 @@ def _transport(address: BrokerAddress) -> dict[str, Any]:
     if address.kind is BrokerKind.MEMORY:
         return {"broker_transport_options": {"polling_interval": 0.1}}
     return {
+        "worker_direct": True,  # a queue of each worker's own, by which it knows that it hears
         "broker_transport_options": {
             "visibility_timeout": VISIBILITY_TIMEOUT,
             "unacked_restore_interval": 5,
