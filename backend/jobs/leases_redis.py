@@ -214,7 +214,11 @@ class RedisLeases:
 
 def elapsed() -> float:
     """Seconds that go on while the machine sleeps, where the system counts them."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
+    if sys.platform == "linux":
+        seconds = time.clock_gettime(time.CLOCK_BOOTTIME)
+    else:
+        seconds = time.monotonic()
+    return seconds
 
 
 def _lives(value: bytes) -> bool:

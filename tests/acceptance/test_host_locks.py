@@ -23,6 +23,7 @@ pytestmark = [
 ]
 
 LASTS = 1.0
+STOP, GO_ON, KILL = (getattr(signal, name, signal.SIGTERM) for name in ("SIGSTOP", "SIGCONT", "SIGKILL"))
 
 
 class Child:
@@ -70,7 +71,7 @@ def url(redis: PrivateRedis, tmp_path: Path) -> Iterator[str]:
     with connect(redis.address.url) as client:
         client.flushall()
     yield redis.address.url
-    os.kill(redis.process.pid, signal.SIGCONT)
+    os.kill(redis.process.pid, GO_ON)
 
 
 @pytest.fixture
@@ -134,7 +135,7 @@ def test_what_a_killed_holder_held_is_free_on_its_own_host_at_once(tmp_path: Pat
         try:
             assert child.says() == "held"
         finally:
-            assert child.end() == -signal.SIGKILL
+            assert child.end() == -KILL
 
 
 def test_for_the_other_hosts_it_is_free_when_it_ends(tmp_path: Path, url: str, here: FileStorage) -> None:
@@ -156,11 +157,11 @@ def test_a_holder_that_stood_still_for_too_long_does_not_write_over_the_next_one
     child = Child(tmp_path, url, "a", what)
     try:
         assert child.says() in {"held", "read"}
-        child.send(signal.SIGSTOP)
+        child.send(STOP)
         with here.lock("ideas/one", 10.0):  # free when its lock ends
             here.update_json("ideas/one.json", lambda value: f"{value} and here", "nothing")
         child.go_on()
-        child.send(signal.SIGCONT)
+        child.send(GO_ON)
         assert child.says() == "lock_lost"
         assert here.read_json("ideas/one.json") == "nothing and here"
     finally:
@@ -171,14 +172,14 @@ def test_while_the_redis_hangs_reading_goes_on_and_changing_is_refused_in_time(
     tmp_path: Path, redis: PrivateRedis, here: FileStorage, url: str
 ) -> None:
     here.write_json("ideas/one.json", "old")
-    redis.process.send_signal(signal.SIGSTOP)
+    redis.process.send_signal(STOP)
     began = time.monotonic()
     with pytest.raises(Unavailable) as refused:
         here.write_json("ideas/one.json", "new")
     assert time.monotonic() - began < 1.5, "the API has two seconds to say so"
     assert refused.value.code == "broker_unavailable"
     assert here.read_json("ideas/one.json") == "old"
-    redis.process.send_signal(signal.SIGCONT)
+    redis.process.send_signal(GO_ON)
     here.write_json("ideas/one.json", "new")  # what the Redis did late keeps nobody out
     other = storage(tmp_path, url, LASTS)
     other.write_json("ideas/one.json", "newer")
@@ -187,9 +188,9 @@ def test_while_the_redis_hangs_reading_goes_on_and_changing_is_refused_in_time(
 def test_a_holder_that_cannot_renew_writes_no_more(redis: PrivateRedis, here: FileStorage) -> None:
     with here.lock("ideas/one", 1.0):
         here.write_json("ideas/one.json", "old")
-        redis.process.send_signal(signal.SIGSTOP)
+        redis.process.send_signal(STOP)
         time.sleep(1.2 * LASTS)
-        redis.process.send_signal(signal.SIGCONT)
+        redis.process.send_signal(GO_ON)
         with pytest.raises(Unavailable) as refused:
             here.write_json("ideas/one.json", "new")
         assert refused.value.code == "lock_lost"
