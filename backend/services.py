@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from backend.ideas.embargoes import Embargoes
     from backend.ideas.live import LiveJudge
     from backend.ideas.service import IdeaService
+    from backend.jobs.host_locks import HostLocks
     from backend.jobs.service import Jobs
     from backend.journal.journal import Journal
     from backend.maintenance.health import HealthCheck
@@ -100,12 +101,18 @@ class Services:
     @cached_property
     def storage(self) -> FileStorage:
         """Files below ``data/``."""
-        return FileStorage(self._settings.data_dir)
+        return FileStorage(self._settings.data_dir, hosts=self._hosts)
 
     @cached_property
     def home(self) -> FileStorage:
         """Files below the desk's folder, logs included."""
-        return FileStorage(self._settings.home)
+        return FileStorage(self._settings.home, hosts=self._hosts)
+
+    @cached_property
+    def _hosts(self) -> "HostLocks | None":
+        from backend.jobs.host_locks import host_locks
+
+        return host_locks(self._settings)
 
     # The terminal, through the connector
 
@@ -570,6 +577,7 @@ class Services:
             terminal=self._terminal_works,
             broker=lambda: broker.check(broker.resolve(self._settings)),
             workers=lambda: {worker.name: worker.updated_at for worker in self.jobs.workers()},
+            deaf=lambda: [worker.name for worker in self.jobs.workers() if worker.state == "deaf"],
             beat=self._beat_seen,
             storage=self.home,
             clock=self.clock,

@@ -9,12 +9,14 @@ from typing import Any, Final
 from backend.backtest.process import run_in_child
 from backend.backtest.running import Progress
 from backend.core.clock import Clock, FixedClock
-from backend.ideas.why_not import keep_results, known_results
+from backend.ideas.why_not import FOLDER, keep_results, known_results
 from backend.journal.columns import Wanted
 from backend.journal.journal import Journal
+from backend.storage import fence
 from backend.storage.files import FileStorage
 
 DEADLINE_SECONDS: Final = 1800.0
+LOCK: Final = f"{FOLDER}/weighing"
 _KEPT_AT_ONCE: Final = 200
 
 
@@ -88,6 +90,15 @@ def weigh_refusals(
         since: Decisions from then on.
         check: Called between steps; what it raises ends the child.
         progress: Told ideas done and ideas in all.
+
+    Raises:
+        Unavailable: ``locked``: another process is at it.
     """
     work = Weighing(root=storage.root, server_clock=server_clock, now=clock.now(), since=since)
-    return run_in_child(work, check=check, progress=progress, deadline=DEADLINE_SECONDS)
+
+    def checked() -> None:
+        fence.require()
+        check()
+
+    with storage.lock(LOCK, 0.0):  # here, for the child's own locks reach this machine only
+        return run_in_child(work, check=checked, progress=progress, deadline=DEADLINE_SECONDS)

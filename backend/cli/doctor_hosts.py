@@ -68,6 +68,7 @@ def _broker_and_folder(settings: Settings, desk: Mapping[str, Any]) -> Iterator[
         return
     yield good("broker", f"{where}: {', '.join(one.worker for one in heard)} on {desk['host']} answers")
     yield _folder(settings, desk, heard)
+    yield _locks(desk, heard)
     worst = max(heard, key=lambda one: abs(one.clock_ahead))
     yield drift(f"clock of {desk['host']}", worst.clock_ahead, "this host's")
 
@@ -76,17 +77,26 @@ def _ask(
     settings: Settings, address: brokers.BrokerAddress, desk: Mapping[str, Any]
 ) -> "tuple[Witness, ...]":
     from backend.jobs.app import build_app
+    from backend.jobs.host_locks import host_locks
     from backend.jobs.witness import ask
+
+    hosts = host_locks(settings)
 
     app = build_app(address)
     try:
-        return ask(app, FileStorage(settings.data_dir), SystemClock(), str(desk["machine"]))
+        return ask(app, FileStorage(settings.data_dir), SystemClock(), str(desk["machine"]), hosts)
     finally:
         app.close()
 
 
 def _folder(settings: Settings, desk: Mapping[str, Any], heard: "list[Witness]") -> Finding:
     there, here = all(one.reads_us for one in heard), all(one.we_read for one in heard)
+    if there and here and not all(one.at_once for one in heard):
+        return fail(
+            "shared folder",
+            f"{settings.data_dir}: what {desk['host']} changes is not seen here at once",
+            "Mount it without caches of names, sizes and times: see More machines in the set-up guide",
+        )
     if there and here:
         return good(
             "shared folder", f"{desk['host']} reads what is written here, and this host what it writes"
@@ -97,6 +107,17 @@ def _folder(settings: Settings, desk: Mapping[str, Any], heard: "list[Witness]")
         "shared folder",
         f"{settings.data_dir}: {' and '.join(filter(None, (missing, unseen)))}",
         f"Mount {desk['home']}/data of {desk['host']} here, writable",
+    )
+
+
+def _locks(desk: Mapping[str, Any], heard: "list[Witness]") -> Finding:
+    if all(one.locked_out for one in heard):
+        return good("locks", f"what is locked here, {desk['host']} may not change")
+    return fail(
+        "locks",
+        f"what is locked here, {desk['host']} changes all the same",
+        f"Name the same Redis by REDIS_URL in .env of both hosts, and start the desk on {desk['host']} "
+        "again: a broker that it brings itself serves one host",
     )
 
 

@@ -74,7 +74,9 @@ class HistoryService:
         self._desk = desk
         self._server_clock = server_clock
         self._specifications = Specifications(storage)
-        self._imported = FileStorage(storage.path(IMPORTED), fsync=storage.fsync, clock=clock)
+        self._imported = FileStorage(
+            storage.path(IMPORTED), fsync=storage.fsync, clock=clock, hosts=storage.hosts
+        )
         self.importer = Importer(self._imported, server_clock, clock, canonical=canonical, usual=usual)
 
     @property

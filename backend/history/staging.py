@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from backend.storage import atomic
+from backend.storage import atomic, fence
 from backend.storage.files import FileStorage
 
 INCOMING: Final = ".incoming"
@@ -65,7 +65,8 @@ def _move(storage: FileStorage, parts: Mapping[str, str]) -> None:
         source, target = storage.path(part), storage.path(name)
         if source.exists():  # else it was moved before the process died
             atomic.make_folder(target.parent, fsync=storage.fsync)
-            with atomic.refusals(target):
+            fence.require()
+            with contextlib.suppress(FileNotFoundError), atomic.refusals(target):  # a reader moved it
                 atomic.while_in_use(partial(source.replace, target))
     for folder in {storage.path(name).parent for name in parts.values()}:
         atomic.sync_folder(folder)

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import psutil
+from celery.utils.nodenames import worker_direct
 from celery.worker import state as worker_state
 
 from backend.core.errors import DeskError
@@ -58,7 +59,10 @@ class Agent:
         self._housekeeper = Housekeeper(runtime, forgetful=forgetful)
         self._file = f"{WORKERS}/{safe_name(self.name)}.json"
         self._started_at = written(runtime.clock.wall())
-        self._queues = sorted(controller.app.amqp.queues.consume_from)
+        consumed = set(controller.app.amqp.queues.consume_from)
+        own = {worker_direct(self.name).name} & consumed
+        self._queues = sorted(consumed - own)
+        self._asks = [*self._queues, *own]  # of its own queue nobody else can answer
         self._visibility = controller.app.conf.broker_transport_options.get("visibility_timeout", 3600)
         self._process = psutil.Process()
         self._stop = threading.Event()
@@ -130,7 +134,7 @@ class Agent:
                 "active": active,
                 "processed": sum(count for task, count in worker_state.total_count.items() if task != CANARY),
                 "rss": memory,
-                "canaries": self._heard(),
+                "canaries": {queue: at for queue, at in self._heard().items() if queue in self._queues},
                 "state": shown,
                 "started_at": self._started_at,
                 "updated_at": wall,
@@ -185,7 +189,7 @@ class Agent:
         silent = self._silent()
         free = len(self._active()) < self._concurrency()
         self._unheard = self._unheard + 1 if silent and free and not self._began_since_asked() else 0
-        for queue in self._queues:
+        for queue in self._asks:
             if self._unheard > DEAF_AFTER and queue in silent:
                 continue  # enough of them wait there already
             now = written(self._runtime.clock.wall())
@@ -200,7 +204,9 @@ class Agent:
             self._asked[queue] = now
 
     def _silent(self) -> set[str]:
-        """Queues whose test message nobody answered: of several workers on a queue one gets it."""
+        """Queues whose test message nobody answered: of several workers on a queue one gets it, so that
+        what is shared tells that somebody hears, and the worker's own queue that it does.
+        """  # noqa: D205 - one sentence
         if not self._asked:
             return set()
         heard = dict(self._heard())
@@ -218,4 +224,4 @@ class Agent:
         )
 
     def _heard(self) -> Mapping[str, str]:
-        return {queue: _answers[self.name, queue] for queue in self._queues if (self.name, queue) in _answers}
+        return {queue: _answers[self.name, queue] for queue in self._asks if (self.name, queue) in _answers}

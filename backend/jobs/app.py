@@ -8,9 +8,9 @@ from kombu import Exchange, Queue
 
 from backend.config import settings
 from backend.jobs import broker, transport
-from backend.jobs.broker import BrokerAddress, BrokerKind
+from backend.jobs.broker import KEY_PREFIX, BrokerAddress, BrokerKind
 from backend.jobs.results import DeskCelery
-from backend.jobs.runtime import KEY_PREFIX, Runtimes
+from backend.jobs.runtime import Runtimes
 from backend.jobs.schedules import DEFAULTS
 from backend.jobs.service import Jobs
 from backend.jobs.spec import DEFAULT_QUEUE, QUEUES
@@ -77,6 +77,7 @@ def _transport(address: BrokerAddress) -> dict[str, Any]:
     if address.kind is BrokerKind.MEMORY:
         return {"broker_transport_options": {"polling_interval": 0.1}}
     return {
+        "worker_direct": True,  # a queue of each worker's own, by which it knows that it hears
         "broker_transport_options": {
             "visibility_timeout": VISIBILITY_TIMEOUT,
             "unacked_restore_interval": 5,

@@ -10,14 +10,14 @@ from celery.beat import ScheduleEntry, Scheduler
 
 from backend.core.errors import DeskError, Unavailable
 from backend.jobs.app import desk_app, desk_runtimes
-from backend.jobs.broker import BrokerKind, connect, resolve
+from backend.jobs.broker import KEY_PREFIX, BrokerKind, connect, resolve
 from backend.jobs.clock_control import ClockControl
 from backend.jobs.leases import HOST
 from backend.jobs.lifecycle import refuse_alone
 from backend.jobs.planner import Planner
 from backend.jobs.replay import Conductor
 from backend.jobs.rows import written
-from backend.jobs.runtime import KEY_PREFIX, Runtime
+from backend.jobs.runtime import Runtime
 from backend.jobs.ticks import celery_schedule
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from backend.core.errors import Invalid, Unavailable
 
 MINIMUM_VERSION = (6, 2)
 CONNECT_TIMEOUT = 1.0
+KEY_PREFIX = "mt5ui:"  # of every key of the desk in its Redis
 MEMORY_URL = "memory://localhost"
 MEMORY_RESULTS = "cache+memory://"
 ADDRESS_FILE = "broker.json"

@@ -5,6 +5,7 @@ machine it is known when its key has ended. A Redis that was away or forgot ever
 run a job twice: holders put their keys back, and until they had time to, an absent key says nothing.
 """
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -23,14 +24,14 @@ SETTLES = 15.0  # seconds after a Redis began for which its holders may still pu
 # KEYS: lease, counter. ARGV: the dead holder to be replaced or "", the new one, milliseconds.
 _TAKE = """
 local held = redis.call('GET', KEYS[1])
-if held and held ~= ARGV[1] then return 0 end
+if held and held ~= ARGV[1] and held ~= ARGV[2] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return redis.call('INCR', KEYS[2])
 """
-# KEYS: lease. ARGV: its holder, milliseconds. A lease that a Redis lost and nobody took is put back.
+# KEYS: lease. ARGV: its holder, milliseconds, 1 if a lease that is not there is put back.
 _RENEW = """
 local held = redis.call('GET', KEYS[1])
-if held and held ~= ARGV[1] then return 0 end
+if held ~= ARGV[1] and (held or ARGV[3] == '0') then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
@@ -58,15 +59,25 @@ class RedisLeases:
         clock: Stamps each taking, for people.
         patience: Seconds to wait for one answer.
         lasts: Seconds for which a lease holds without renewal.
+        puts_back: Whether a holder goes on with a lease that the Redis lost and nobody has. Of a lock it
+            may not: somebody may have had it meanwhile.
     """
 
     def __init__(
-        self, url: str, prefix: str, clock: Clock, *, patience: float = 5.0, lasts: float = LASTS
+        self,
+        url: str,
+        prefix: str,
+        clock: Clock,
+        *,
+        patience: float = 5.0,
+        lasts: float = LASTS,
+        puts_back: bool = True,
     ) -> None:
         self._where = hide_password(url)
         self._prefix = prefix
         self._clock = clock
         self._lasts = lasts
+        self._puts_back = int(puts_back)
         self._client = connect(url, timeout=patience)
         self._take = self._client.register_script(_TAKE)
         self._renew = self._client.register_script(_RENEW)
@@ -80,14 +91,19 @@ class RedisLeases:
         keys = [self._key(job_id), f"{self._prefix}leases"]
         dead: bytes = b""
         for _ in range(3):
-            asked = time.monotonic()
-            number = int(self._ask(lambda: self._take(keys, [dead, value, self._milliseconds])))  # noqa: B023
+            asked = elapsed()
+            try:
+                number = int(self._ask(lambda: self._take(keys, [dead, value, self._milliseconds])))  # noqa: B023
+            except Unavailable:
+                with self._guard:  # it may have been taken all the same: then it is given back
+                    self._mine.setdefault(job_id, _Own(value, asked, given_back=True))
+                raise
             if number:
                 with self._guard:
                     self._mine[job_id] = _Own(value, asked + self._lasts)
                 return number
             dead = self._ask(lambda: self._client.get(keys[0])) or b""
-            if dead and _lives(dead):
+            if dead and not self._is_given_back(job_id, dead) and _lives(dead):
                 return 0
         return 0
 
@@ -108,7 +124,7 @@ class RedisLeases:
         """Whether it was taken here, and renewed within the time for which it lasts."""
         with self._guard:
             own = self._mine.get(job_id)
-        return own is not None and not own.given_back and time.monotonic() < own.until
+        return own is not None and not own.given_back and elapsed() < own.until
 
     def mine(self, job_id: str) -> bool:
         """Whether no other took over, as far as the Redis says; one that is away says nothing."""
@@ -130,18 +146,8 @@ class RedisLeases:
         for job_id, own in held.items():
             if own.given_back:
                 self._give_back(job_id, own)
-                continue
-            asked = time.monotonic()
-            script_keys = [self._key(job_id)]
-            ours = self._ask(lambda: self._renew(script_keys, [own.value, self._milliseconds]))  # noqa: B023
-            with self._guard:
-                if self._mine.get(job_id) is not own:
-                    continue  # given back meanwhile
-                if ours:
-                    self._mine[job_id] = replace(own, until=asked + self._lasts)
-                    renewed.append(job_id)
-                else:
-                    self._mine[job_id] = replace(own, until=asked)
+            elif self._goes_on(job_id, own):
+                renewed.append(job_id)
         return renewed
 
     def release(self, job_id: str) -> None:
@@ -160,6 +166,23 @@ class RedisLeases:
         """Close what is open."""
         self._client.close()
 
+    def _goes_on(self, job_id: str, own: _Own) -> bool:
+        keys, asked = [self._key(job_id)], elapsed()
+        lasts = [self._milliseconds, self._puts_back]
+        ours = bool(self._ask(lambda: self._renew(keys, [own.value, *lasts])))
+        with self._guard:
+            still = self._mine.get(job_id) is own
+            if still:
+                self._mine[job_id] = replace(own, until=asked + self._lasts if ours else asked)
+        if ours and not still:  # given back meanwhile, and perhaps put there again
+            self._ask(lambda: self._release(keys, [own.value]))
+        return ours and still
+
+    def _is_given_back(self, job_id: str, value: bytes) -> bool:
+        with self._guard:
+            own = self._mine.get(job_id)
+        return own is not None and own.given_back and own.value == value
+
     def _give_back(self, job_id: str, own: _Own) -> None:
         self._ask(lambda: self._release([self._key(job_id)], [own.value]))
         with self._guard:
@@ -176,7 +199,9 @@ class RedisLeases:
                 return question()  # a connection that went stale while idle is replaced once
         except redis.RedisError as error:
             raise Unavailable(
-                "broker_unavailable", f"the broker {self._where} keeps no leases: {error}", broker=self._where
+                "broker_unavailable",
+                f"the broker {self._where} keeps no leases and locks: {error}",
+                broker=self._where,
             ) from error
 
     @property
@@ -185,6 +210,15 @@ class RedisLeases:
 
     def _key(self, job_id: str) -> str:
         return f"{self._prefix}lease:{job_id}"
+
+
+def elapsed() -> float:
+    """Seconds that go on while the machine sleeps, where the system counts them."""
+    if sys.platform == "linux":
+        seconds = time.clock_gettime(time.CLOCK_BOOTTIME)
+    else:
+        seconds = time.monotonic()
+    return seconds
 
 
 def _lives(value: bytes) -> bool:

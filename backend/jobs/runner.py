@@ -21,6 +21,7 @@ from backend.jobs.context import (
     JobInterrupted,
 )
 from backend.jobs.index import Entry
+from backend.jobs.leases import exclusive
 from backend.jobs.rows import Kind, deaths, written
 from backend.jobs.runtime import Runtime
 from backend.jobs.spec import NO_RETRY, TaskSpec
@@ -28,6 +29,7 @@ from backend.jobs.views import JobState
 
 MOST_DEATHS = 3
 ALERTS = "task_runs/alerts.jsonl"
+ALERT_WAIT = 5.0
 LONGEST_TRACEBACK = 8_000
 
 log = logging.getLogger(__name__)
@@ -149,7 +151,8 @@ def park(runtime: Runtime, entry: Entry, died: int) -> None:
     error = Invalid("worker_died", message, deaths=died)
     runtime.ledger.append(Kind.DEAD, entry.id, run=entry.run, error=error.as_dict())
     alert = {"at": written(runtime.clock.wall()), "kind": "dead_letter", "job": entry.id, "message": message}
-    runtime.storage.append_jsonl(ALERTS, [alert], sync=True)
+    with exclusive(runtime.locks, ALERTS, ALERT_WAIT):
+        runtime.storage.append_jsonl(ALERTS, [alert], sync=True)
     log.error("%s (job %s)", message, entry.id)
 
 

@@ -12,7 +12,7 @@ from backend.config import Settings
 from backend.core.clock import Clock, SystemClock
 from backend.core.errors import Unavailable
 from backend.jobs.book import ScheduleBook
-from backend.jobs.broker import MEMORY_URL
+from backend.jobs.broker import KEY_PREFIX, MEMORY_URL
 from backend.jobs.clock_control import ClockControl
 from backend.jobs.leases import FileLeases, Leases
 from backend.jobs.leases_redis import RedisLeases
@@ -27,7 +27,6 @@ from backend.storage.files import FileStorage
 LEASES = "task_runs/leases"
 LOCKS = "task_runs/locks"
 LOCK_LASTS = 30.0  # seconds for which others wait for a host that lost its power while it held a lock
-KEY_PREFIX = "mt5ui:"  # of every key of the desk in its Redis
 RENEW_EVERY = 5.0
 TOLD_EVERY = 20.0  # seconds between two rows that tell of a renewal
 WORKER_DAYS = 2
@@ -96,7 +95,9 @@ def build_runtime(
         # Who asks the API for a job hears within two seconds that the broker is away; a worker has time.
         patience = 5.0 if small else 0.3
         leases = RedisLeases(broker_url, KEY_PREFIX, clock, patience=patience)
-        locks = RedisLeases(broker_url, f"{KEY_PREFIX}lock:", clock, patience=patience, lasts=LOCK_LASTS)
+        locks = RedisLeases(
+            broker_url, f"{KEY_PREFIX}lock:", clock, patience=patience, lasts=LOCK_LASTS, puts_back=False
+        )
     book = ScheduleBook(storage, clock, settings.config_dir, catalogue, locks)
     parts = JobParts(
         storage=storage,

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +28,8 @@ Seen = Callable[[], datetime | None]
 """When the part was last heard of (aware wall time), or None if never."""
 SeenByName = Callable[[], Mapping[str, datetime]]
 """When each part was last heard of, by name."""
+Names = Callable[[], Collection[str]]
+"""Names of parts."""
 IsOpen = Callable[[datetime], bool]
 """Whether the market is open at a desk time."""
 
@@ -59,6 +61,7 @@ class HealthCheck:
         terminal: Asks the terminal.
         broker: Asks the task broker.
         workers: When each worker was last heard of; a worker that was stopped on purpose is not in it.
+        deaf: Workers that report, but no longer get what is put on their queues.
         beat: When the scheduler was last heard of.
         storage: Rooted at the desk's folder.
         clock: Wall time for heartbeats and files, desk time for whether the market is open.
@@ -72,6 +75,7 @@ class HealthCheck:
         terminal: Answers,
         broker: Answers,
         workers: SeenByName,
+        deaf: Names = tuple,
         beat: Seen,
         storage: FileStorage,
         clock: Clock,
@@ -85,7 +89,7 @@ class HealthCheck:
         self._checks: dict[str, Callable[[], dict[str, Any]]] = {
             "terminal": lambda: self._answer("terminal", terminal),
             "broker": lambda: self._answer("broker", broker),
-            "workers": lambda: self._workers(workers()),
+            "workers": lambda: self._workers(workers(), deaf()),
             "beat": lambda: self._beat(beat()),
             "disk": self._disk,
             "logs": lambda: self._size("logs", self._limits.log_bytes),
@@ -141,16 +145,22 @@ class HealthCheck:
         detail = f"the {name} answered in {seconds} s" + (f", slower than {limit} s" if slow else "")
         return _part(WARN if slow else OK, detail, seconds, limit)
 
-    def _workers(self, seen: Mapping[str, datetime]) -> dict[str, Any]:
+    def _workers(self, seen: Mapping[str, datetime], deaf: Collection[str]) -> dict[str, Any]:
         limit = self._limits.heartbeat_seconds
         wall = self._clock.wall()
         ages = {name: round(age_seconds(at, wall), 1) for name, at in sorted(seen.items())}
         silent = [name for name, age in ages.items() if age > limit]
         if not ages:
             return _part(FAIL, "no worker has been heard of; start one", {}, limit)
-        if silent:
-            status = FAIL if len(silent) == len(ages) else WARN
-            return _part(status, f"silent for more than {limit:g} s: {', '.join(silent)}", ages, limit)
+        hears_not = sorted({*deaf} & {*ages} - {*silent})
+        if silent or hears_not:
+            status = FAIL if len(silent) + len(hears_not) == len(ages) else WARN
+            faults = (
+                (f"silent for more than {limit:g} s", silent),
+                ("deaf, so that its jobs wait for others", hears_not),
+            )
+            told = "; ".join(f"{fault}: {', '.join(names)}" for fault, names in faults if names)
+            return _part(status, told, ages, limit)
         return _part(OK, f"{len(ages)} alive", ages, limit)
 
     def _beat(self, seen: datetime | None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from backend.mt5.answers import NoAnswer, NotSent, SendAnswer, SendResult
 from backend.mt5.dealer import Dealer
 from backend.mt5.retcodes import Then
 from backend.orders.intents import Intent
+from backend.storage import fence
 
 log = logging.getLogger(__name__)
 
@@ -176,7 +177,12 @@ class Asking:
         self._journal.append_many([intent.entry for intent in intents], actor=actor)
 
     def hand_over(self, intent: Intent, *, actor: str) -> SendResult:
-        """Send one request that is on record; where a person has to click first, the desk is paused."""
+        """Send one request that is on record; where a person has to click first, the desk is paused.
+
+        Raises:
+            Unavailable: ``lock_lost``: nothing was sent; another host may be sending.
+        """
+        fence.require()
         result = self._dealer.send(intent.request)
         click = what_to_click(result)
         if click:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from backend.core.errors import DeskError, Invalid, Unavailable
+from backend.storage import fence
 
 WINDOWS = os.name == "nt"
 STALE_SECONDS = 3600.0  # no write takes an hour; an older temporary file belongs to a killed writer
@@ -86,6 +87,7 @@ def replace_file(path: Path, data: bytes, *, mode: int | None, fsync: bool) -> N
                 keep = stat.S_IMODE(path.stat().st_mode)
         temporary = _write_temporary(path, data, mode=keep, fsync=fsync)
         try:
+            fence.require()
             while_in_use(lambda: temporary.replace(path))
         except BaseException:
             _discard(temporary)
@@ -104,6 +106,7 @@ def create_file(path: Path, data: bytes, *, mode: int | None, fsync: bool) -> bo
             return False
         temporary = _write_temporary(path, data, mode=mode, fsync=fsync)
         try:
+            fence.require()
             _claim(temporary, path)
         except FileExistsError:
             return False
@@ -184,6 +187,7 @@ def set_aside(path: Path, stamp: str) -> Path:
         suffix = "" if attempt == 1 else f"_{attempt}"
         aside = path.with_name(f"{path.name}.corrupt-{stamp}{suffix}")
         if not aside.exists():
+            fence.require()
             while_in_use(partial(path.replace, aside))
             sync_folder(path.parent)
             return aside

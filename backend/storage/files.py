@@ -9,13 +9,13 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from backend.core.clock import Clock, SystemClock, stamp
-from backend.core.errors import Conflict, DeskError, Invalid, NotFound, Unavailable
-from backend.storage import atomic, lines, names
+from backend.core.errors import DeskError, Invalid, NotFound, Unavailable
+from backend.storage import atomic, fence, lines, names
 from backend.storage.encoding import decode, encode, encode_line
-from backend.storage.locks import hold, retire
+from backend.storage.locks import Hosts, hold, retire
 
 LOCK_SECONDS = 30.0  # how long a write waits for the writers before it
 
@@ -37,11 +37,16 @@ class FileStorage:
         root: The folder; made with the first write.
         fsync: Sync whole-file writes to the disk, so that they survive the machine.
         clock: Tells the wall time for the names of files set aside.
+        hosts: What excludes the other hosts of a desk that has some. A change under a lock that was lost
+            to one is refused: `Unavailable` ``lock_lost``.
     """
 
-    def __init__(self, root: Path, *, fsync: bool = True, clock: Clock | None = None) -> None:
+    def __init__(
+        self, root: Path, *, fsync: bool = True, clock: Clock | None = None, hosts: Hosts | None = None
+    ) -> None:
         self.root = Path(os.path.realpath(root))
         self.fsync = fsync
+        self.hosts = hosts
         self.clock: Clock = clock if clock is not None else SystemClock()
         self._swept: set[Path] = set()  # folders made and cleared of dead writers' files
         self._named: set[Path] = set()  # files whose names are known to be on the disk
@@ -113,7 +118,7 @@ class FileStorage:
         Raises:
             Unavailable: Code ``locked`` after `timeout` seconds.
         """
-        with hold(self.path(name), timeout):
+        with self._hold(self.path(name), timeout):
             yield
 
     def read_json(self, name: str) -> Any:
@@ -146,7 +151,7 @@ class FileStorage:
         """Write a JSON file only if there is none of that name; says whether it did."""
         data = encode(value, where=name, pretty=True)
         path = self._writable(name)
-        with hold(path, LOCK_SECONDS):
+        with self._hold(path):
             return atomic.create_file(path, data, mode=mode, fsync=self.fsync)
 
     def update_json(
@@ -162,7 +167,7 @@ class FileStorage:
             timeout: Seconds to wait for the other writers.
         """
         path = self._writable(name)
-        with hold(path, timeout):
+        with self._hold(path, timeout):
             value = fn(self.read_json_or(name, default))
             self.write_json(name, value)
             return value
@@ -220,7 +225,7 @@ class FileStorage:
     def write_bytes(self, name: str, data: bytes, *, mode: int | None = None) -> None:
         """Replace a file atomically."""
         path = self._writable(name)
-        with hold(path, LOCK_SECONDS):
+        with self._hold(path):
             atomic.replace_file(path, data, mode=mode, fsync=self.fsync)
 
     def read_bytes(self, name: str) -> bytes:
@@ -247,15 +252,19 @@ class FileStorage:
         path = self.path(name)
         if not path.exists():
             return False
-        with hold(path, timeout), atomic.refusals(path):
+        with self._hold(path, timeout), atomic.refusals(path):
             if only_if is not None and not only_if():
                 return False
+            fence.require()
             try:
                 atomic.while_in_use(path.unlink)
             except FileNotFoundError:
                 return False
             retire(path)
             return True
+
+    def _hold(self, path: Path, timeout: float = LOCK_SECONDS) -> contextlib.AbstractContextManager[None]:
+        return hold(path, timeout, self.hosts)
 
     def _is_inside(self, path: Path) -> bool:
         try:
@@ -273,7 +282,7 @@ class FileStorage:
         except ValueError as error:
             fault = error
         try:
-            with hold(path, LOCK_SECONDS):
+            with self._hold(path):
                 return self._read_again(name, path)
         except (
             Unavailable
@@ -299,11 +308,17 @@ class FileStorage:
         self, name: str, data: bytes, *, sync: bool, whole: Callable[[bytes], bool], header: bytes = b""
     ) -> None:
         path = self._writable(name)
-        with hold(path, LOCK_SECONDS):
+        with self._hold(path):
             if header:
-                _same_header(path, header)
+                lines.require_header(path, header)
             file, is_new = lines.append_bytes(path, data, first=header, whole=whole)
-        with file:  # outside the lock: the disk then syncs what several threads wrote in one go
+            if self.hosts is not None:  # a network drive shows the others what was closed
+                self._end_append(file, path, sync=sync, is_new=is_new)
+        if self.hosts is None:  # outside the lock: the disk then syncs what several threads wrote in one go
+            self._end_append(file, path, sync=sync, is_new=is_new)
+
+    def _end_append(self, file: IO[bytes], path: Path, *, sync: bool, is_new: bool) -> None:
+        with file:
             if sync:
                 lines.sync_file(file, path)
                 if is_new or path not in self._named:
@@ -343,18 +358,3 @@ def _corrupt(
         name=name,
         aside=Path(name).with_name(aside).as_posix(),
     )
-
-
-def _same_header(path: Path, header: bytes) -> None:
-    try:
-        with path.open("rb") as file:
-            first = file.readline(len(header) + 2)
-    except FileNotFoundError:
-        return
-    if first.endswith(b"\n") and first.rstrip(b"\r\n") != header.rstrip(b"\n"):
-        raise Conflict(
-            "other_columns",
-            f"{path} begins with other columns ({first[:200].decode(errors='replace').strip()}); "
-            "move it away to start a new one",
-            path=str(path),
-        )

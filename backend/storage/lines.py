@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from backend.core.errors import DeskError, Invalid
+from backend.core.errors import Conflict, DeskError, Invalid
+from backend.storage import fence
 from backend.storage.atomic import refusal, refusals, while_in_use
 from backend.storage.encoding import decode
 
@@ -42,6 +43,7 @@ def append_bytes(
         is_new = not path.exists()
         file = while_in_use(lambda: path.open("a+b", buffering=0))
     try:
+        fence.require()
         with refusals(path):
             end = _mend(file, whole)
         write_whole_lines(file, path, (first + lines) if end == 0 else lines, start=end)
@@ -165,6 +167,22 @@ def csv_line(cells: Iterable[Any], *, where: str) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(row)
     return text.getvalue().replace("\x00", "").encode()
+
+
+def require_header(path: Path, header: bytes) -> None:
+    """Nothing where a file begins with that line, or is not there; `Conflict` ``other_columns``."""
+    try:
+        with path.open("rb") as file:
+            first = file.readline(len(header) + 2)
+    except FileNotFoundError:
+        return
+    if first.endswith(b"\n") and first.rstrip(b"\r\n") != header.rstrip(b"\n"):
+        raise Conflict(
+            "other_columns",
+            f"{path} begins with other columns ({first[:200].decode(errors='replace').strip()}); "
+            "move it away to start a new one",
+            path=str(path),
+        )
 
 
 def csv_cells(row: Mapping[str, Any] | Sequence[Any], columns: Sequence[str], *, where: str) -> list[Any]:

@@ -1,4 +1,7 @@
-"""Locks between threads and processes of one machine; the system frees those of the dead."""
+"""Locks between threads and processes of one machine; the system frees those of the dead.
+
+A desk on several hosts hands in what excludes those, which is asked after the file: by one process a host.
+"""
 
 import contextlib
 import os
@@ -7,14 +10,27 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import filelock
 
 from backend.core.errors import Unavailable
+from backend.storage import fence
 from backend.storage.atomic import WINDOWS, refusals
 
 LOCKS = ".locks"  # folder of lock files beside the files they guard
 _POLL_SECONDS = 0.002
+_NO_HOSTS: contextlib.nullcontext[None] = contextlib.nullcontext()
+
+
+class Hosts(Protocol):
+    """What excludes the other hosts that share a folder. Thread-safe."""
+
+    def hold(self, path: Path, timeout: float) -> contextlib.AbstractContextManager[fence.Held]:
+        """Hold the lock that stands for `path` against them; tells whether it still does.
+
+        `Unavailable`: ``locked`` after `timeout` seconds, or what keeps the locks does not answer.
+        """
 
 
 @dataclass(slots=True)
@@ -31,13 +47,13 @@ _holds_guard = threading.Lock()
 
 
 @contextlib.contextmanager
-def hold(path: Path, timeout: float) -> Iterator[None]:
+def hold(path: Path, timeout: float, hosts: Hosts | None = None) -> Iterator[None]:
     """Hold the lock that stands for the file at `path`; the same thread may hold it again.
 
     Threads queue in memory and one of them speaks for the process, so only processes poll.
 
     Raises:
-        Unavailable: Code ``locked`` after `timeout` seconds.
+        Unavailable: Code ``locked`` after `timeout` seconds, or as `Hosts.hold`.
     """
     file = lock_file(path)
     key = str(file)
@@ -56,7 +72,7 @@ def hold(path: Path, timeout: float) -> Iterator[None]:
                 finally:
                     mine.depth -= 1
                 return
-            with _between_processes(file, path, deadline, timeout):
+            with _between_processes(file, path, deadline, timeout), _between_hosts(hosts, path, deadline):
                 mine.depth = 1
                 try:
                     yield
@@ -137,6 +153,21 @@ def _between_processes(file: Path, path: Path, deadline: float, timeout: float) 
         yield
     finally:
         lock.release()
+
+
+def _between_hosts(
+    hosts: Hosts | None, path: Path, deadline: float
+) -> contextlib.AbstractContextManager[None]:
+    return _NO_HOSTS if hosts is None else _against(hosts, path, deadline)
+
+
+@contextlib.contextmanager
+def _against(hosts: Hosts, path: Path, deadline: float) -> Iterator[None]:
+    with (
+        hosts.hold(path, max(0.0, deadline - time.monotonic())) as held,
+        fence.guarded(path, held),
+    ):
+        yield
 
 
 def _held(path: Path, timeout: float) -> Unavailable:

@@ -13,6 +13,7 @@ from backend.cli.doctor_hosts import desk_elsewhere, joining
 from backend.cli.findings import Finding
 from backend.config import Settings, load_settings
 from backend.jobs.leases import machine
+from backend.storage.files import FileStorage
 from tests.acceptance.clones import ROOT
 from tests.acceptance.hands import unused_port
 from tests.fakes.jobs_desk import JobsDesk
@@ -36,6 +37,8 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstHost]:
     home = tmp_path_factory.mktemp("first")
     shutil.copytree(ROOT / "config", home / "config")
     with JobsDesk(home, "redis") as desk:
+        assert desk.redis is not None
+        desk.environment["REDIS_URL"] = desk.redis.address.url
         desk.start_worker(name="w1")
         connector = desk.start_connector()
         left = {"pid": 1, "host": "first", "machine": machine(), "home": str(home), "broker": "redis://…"}
@@ -70,7 +73,7 @@ def test_a_host_set_up_as_the_guide_says_is_proven_well(first: FirstHost, tmp_pa
     found = looked_at(second(first, tmp_path))
     assert {name: one.level for name, one in found.items()} == dict.fromkeys(
         (
-            *("desk", "broker", "shared folder", "connector"),
+            *("desk", "broker", "shared folder", "locks", "connector"),
             *("clock of first", "clock of the broker", "clock of the connector", "clock of the terminal"),
         ),
         "ok",
@@ -79,6 +82,7 @@ def test_a_host_set_up_as_the_guide_says_is_proven_well(first: FirstHost, tmp_pa
     assert "***" in found["broker"].detail, "the password is not shown"
     left = [path.name for path in (first.desk.home / "data/run").glob("doctor-*")]
     assert left == [], "the doctor cleans up"
+    assert "what is locked here, first may not change" in found["locks"].detail
 
 
 def test_on_the_first_host_the_desk_is_not_elsewhere(first: FirstHost, tmp_path: Path) -> None:
@@ -92,6 +96,36 @@ def test_a_folder_that_is_not_the_desks_is_found_in_both_directions(first: First
     assert found["shared folder"].level == "fail"
     assert "first does not read what is written here" in found["shared folder"].detail
     assert "this host does not read what first writes" in found["shared folder"].detail
+
+
+def test_a_folder_that_shows_changes_late_is_found(
+    first: FirstHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = FileStorage.state
+    kept: dict[str, Any] = {}  # as a network drive keeps them for some seconds
+    monkeypatch.setattr(FileStorage, "state", lambda self, name: kept.setdefault(name, state(self, name)))
+    found = looked_at(second(first, tmp_path))
+    assert found["shared folder"].level == "fail"
+    assert "is not seen here at once" in found["shared folder"].detail
+    assert found["locks"].level == "ok"
+
+
+def test_a_desk_that_changes_files_without_asking_the_shared_redis_is_found(
+    first: FirstHost, tmp_path: Path
+) -> None:
+    named = first.desk.environment.pop("REDIS_URL")  # it finds the broker as that of the running desk
+    worker = first.desk.start_worker(name="alone")
+    try:
+        found = looked_at(second(first, tmp_path))
+    finally:
+        first.desk.environment["REDIS_URL"] = named
+        worker.terminate()
+        worker.wait(20)
+    assert found["broker"].level == "ok"
+    assert found["shared folder"].level == "ok"
+    assert found["locks"].level == "fail"
+    assert "first changes all the same" in found["locks"].detail
+    assert "REDIS_URL" in found["locks"].mend
 
 
 def test_a_broker_that_is_not_the_desks_is_found(first: FirstHost, tmp_path: Path) -> None:

@@ -34,13 +34,15 @@ class Supervised:
             FileStorage(desk.settings.data_dir), SystemClock(), look_every=0.0, least_life=0.0
         )
         self.reasons: list[str] = []
+        self.others: list[int] = []  # pids of further workers that he started
 
     def look(self) -> bool:
         """One look; says whether the worker reports."""
         pid = self.worker.pid
-        reason = self.watch.ailing([pid]).get(pid) if pid is not None else None
-        if reason is not None:
-            self.reasons.append(reason)
+        ailing = self.watch.ailing([pid, *self.others] if pid is not None else [])
+        self.reasons += ailing.values()
+        assert not {*ailing} & {*self.others}, self.reasons
+        if pid in ailing:
             self.worker.retire()
         self.worker.died()
         self.worker.restart_if_due()
@@ -79,6 +81,33 @@ def test_a_worker_that_no_longer_hears_its_queue_is_started_again(supervised: Su
         supervised.look()
         time.sleep(0.05)
     assert supervised.reasons == [], "one that hears is left alone"
+
+
+@pytest.mark.parametrize("supervised", [{"PROBE_CANARY": "1", "PROBE_LOSES_CONSUMER": "1"}], indirect=True)
+def test_one_that_is_deaf_after_a_restart_of_the_broker_is_found_beside_one_that_hears(
+    supervised: Supervised,
+) -> None:
+    desk = supervised.desk
+    deaf = supervised.worker.pid
+    del desk.environment["PROBE_LOSES_CONSUMER"]
+    hearing = desk.start_worker("-Q", ",".join(PLAN.queues), name="w2")
+    supervised.others.append(hearing.pid)
+    before = desk.kill_redis()
+    desk.start_redis(again=before)
+    desk.until(lambda: supervised.look() and supervised.worker.pid != deaf, 60)
+    assert all("is deaf" in reason for reason in supervised.reasons)
+    for _ in range(8):
+        assert desk.wait(desk.submit("echo")).state is JobState.SUCCEEDED
+    supervised.reasons.clear()
+    end = time.monotonic() + 7
+    while time.monotonic() < end:
+        supervised.look()
+        time.sleep(0.05)
+    assert supervised.reasons == [], "both are left alone"
+    assert {worker.name.partition("@")[0]: worker.state for worker in desk.workers()} == {
+        "w1": "alive",
+        "w2": "alive",
+    }
 
 
 @pytest.mark.parametrize("supervised", [{"MT5UI_WORKER_MEMORY_MB": "20"}], indirect=True)

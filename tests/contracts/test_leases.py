@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -259,6 +260,82 @@ class TestRedis:
         assert not other.take("j1", "w2")
         assert (leases.held("j1"), leases.held("j2")) == (True, False)
         for one in (leases, other, client):
+            one.close()
+
+    def test_of_a_lock_that_the_redis_forgot_nobody_is_the_holder(
+        self, redis_url: str, clock: SetClock
+    ) -> None:
+        ours, theirs = (RedisLeases(redis_url, "l:", clock, puts_back=False) for _ in range(2))
+        with connect(redis_url) as client, exclusive(ours, "book", 0.0) as still:
+            client.flushall()
+            with exclusive(theirs, "book", 0.0):
+                pass  # came, changed and went before the first holder looked
+            assert ours.renew() == []
+            assert not still(), "what it had read may have changed meanwhile"
+        for one in (ours, theirs):
+            one.close()
+
+    def test_what_was_taken_without_an_answer_keeps_nobody_out(
+        self, redis_url: str, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import redis
+
+        ours, theirs = (RedisLeases(redis_url, "o:", clock) for _ in range(2))
+        take = ours._take
+
+        def unheard(*asked: Any) -> None:
+            take(*asked)
+            raise redis.TimeoutError("the answer came too late")
+
+        for name in ("j1", "j2"):
+            with monkeypatch.context() as patch:
+                patch.setattr(ours, "_take", unheard)
+                with pytest.raises(Unavailable):
+                    ours.take(name, "w1")
+            assert not ours.held(name)
+        assert not theirs.take("j1", "w2")
+        assert ours.take("j1", "w1"), "whoever asked has it when it asks again"
+        assert ours.held("j1")
+        assert ours.renew() == ["j1"]
+        assert theirs.take("j2", "w2"), "and what it does not ask for again is given back"
+        for one in (ours, theirs):
+            one.close()
+
+    def test_a_question_that_is_asked_again_because_its_answer_got_lost_is_answered(
+        self, redis_url: str, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import redis
+
+        leases = RedisLeases(redis_url, "q:", clock)
+        take = leases._take
+        numbers: list[int] = []
+
+        def dropped(*asked: Any) -> int:
+            numbers.append(take(*asked))
+            if len(numbers) == 1:
+                raise redis.ConnectionError("reset by peer")
+            return numbers[-1]
+
+        monkeypatch.setattr(leases, "_take", dropped)
+        assert leases.take("j1", "w1") == numbers[1] > numbers[0]
+        assert leases.held("j1")
+        leases.close()
+
+    def test_a_renewal_that_crosses_the_giving_back_leaves_nothing(
+        self, redis_url: str, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ours, theirs = (RedisLeases(redis_url, "c:", clock) for _ in range(2))
+        renew = ours._renew
+
+        def late(*asked: Any) -> Any:
+            ours.release("j1")
+            return renew(*asked)
+
+        ours.take("j1", "w1")
+        monkeypatch.setattr(ours, "_renew", late)
+        assert ours.renew() == []
+        assert theirs.take("j1", "w2")
+        for one in (ours, theirs):
             one.close()
 
     def test_a_redis_that_is_away_is_said_and_keeps_what_is_held(self, tmp_path: Path) -> None:

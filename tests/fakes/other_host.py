@@ -19,6 +19,14 @@ def another_host(name: str) -> None:
     locks._between_processes = _nothing
 
 
+def host_apart(name: str) -> None:
+    """From here on this process is on a machine of that name, whose locks of files reach itself alone."""
+    leases.HOST = name
+    for module in (leases, leases_redis):
+        module.machine = lambda: name  # type: ignore[attr-defined]
+    locks.LOCKS = f".locks-{name}"
+
+
 class ClockOff(SystemClock):
     """The clock of a machine that is wrong by some seconds."""
 

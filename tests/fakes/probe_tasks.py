@@ -11,6 +11,7 @@ from backend.core.errors import Invalid, Unavailable
 from backend.jobs import agent
 from backend.jobs.context import check
 from backend.jobs.spec import RetryPolicy
+from tests.fakes.deaf import lose_consumers
 from tests.fakes.other_host import ClockOff, another_host
 
 app.conf.include = ("tests.fakes.probe_tasks",)
@@ -24,6 +25,8 @@ if "PROBE_CLOCK" in os.environ:
     runtimes.clock_source = lambda: ClockOff(float(os.environ["PROBE_CLOCK"]))
 if "PROBE_HOST" in os.environ:
     another_host(os.environ["PROBE_HOST"])
+if "PROBE_LOSES_CONSUMER" in os.environ:
+    lose_consumers()
 
 NAME = "tests.fakes.probe_tasks"
 

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from celery.utils.nodenames import worker_direct
 from celery.worker import state as worker_state
 
 from backend.core.errors import Unavailable
@@ -17,6 +18,7 @@ from backend.jobs.worker_files import worker_views
 from tests.fakes.jobs import FakePublisher, SetClock
 
 NAME = f"main@{HOST}"
+OWN = worker_direct(NAME).name
 
 
 class Request:
@@ -30,8 +32,12 @@ class Request:
 
 @pytest.fixture
 def agent(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> Agent:
+    return agent_of(runtime, monkeypatch, "maintenance", "research")
+
+
+def agent_of(runtime: Runtime, monkeypatch: pytest.MonkeyPatch, *consumed: str) -> Agent:
     monkeypatch.setattr(module, "_answers", {})
-    queues = SimpleNamespace(consume_from={"maintenance": None, "research": None})
+    queues = SimpleNamespace(consume_from=dict.fromkeys(consumed))
     app = SimpleNamespace(
         amqp=SimpleNamespace(queues=queues), conf=SimpleNamespace(broker_transport_options={})
     )
@@ -92,10 +98,14 @@ def test_a_broker_that_is_away_makes_nobody_deaf(
     assert sing(agent, clock, times=3).state == "alive"
 
 
-def test_of_two_workers_on_a_queue_one_answers_for_both(
-    agent: Agent, runtime: Runtime, clock: SetClock
-) -> None:
-    def other_answers() -> None:
+def beside_one_that_hears(
+    agent: Agent, clock: SetClock, *, times: int, hears_own: bool = False
+) -> WorkerView:
+    """How the worker stands after test messages; another one answers those on the shared queues."""
+    storage = agent._runtime.storage
+    for _ in range(times):
+        agent._sing()
+        clock.forward(seconds=1)
         wall = written(clock.wall())
         canaries = {"maintenance": wall, "research": wall}
         content: dict[str, Any] = {
@@ -106,16 +116,39 @@ def test_of_two_workers_on_a_queue_one_answers_for_both(
         }
         content |= {"concurrency": 2, "queues": ["maintenance"], "active": [], "processed": 0, "rss": 1}
         content |= {"canaries": canaries, "state": "alive", "started_at": wall, "updated_at": wall}
-        runtime.storage.write_json("task_runs/workers/second.json", content)
-
-    for _ in range(6):
-        agent._sing()
-        clock.forward(seconds=1)
-        other_answers()
+        storage.write_json("task_runs/workers/second.json", content)
+        if hears_own:
+            answer(NAME, OWN, wall)
         clock.forward(seconds=29)
     agent.report()
-    states = {view.name: view.state for view in worker_views(runtime.storage, clock)}
-    assert states[NAME] == "alive"
+    views = {view.name: view for view in worker_views(storage, clock)}
+    assert views["second@elsewhere"].state in {"alive", "silent"}
+    return views[NAME]
+
+
+def test_of_two_workers_on_a_queue_one_answers_for_both(agent: Agent, clock: SetClock) -> None:
+    assert beside_one_that_hears(agent, clock, times=6).state == "alive"
+
+
+def test_on_the_queue_of_its_own_nobody_answers_for_it(
+    runtime: Runtime, publisher: FakePublisher, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = agent_of(runtime, monkeypatch, "maintenance", "research", OWN)
+    agent._heavy = 1 << 50
+    assert beside_one_that_hears(agent, clock, times=6, hears_own=True).state == "alive"
+    assert beside_one_that_hears(agent, clock, times=3).state == "alive", (
+        "twice unanswered and one waited for"
+    )
+    deaf = beside_one_that_hears(agent, clock, times=1)
+    assert deaf.state == "deaf"
+    assert deaf.queues == ("maintenance", "research"), "its own is no queue of the desk"
+    assert set(deaf.canary_ages) <= {"maintenance", "research"}
+    publisher.published.clear()
+    beside_one_that_hears(agent, clock, times=20)
+    sent = [each["queue"] for each in publisher.published]
+    assert sent.count(OWN) <= 1, "they do not heap up where nobody takes them"
+    assert sent.count("maintenance") == 20
+    assert beside_one_that_hears(agent, clock, times=1, hears_own=True).state == "alive"
 
 
 def test_what_failed_outside_of_its_task_takes_no_slot(

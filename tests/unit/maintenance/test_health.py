@@ -96,6 +96,8 @@ def test_a_healthy_desk_is_ok_and_the_row_is_kept(storage: FileStorage) -> None:
             "silent for more than 60 s: orders",
         ),
         ("workers", {"workers": lambda: {"main": MONDAY - timedelta(seconds=61)}}, "fail", "main"),
+        ("workers", {"deaf": lambda: ["main"]}, "warn", "deaf, so that its jobs wait for others: main"),
+        ("workers", {"deaf": lambda: ["main", "orders"]}, "fail", "main, orders"),
         ("beat", {"beat": lambda: None}, "fail", "start beat"),
         ("beat", {"beat": lambda: MONDAY - timedelta(seconds=61)}, "fail", "silent for 61 s"),
         ("data_freshness", {"data_age": 16 * 60}, "warn", "EURUSD_20260105.json"),
