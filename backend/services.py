@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from backend.news.service import NewsService
     from backend.orders.managing import Manager
     from backend.orders.service import OrderService
+    from backend.queries.service import Queries
     from backend.risk.rulebook import Rulebook
     from backend.simulator.file_history import FileHistory
     from backend.storage.secrets import SecretStore
@@ -209,6 +210,13 @@ class Services:
             canonical=partial(canonical_of, self.symbols),
             usual=usual_price,
         )
+
+    @cached_property
+    def queries(self) -> "Queries":
+        """Questions in SQL over the files."""
+        from backend.queries.service import Queries
+
+        return Queries(self.home, lambda: self.history.files())  # noqa: PLW0108 - needs the symbol map
 
     @cached_property
     def _fetcher(self) -> "HttpFetcher":

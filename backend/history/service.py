@@ -15,6 +15,7 @@ from backend.core.errors import Conflict, DeskError, Invalid, NotFound
 from backend.core.timeframes import Timeframe
 from backend.history.exporting import Progress, metatrader_csv, metatrader_name
 from backend.history.formats.model import decimals_of
+from backend.history.formats.stored import ASK, BID
 from backend.history.importing import Importer
 from backend.history.quality import describe
 from backend.history.staging import settle
@@ -47,6 +48,21 @@ class Series:
     kept: Kept
     symbol: str
     timeframe: Timeframe
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeriesFiles:
+    """The files of one side of a series.
+
+    Attributes:
+        series: Which.
+        side: bid or ask.
+        files: Its partitions, the earliest first.
+    """
+
+    series: Series
+    side: str
+    files: tuple[Path, ...]
 
 
 class HistoryService:
@@ -113,6 +129,20 @@ class HistoryService:
             held = ", ".join(sorted({f"{one.symbol} {one.timeframe}" for one in found})) or "nothing"
             raise NotFound("no_history", f"No bars of {asked} are kept; there is {held}")
         return wanted
+
+    def files(self) -> list[SeriesFiles]:
+        """Where the bars of every series are, bids and asks apart."""
+        settle(self._imported)
+        stores = (
+            (Kept.DESK, BID, self._desk),
+            (Kept.IMPORTED, BID, self.importer.bids),
+            (Kept.IMPORTED, ASK, self.importer.asks),
+        )
+        return [
+            SeriesFiles(series=Series(kept, name, frame), side=side, files=tuple(store.files(name, frame)))
+            for kept, side, store in stores
+            for name, frame in store.series()
+        ]
 
     def check(self, series: Series) -> dict[str, Any]:
         """The quality of a series; see `describe`. A corrupt file is told under ``problem``."""
