@@ -134,7 +134,7 @@ def _json(limit: int | None) -> "Take[Any]":
 
 def _spool() -> IO[bytes]:
     """Where an answer waits until the whole of it is known."""
-    return tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # type: ignore[return-value]
+    return tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)
 
 
 def _copy(spool: IO[bytes]) -> None:

@@ -1,5 +1,6 @@
 """HistoryService: what is kept of the past, where it came from, and what it is worth."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +17,10 @@ from backend.core.timeframes import Timeframe
 from backend.history.exporting import Progress, metatrader_csv, metatrader_name
 from backend.history.formats.model import decimals_of
 from backend.history.formats.stored import ASK, BID
-from backend.history.importing import Importer
+from backend.history.importing import REPORTS, Importer
 from backend.history.quality import describe
 from backend.history.staging import settle
+from backend.history.work import in_short
 from backend.market.specifications import Specifications
 from backend.market.store import MarketStore
 from backend.mt5.server_time import ServerClock
@@ -26,6 +28,7 @@ from backend.storage import atomic
 from backend.storage.files import FileStorage
 
 IMPORTED: Final = "history/imported"
+_STAMP: Final = len("YYYYmmdd_HHMMSS.json")
 
 
 class Kept(StrEnum):
@@ -143,6 +146,28 @@ class HistoryService:
             for kept, side, store in stores
             for name, frame in store.series()
         ]
+
+    def reports(self, limit: int) -> list[dict[str, Any]]:
+        """What the newest imports did, in short, the newest first; what cannot be read is left out."""
+        names = self._imported.names(f"{REPORTS}/*.json")
+        newest = sorted(names, key=lambda name: name[-_STAMP:], reverse=True)[:limit]
+        found = []
+        for name in newest:
+            with contextlib.suppress(DeskError, KeyError, TypeError):
+                found.append(in_short(self._imported.read_json(name)))
+        return found
+
+    def report(self, name: str) -> dict[str, Any]:
+        """The whole report of an import.
+
+        Raises:
+            NotFound: There is none of that name.
+        """
+        try:
+            page: dict[str, Any] = self._imported.read_json(f"{REPORTS}/{name}.json")
+        except NotFound as error:
+            raise NotFound("no_report", f"There is no report {name!r} of an import", report=name) from error
+        return page
 
     def check(self, series: Series) -> dict[str, Any]:
         """The quality of a series; see `describe`. A corrupt file is told under ``problem``."""

@@ -111,7 +111,10 @@ def _table(node: dict[str, Any], text: str, views: Collection[str], local: Colle
         yield from [name] if name in views else views
     if kind == "TABLE_FUNCTION":
         yield from views if node["function"].get("function_name") not in _FUNCTIONS else ()
-    if kind != "BASE_TABLE" or node.get("schema_name") == "information_schema":
+    if kind != "BASE_TABLE":
+        return
+    if node.get("schema_name") == "information_schema":
+        yield from views
         return
     name = str(node.get("table_name", "")).lower()
     if name in views and node.get("schema_name", "") in _OWN_SCHEMAS:

@@ -3,7 +3,9 @@
 import os
 import re
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
@@ -32,6 +34,7 @@ SPILL: Final = "4GB"
 MOST_THREADS: Final = 4
 _PIECE: Final = 5_000
 _TRIES: Final = 3
+_LOOK_SECONDS: Final = 0.2  # a wait without an end would not hear of Ctrl-C on Windows
 _CARET: Final = re.compile(r"\n\nLINE (\d+): (.*)\n( *)\^")
 
 T = TypeVar("T")
@@ -91,8 +94,9 @@ class Queries:
                 tries += 1
                 session = _Session(self._home, self._bars, files, spare)
                 with session.connection:
-                    asked = session.prepare(sql)
+                    asked = session.check(sql)
                     try:
+                        session.open(asked)
                         answer = session.run(asked, take)
                     except duckdb.Error as error:
                         if tries == _TRIES or not session.examine(asked, error):
@@ -120,6 +124,7 @@ class _Session:
         self._bars = bars
         self._files = files
         self._spare = spare
+        self._ended = threading.Event()
         threads = min(MOST_THREADS, os.cpu_count() or 1)
         self.connection: DuckDBPyConnection = duckdb.connect(
             ":memory:",
@@ -137,19 +142,17 @@ class _Session:
         )
         self.connection.execute("SET TimeZone = 'UTC'")
 
-    def prepare(self, sql: str) -> Question:
-        """Check the question, make the views that it asks, and shut the door."""
-        asked = question(self.connection, sql, views=_BY_NAME, functions=(AT,))
+    def check(self, sql: str) -> Question:
+        """The question, if it only reads."""
+        return question(self.connection, sql, views=_BY_NAME, functions=(AT,))
+
+    def open(self, asked: Question) -> None:
+        """Make the views that are asked, and shut the door."""
         for view in VIEWS:
             if view.name in asked.views:
                 self.connection.execute(f"CREATE VIEW {quoted(view.name)} AS {self._select(view)}")
         if CALENDAR_VIEW.name in asked.views:
             self.connection.execute(AT_SQL)
-        self.shut()
-        return asked
-
-    def shut(self) -> None:
-        """From now on no file outside of the views' folders is opened, and no setting changed."""
         folders = [*(self._home.root / name for name in _OPEN), self._spare]
         allowed = ", ".join(literal(folder.as_posix()) for folder in folders)
         self.connection.execute(f"SET allowed_directories = [{allowed}]")
@@ -157,15 +160,25 @@ class _Session:
         self.connection.execute("SET lock_configuration = true")
 
     def run(self, asked: Question, take: Take[T]) -> T:
-        """Ask, and hand the answer over piece by piece."""
-        try:
-            cursor = self.connection.execute(asked.text)
-            heads = tuple(Heading(str(column[0]), str(column[1])) for column in cursor.description or ())
-            return take(heads, self._rows(cursor))
-        except RuntimeError as error:  # how it tells of Ctrl-C
-            if "interrupted" in str(error).lower():
-                raise KeyboardInterrupt from error
-            raise
+        """Ask, and hand the answer over piece by piece.
+
+        In a thread of its own: DuckDB looks for Ctrl-C too seldom, so it is told of it from here.
+        """
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(self._run, asked, take)
+            try:
+                while not wait([answer], timeout=_LOOK_SECONDS).done:
+                    pass
+            except KeyboardInterrupt:
+                self._ended.set()
+                self.connection.interrupt()
+                raise
+            return answer.result()
+
+    def _run(self, asked: Question, take: Take[T]) -> T:
+        cursor = self.connection.execute(asked.text)
+        heads = tuple(Heading(str(column[0]), str(column[1])) for column in cursor.description or ())
+        return take(heads, self._rows(cursor))
 
     def examine(self, asked: Question, error: Exception) -> bool:
         """Whether files explain the error, and are read otherwise from now on."""
@@ -181,7 +194,7 @@ class _Session:
         return changed
 
     def _rows(self, cursor: "DuckDBPyConnection") -> Iterator[tuple[Any, ...]]:
-        while piece := cursor.fetchmany(_PIECE):
+        while not self._ended.is_set() and (piece := cursor.fetchmany(_PIECE)):
             yield from piece
 
     def _paths(self, view: View) -> Iterator[Path]:
