@@ -8,6 +8,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictInt
+from starlette.requests import ClientDisconnect
 
 from backend.core.clock import iso
 from backend.core.errors import Invalid
@@ -187,14 +188,20 @@ def check(
     return QualityList(series=[QualityAnswer.model_validate(kept.check(one)) for one in found])
 
 
-@router.post("/uploads", response_model=Uploaded, responses=refusals(413, 415, 422, 503), openapi_extra=_BODY)
+@router.post(
+    "/uploads", response_model=Uploaded, responses=refusals(400, 413, 415, 422, 503), openapi_extra=_BODY
+)
 async def upload(
     request: Request,
     name: Annotated[str, Query(min_length=1, max_length=120, description="Of the file; tells its symbol")],
 ) -> Response:
     """Take a file in, straight to the disk; `POST /api/history/imports` imports it then."""
     with desk(request).incoming.upload(name) as taken:
-        if not await _written(request, taken):
+        try:
+            fits = await _written(request, taken)
+        except ClientDisconnect:
+            return error_response(400, "upload_cut_off", f"{name} did not come whole; nothing is kept of it")
+        if not fits:
             message = f"A file may have at most {MAX_UPLOAD_BYTES} bytes"
             return error_response(413, "body_too_large", message)
         if not taken.size:
