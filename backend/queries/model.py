@@ -94,8 +94,7 @@ class View:
             return f"read_csv({path_list(files)}, {how}, columns = {{{types}}})"
         places = {one.path or one.name: one.type for one in self.columns if not one.sql} | dict(self.reads)
         columns = ", ".join(f"{quoted(name)}: {literal(kind)}" for name, kind in _types(places).items())
-        kind = "newline_delimited" if self.form is Form.LINES else "auto"
-        return f"read_json({path_list(files)}, format = '{kind}', columns = {{{columns}}})"
+        return f"read_json({path_list(files)}, format = 'newline_delimited', columns = {{{columns}}})"
 
 
 def no_rows(columns: Iterable[Column]) -> str:
@@ -115,12 +114,8 @@ def literal(text: str) -> str:
 
 
 def path_list(files: Iterable[Path]) -> str:
-    """A list of files in SQL; brackets, stars and question marks in a name mean themselves."""
-    return "[" + ", ".join(literal(_no_pattern(file.as_posix())) for file in files) + "]"
-
-
-def _no_pattern(path: str) -> str:
-    return "".join(f"[{mark}]" if mark in "*?[" else mark for mark in path)
+    """A list of files in SQL; DuckDB takes a name that is there as it is, were it a pattern too."""
+    return "[" + ", ".join(literal(file.as_posix()) for file in files) + "]"
 
 
 def _source(column: Column) -> str:

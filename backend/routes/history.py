@@ -82,6 +82,19 @@ class ImportReport(BaseModel):
     ask: SideCounts | None = None
 
 
+class WholeReport(BaseModel):
+    """One import of one series with its files, and what the bars are worth."""
+
+    model_config = ConfigDict(extra="allow")
+
+    symbol: str
+    timeframe: str
+    made_at: str
+    files: list[dict[str, Any]]
+    notes: list[str]
+    quality: dict[str, Any]
+
+
 class HistoryPage(BaseModel):
     """What is kept, what waits to be imported, and the newest imports."""
 
@@ -167,7 +180,7 @@ def history(request: Request) -> HistoryPage:
     )
 
 
-@router.get("/reports/{name}", responses=refusals(404))
+@router.get("/reports/{name}", response_model=WholeReport, responses=refusals(404))
 def report(
     request: Request, name: Annotated[str, InPath(max_length=200, description="As the list has it")]
 ) -> Response:
