@@ -1,12 +1,13 @@
 """`mt5ui sql`: questions in SQL over the desk's files; the desk may run or not."""
 
 import csv
-import io
 import json
 import math
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
@@ -101,12 +102,10 @@ def _table(limit: int) -> "Take[Any]":
 
 def _csv(limit: int | None) -> "Take[Any]":
     def take(heads: "tuple[Heading, ...]", rows: Iterator[tuple[Any, ...]]) -> Any:
-        spool = _spool()
-        text = io.TextIOWrapper(spool, encoding="utf-8", newline="", write_through=True)
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow([head.name for head in heads])
-        writer.writerows([_csv_cell(value) for value in row] for row in islice(rows, limit))
-        text.detach()
+        with _spooled() as spool:
+            writer = csv.writer(_Encoding(spool), lineterminator="\n")
+            writer.writerow([head.name for head in heads])
+            writer.writerows([_csv_cell(value) for value in row] for row in islice(rows, limit))
         return lambda: _copy(spool)
 
     return take
@@ -117,24 +116,39 @@ def _json(limit: int | None) -> "Take[Any]":
 
     def take(heads: "tuple[Heading, ...]", rows: Iterator[tuple[Any, ...]]) -> Any:
         names = _different([head.name for head in heads])
-        spool = _spool()
         columns = [{"name": name, "type": head.type} for name, head in zip(names, heads, strict=True)]
-        spool.write(f'{{"columns": {json.dumps(columns)}, "rows": ['.encode())
-        count = 0
-        for row in islice(rows, limit):
-            line = json.dumps(dict(zip(names, map(_plain, row), strict=True)), allow_nan=False)
-            spool.write(f"{',' if count else ''}\n{line}".encode())
-            count += 1
-        more = limit is not None and next(rows, None) is not None
-        spool.write(f'], "row_count": {count}, "more": {json.dumps(more)}}}\n'.encode())
+        with _spooled() as spool:
+            spool.write(f'{{"columns": {json.dumps(columns)}, "rows": ['.encode())
+            count = 0
+            for row in islice(rows, limit):
+                line = json.dumps(dict(zip(names, map(_plain, row), strict=True)), allow_nan=False)
+                spool.write(f"{',' if count else ''}\n{line}".encode())
+                count += 1
+            more = limit is not None and next(rows, None) is not None
+            spool.write(f'], "row_count": {count}, "more": {json.dumps(more)}}}\n'.encode())
         return lambda: _copy(spool)
 
     return take
 
 
-def _spool() -> IO[bytes]:
-    """Where an answer waits until the whole of it is known."""
-    return tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)
+@contextmanager
+def _spooled() -> Iterator[IO[bytes]]:
+    """Where an answer waits until the whole of it is known; closed here only if that never comes."""
+    with ExitStack() as stack:
+        spool = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY))
+        yield spool
+        stack.pop_all()
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoding:
+    """Text into a file of bytes."""
+
+    file: IO[bytes]
+
+    def write(self, text: str) -> int:
+        """Write it in UTF-8."""
+        return self.file.write(text.encode())
 
 
 def _copy(spool: IO[bytes]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from backend.core.errors import DeskError, Invalid, Unavailable
 from backend.history.service import SeriesFiles
+from backend.market.store import FOLDER as BAR_FOLDER
 from backend.queries.calendar_views import AT, AT_SQL, CALENDAR_VIEW, REVISIONS_VIEW, wordings
 from backend.queries.finding import Files
 from backend.queries.market_views import MARKET, select_bars
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 
 VIEWS: Final = (*RECORDS, CALENDAR_VIEW, REVISIONS_VIEW, *MARKET)
 _BY_NAME: Final = {view.name: view for view in VIEWS}
-_OPEN: Final = ("data/trade_ideas", "data/decisions", "data/task_runs/ledger", "data/calendar", "data/news",
-                "data/cache/market_data", "data/history", "logs")  # fmt: skip
+_OPEN: Final = sorted(
+    {pattern.rpartition("/")[0] for view in VIEWS for pattern in view.files} | {f"data/{BAR_FOLDER}"}
+)
 
 MEMORY: Final = "512MB"
 SPILL: Final = "4GB"
