@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from backend.core.timeframes import Timeframe
     from backend.economic_calendar.service import CalendarService
     from backend.economic_calendar.shapes import Clocks
+    from backend.history.incoming import Incoming
+    from backend.history.pieces import Choices
     from backend.history.service import HistoryService
     from backend.ideas.acting import IdeaDesk
     from backend.ideas.book import IdeaBook
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from backend.news.service import NewsService
     from backend.orders.managing import Manager
     from backend.orders.service import OrderService
+    from backend.queries.service import Queries
     from backend.risk.rulebook import Rulebook
     from backend.simulator.file_history import FileHistory
     from backend.storage.secrets import SecretStore
@@ -60,6 +63,7 @@ if TYPE_CHECKING:
 
 SEND_IDEA = "backend.tasks.trading_tasks.send_idea"
 CONNECTOR_FILE = "connector.json"
+IMPORT_SECONDS = 1800.0
 BEAT_FILE = "task_runs/beat.json"
 CURRENT_LOGS = ("app.log", "api.log", "beat.log", "connector.log", "worker-*.log")
 
@@ -217,6 +221,62 @@ class Services:
             canonical=partial(canonical_of, self.symbols),
             usual=usual_price,
         )
+
+    @cached_property
+    def incoming(self) -> "Incoming":
+        """Files that wait to be imported."""
+        from backend.history.incoming import Incoming
+
+        return Incoming(self.storage, SystemClock())
+
+    def import_history(self, file: str, choices: "Choices", *, dry_run: bool) -> dict[str, Any]:
+        """Import what waits under that name, in a process of its own.
+
+        Raises:
+            DeskError: As `Importer.run`; nothing was imported then.
+        """
+        from backend.backtest.process import run_in_child
+        from backend.history.work import ImportWork
+        from backend.jobs.context import check, progress, seconds_left
+        from backend.simulator.replay_specs import usual_price
+
+        source = self.incoming.path(file)
+        work = ImportWork(
+            source=source,
+            choices=choices,
+            folder=self.history.folder,
+            symbol_map=self._settings.config_dir / "symbol_map.csv",
+            server_clock=self._settings.server_clock,
+            usual=usual_price,
+            dry_run=dry_run,
+        )
+        left = seconds_left()
+        deadline = IMPORT_SECONDS if left is None else left
+        done = run_in_child(work, check=check, progress=progress, deadline=deadline, what="import")
+        if not dry_run:
+            self.incoming.done(source)
+        return done
+
+    def fetch_history(self, symbol: str, timeframe: str, since: str) -> dict[str, Any]:
+        """Fill the desk's bars from the terminal; tells how far it is and stops where its job is to end."""
+        from backend.core.timeframes import Timeframe
+        from backend.jobs.context import check, progress
+        from backend.market.topping import toward
+
+        frame, begin = Timeframe.parse(timeframe), parse_iso(since)
+
+        def told(done: int, total: int, _: str) -> None:
+            check()
+            progress(done, total)
+
+        return self.market.filled(symbol, frame, since=begin, progress=toward(begin, told))
+
+    @cached_property
+    def queries(self) -> "Queries":
+        """Questions in SQL over the files."""
+        from backend.queries.service import Queries
+
+        return Queries(self.home, lambda: self.history.files())  # noqa: PLW0108 - needs the symbol map
 
     @cached_property
     def _fetcher(self) -> "HttpFetcher":

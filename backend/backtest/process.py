@@ -28,6 +28,7 @@ def run_in_child(
     check: Callable[[], None],
     progress: Callable[[int, int], None] | None,
     deadline: float,
+    what: str = "backtest",
 ) -> dict[str, Any]:
     """Do in a child process what an order says; gives what it answers.
 
@@ -36,10 +37,11 @@ def run_in_child(
         check: Called ten times a second; what it raises ends the child and goes on.
         progress: Told what is done and how much there is in all.
         deadline: Seconds after which the child is ended.
+        what: The work in a word.
 
     Raises:
         DeskError: What the child raised.
-        Unavailable: Code ``backtest_timeout`` after the deadline.
+        Unavailable: Code ``backtest_timeout``, or of other work, after the deadline.
         RuntimeError: The child died, with the end of what it said.
     """
     ends = time.monotonic() + deadline
@@ -51,7 +53,7 @@ def run_in_child(
         cwd=_CODE_ROOT,
     ) as child:
         try:
-            return _converse(child, order, check=check, progress=progress, ends=ends)
+            return _converse(child, order, check=check, progress=progress, ends=ends, what=what)
         finally:
             child.kill()
             for stream in (child.stdin, child.stdout, child.stderr):
@@ -68,6 +70,7 @@ def _converse(
     check: Callable[[], None],
     progress: Callable[[int, int], None] | None,
     ends: float,
+    what: str,
 ) -> dict[str, Any]:
     lines: queue.Queue[bytes | None] = queue.Queue()
     errors: list[bytes] = []
@@ -81,7 +84,7 @@ def _converse(
     while True:
         check()
         if time.monotonic() > ends:
-            raise Unavailable("backtest_timeout", "the backtest took longer than it may and was ended")
+            raise Unavailable(f"{what}_timeout", f"the {what} took longer than it may and was ended")
         try:
             line = lines.get(timeout=_LOOK_SECONDS)
         except queue.Empty:
@@ -89,7 +92,7 @@ def _converse(
         if line is None:
             threads[2].join(_END_SECONDS)
             said = b"".join(errors).decode(errors="replace")[-_SHOWN_CHARACTERS:]
-            raise RuntimeError(f"the backtest's process ended without a result: {said.strip() or 'no words'}")
+            raise RuntimeError(f"the {what}'s process ended without a result: {said.strip() or 'no words'}")
         message = orjson.loads(line)
         if "error" in message:
             raise from_dict(message["error"])

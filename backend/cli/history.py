@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -12,7 +11,6 @@ import typer
 from backend.cli.backtest import parse_day
 from backend.cli.output import console, print_json, table
 from backend.config import load_settings
-from backend.core.clock import iso
 from backend.core.errors import Invalid
 
 if TYPE_CHECKING:
@@ -101,6 +99,7 @@ def fetch(
     as_json: Json = False,
 ) -> None:
     """Fill the desk's bars from its terminal; a run that was cut off goes on where it stopped."""
+    from backend.market.topping import toward
     from backend.services import build_services
 
     since = parse_day(begin, last=False)
@@ -110,11 +109,7 @@ def fetch(
     rows = []
     for frame in frames:
         with _bar(console(stderr=True), f"{symbol} {frame}", quiet=as_json) as progress:
-            added = market.fill(symbol, frame, since=since, progress=_back_to(since, progress))
-        first, last = market.store.first_time(symbol, frame), market.store.last_time(symbol, frame)
-        ends = [None if moment is None else iso(moment) for moment in (first, last)]
-        keys = ("symbol", "timeframe", "added", "first", "last")
-        rows.append(dict(zip(keys, (symbol, str(frame), added, *ends), strict=True)))
+            rows.append(market.filled(symbol, frame, since=since, progress=toward(since, progress)))
     if as_json:
         print_json(rows)
     else:
@@ -189,18 +184,6 @@ def _history() -> "HistoryService":
     from backend.services import build_services
 
     return build_services(load_settings()).history
-
-
-def _back_to(since: datetime, shown: Progress) -> Callable[[datetime], None]:
-    """Shows how far back a fetch is, of all the way to `since`."""
-    begun: list[datetime] = []
-
-    def tell(reached: datetime) -> None:
-        begun.append(reached)
-        whole = max(1, int((begun[0] - since).total_seconds()))
-        shown(int((begun[0] - reached).total_seconds()), whole, f"back to {reached:%Y-%m-%d}")
-
-    return tell
 
 
 def _timeframe(name: str) -> "Timeframe":

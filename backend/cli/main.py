@@ -23,6 +23,7 @@ from backend.cli.kill import kill
 from backend.cli.news import news
 from backend.cli.output import console, moment, print_json, show, span, table
 from backend.cli.parity import parity
+from backend.cli.sql import sql
 from backend.cli.trades import trades
 from backend.cli.trading import account, orders, positions
 from backend.config import BrokerChoice, load_settings
@@ -50,6 +51,7 @@ app.command()(backtest)
 app.command()(kill)
 app.command()(news)
 app.command()(parity)
+app.command()(sql)
 app.command()(verify_journal)
 app.command()(replay)
 for command in (account, positions, orders, trades):

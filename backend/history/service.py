@@ -1,5 +1,6 @@
 """HistoryService: what is kept of the past, where it came from, and what it is worth."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,9 +16,11 @@ from backend.core.errors import Conflict, DeskError, Invalid, NotFound
 from backend.core.timeframes import Timeframe
 from backend.history.exporting import Progress, metatrader_csv, metatrader_name
 from backend.history.formats.model import decimals_of
-from backend.history.importing import Importer
+from backend.history.formats.stored import ASK, BID
+from backend.history.importing import REPORTS, Importer
 from backend.history.quality import describe
 from backend.history.staging import settle
+from backend.history.work import in_short
 from backend.market.specifications import Specifications
 from backend.market.store import MarketStore
 from backend.mt5.server_time import ServerClock
@@ -25,6 +28,7 @@ from backend.storage import atomic
 from backend.storage.files import FileStorage
 
 IMPORTED: Final = "history/imported"
+_STAMP: Final = len("YYYYmmdd_HHMMSS.json")
 
 
 class Kept(StrEnum):
@@ -47,6 +51,21 @@ class Series:
     kept: Kept
     symbol: str
     timeframe: Timeframe
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeriesFiles:
+    """The files of one side of a series.
+
+    Attributes:
+        series: Which.
+        side: bid or ask.
+        files: Its partitions, the earliest first.
+    """
+
+    series: Series
+    side: str
+    files: tuple[Path, ...]
 
 
 class HistoryService:
@@ -115,6 +134,42 @@ class HistoryService:
             held = ", ".join(sorted({f"{one.symbol} {one.timeframe}" for one in found})) or "nothing"
             raise NotFound("no_history", f"No bars of {asked} are kept; there is {held}")
         return wanted
+
+    def files(self) -> list[SeriesFiles]:
+        """Where the bars of every series are, bids and asks apart."""
+        settle(self._imported)
+        stores = (
+            (Kept.DESK, BID, self._desk),
+            (Kept.IMPORTED, BID, self.importer.bids),
+            (Kept.IMPORTED, ASK, self.importer.asks),
+        )
+        return [
+            SeriesFiles(series=Series(kept, name, frame), side=side, files=tuple(store.files(name, frame)))
+            for kept, side, store in stores
+            for name, frame in store.series()
+        ]
+
+    def reports(self, limit: int) -> list[dict[str, Any]]:
+        """What the newest imports did, in short, the newest first; what cannot be read is left out."""
+        names = self._imported.names(f"{REPORTS}/*.json")
+        newest = sorted(names, key=lambda name: name[-_STAMP:], reverse=True)[:limit]
+        found = []
+        for name in newest:
+            with contextlib.suppress(DeskError, KeyError, TypeError):
+                found.append(in_short(self._imported.read_json(name)))
+        return found
+
+    def report(self, name: str) -> dict[str, Any]:
+        """The whole report of an import.
+
+        Raises:
+            NotFound: There is none of that name.
+        """
+        try:
+            page: dict[str, Any] = self._imported.read_json(f"{REPORTS}/{name}.json")
+        except NotFound as error:
+            raise NotFound("no_report", f"There is no report {name!r} of an import", report=name) from error
+        return page
 
     def check(self, series: Series) -> dict[str, Any]:
         """The quality of a series; see `describe`. A corrupt file is told under ``problem``."""

@@ -11,8 +11,9 @@ from backend.core.clock import Clock, iso
 from backend.core.errors import DeskError, Unavailable
 from backend.core.instruments import Instrument
 from backend.core.quotes import Quote
-from backend.core.timeframes import Timeframe, close_of
+from backend.core.timeframes import DAY_SECONDS, Timeframe, close_of
 from backend.market.gaps import Gap
+from backend.market.resample import divides, resample
 from backend.market.specifications import DatedInstrument, Specifications
 from backend.market.store import MarketStore
 from backend.market.symbols import Symbols
@@ -21,6 +22,9 @@ from backend.market.watchlist import keep_row, row_of
 from backend.mt5.client import MT5Client
 from backend.mt5.offset import ServerOffset
 from backend.storage.files import FileStorage
+
+MOST_SHORT_BARS = 1_000_000
+_LONGEST_MONTH = 31 * DAY_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +121,15 @@ class MarketService:
         """
         return self._topping.fill(symbol, timeframe, since=since, progress=progress)
 
+    def filled(
+        self, symbol: str, timeframe: Timeframe, *, since: datetime, progress: Callable[[datetime], None]
+    ) -> dict[str, Any]:
+        """As `fill`, told as JSON values: symbol, timeframe, added, and the first and last bar there is."""
+        added = self.fill(symbol, timeframe, since=since, progress=progress)
+        first, last = self._store.first_time(symbol, timeframe), self._store.last_time(symbol, timeframe)
+        ends = {name: None if at is None else iso(at) for name, at in (("first", first), ("last", last))}
+        return {"symbol": symbol, "timeframe": str(timeframe), "added": added} | ends
+
     def source(self) -> str:
         """Name of the market that the terminal shows; bars and decisions of two markets are never mixed.
 
@@ -138,6 +151,42 @@ class MarketService:
         now = self._clock.now()
         end = now if until is None else min(until, now)
         return self._store.bars(symbol, timeframe, until=end, count=count, since=since)
+
+    def chart(
+        self,
+        symbol: str,
+        timeframe: Timeframe,
+        *,
+        count: int,
+        until: datetime | None = None,
+        since: datetime | None = None,
+    ) -> tuple[Bars, Timeframe]:
+        """Stored bars as `bars`; where none is, bars made of the longest shorter series that is stored.
+
+        Of shorter bars at most `MOST_SHORT_BARS` are read, so that a page of them may have fewer than
+        `count` although there are more before it.
+
+        Returns:
+            The bars, and the timeframe of what they are made of.
+        """
+        stored = self.bars(symbol, timeframe, count=count, until=until, since=since)
+        shorter = [] if len(stored) else [frame for name, frame in self._store.series() if name == symbol]
+        source = max(
+            (frame for frame in shorter if divides(frame, timeframe)),
+            key=lambda frame: frame.seconds,
+            default=timeframe,
+        )
+        if source is timeframe:
+            return stored, timeframe
+        length = _LONGEST_MONTH if timeframe is Timeframe.MN1 else timeframe.seconds
+        each = length // source.seconds
+        now = self._clock.now()
+        end = now if until is None else min(until, now)
+        # One more: the first of them may begin before what was read.
+        wanted = min((count + 1) * each, MOST_SHORT_BARS)
+        short = self._store.bars(symbol, source, until=end, count=wanted, since=since)
+        made = resample(short, timeframe, self._client.server_clock, until=end)
+        return made[max(0, len(made) - count) :], source
 
     def history(self, symbol: str, timeframe: Timeframe, days: float) -> Bars:
         """All closed bars of the last so many days; with the terminal down, those that are stored.

@@ -162,6 +162,11 @@ class MarketStore:
             found.append((str(facts["symbol"]), Timeframe.parse(name.split("/")[-2])))
         return found
 
+    def files(self, symbol: str, timeframe: Timeframe) -> list[Path]:
+        """The partitions' files, the earliest first."""
+        folder = self._folder(symbol, timeframe)
+        return [folder / f"{name}.parquet" for name in reversed(self._partitions(symbol, timeframe))]
+
     # Writing
 
     def append(self, bars: Bars, *, until: datetime | None = None, revise: bool = False) -> int:

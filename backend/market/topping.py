@@ -25,6 +25,18 @@ _CHECKED_BARS = 50  # compared when the last stored bar differs from the termina
 _Series = tuple[str, Timeframe]
 
 
+def toward(since: datetime, told: Callable[[int, int, str], None]) -> Callable[[datetime], None]:
+    """Tells how far back a fill is, in seconds of all the way to `since`."""
+    begun: list[datetime] = []
+
+    def tell(reached: datetime) -> None:
+        begun.append(reached)
+        whole = max(1, int((begun[0] - since).total_seconds()))
+        told(int((begun[0] - reached).total_seconds()), whole, f"back to {reached:%Y-%m-%d}")
+
+    return tell
+
+
 class TopUp:
     """Brings series up to date; remembers, within this process, when a new bar can next exist.
 

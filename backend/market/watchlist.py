@@ -1,9 +1,11 @@
 """Quotes of the watchlist, a file a symbol and day: bounded JSON, and every tick seen in .jsonl beside it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from backend.core.clock import age_seconds, day, iso
+from backend.core.clock import age_seconds, day, iso, parse_iso
+from backend.core.errors import Invalid
 from backend.core.instruments import Instrument
 from backend.core.quotes import Quote
 from backend.storage.files import FileStorage
@@ -12,6 +14,43 @@ FOLDER = "cache/market_data"
 MAX_ROWS = 2000
 CLOSED_AFTER_SECONDS = 900.0
 """Without a tick for so long, the market counts as closed."""
+
+
+def seen_ticks(
+    storage: FileStorage,
+    symbol: str,
+    *,
+    count: int,
+    until: datetime | None = None,
+    since: datetime | None = None,
+) -> tuple[list[dict[str, Any]], bool]:
+    """The newest ticks that were recorded, ascending, and whether there are older ones.
+
+    Lines that cannot be read are left out.
+
+    Args:
+        storage: Files below the data folder.
+        symbol: Canonical symbol.
+        count: So many at most.
+        until: Before that moment.
+        since: Then or later.
+    """
+    names = storage.names(f"{FOLDER}/{FileStorage.safe_name(symbol)}_????????.jsonl")
+    found: list[dict[str, Any]] = []
+    for name in reversed(names):
+        rows = [row for row in storage.read_jsonl(name, problems=[]) if _within(row, since, until)]
+        found = rows + found
+        if len(found) > count:
+            break
+    return found[-count:], len(found) > count
+
+
+def _within(row: Mapping[str, Any], since: datetime | None, until: datetime | None) -> bool:
+    try:
+        at = parse_iso(row["tick_time"])
+    except (KeyError, TypeError, Invalid):
+        return False
+    return (since is None or at >= since) and (until is None or at < until)
 
 
 def row_of(quote: Quote, instrument: Instrument, now: datetime) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
         404: "No such thing",
         409: "Its state forbids this",
         413: "The body is too large",
-        415: "The body is not declared as JSON",
+        415: "The body is not declared as what the route takes: JSON, or the bytes of a file",
         422: "The input breaks a rule",
         500: "Unexpected; the log holds the correlation id",
         503: "Something outside does not answer; trying again later may help",
@@ -70,7 +70,7 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def to_json(value: Any) -> bytes:
     """JSON of any value, also of what a hostile request put into it (lone surrogates, odd types)."""
     try:
-        return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
+        return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY)
     except TypeError:
         return json.dumps(value, default=str, ensure_ascii=True).encode()
 

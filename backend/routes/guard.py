@@ -20,6 +20,9 @@ from backend.routes.errors import correlation_id, error_bytes
 log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES: Final = 262_144
+MAX_UPLOAD_BYTES: Final = 1_073_741_824
+UPLOADS: Final = "/api/history/uploads"
+"""Takes bytes instead of JSON, more than fit into memory: its route counts and writes them as they come."""
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - names of it, nothing is bound here
@@ -123,7 +126,10 @@ class Guard:
         try:
             try:
                 self._check(scope["method"], headers)
-                receive = await _bounded(scope["method"], headers, receive)
+                if scope["path"] == UPLOADS and scope["method"] == "POST":
+                    _check_upload(headers)
+                else:
+                    receive = await _bounded(scope["method"], headers, receive)
                 await self._app(scope, receive, answer)
             except Refused as refusal:
                 log.info("[%s] refused: %s", request_id, refusal)
@@ -194,6 +200,16 @@ async def _bounded(method: str, headers: Iterable[tuple[bytes, bytes]], receive:
         if kind != b"application/json":
             raise Refused(415, "not_json", "The body must come with Content-Type: application/json")
     return receive
+
+
+def _check_upload(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Refuse an upload that says that it is too large, or that is not declared as plain bytes."""
+    given = dict(headers)
+    length = given.get(b"content-length", b"0")
+    if not length.isdigit() or int(length) > MAX_UPLOAD_BYTES:
+        raise Refused(413, "body_too_large", f"A file may have at most {MAX_UPLOAD_BYTES} bytes")
+    if given.get(b"content-type", b"").split(b";", 1)[0].strip().lower() != b"application/octet-stream":
+        raise Refused(415, "not_bytes", "A file must come with Content-Type: application/octet-stream")
 
 
 async def _read(receive: Receive) -> bytes:

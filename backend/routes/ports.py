@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Protocol
 
 from backend.backtest.monte_carlo import Draws
@@ -13,11 +14,14 @@ from backend.core.clock import Clock
 from backend.core.problems import Problem
 from backend.core.timeframes import Timeframe
 from backend.economic_calendar.model import CalendarView, Event
+from backend.history.incoming import Incoming
+from backend.history.service import Kept, Series
 from backend.ideas.lines import Filter
 from backend.jobs.service import Jobs
 from backend.journal.columns import Wanted
 from backend.journal.journal import Journal
 from backend.journal.record import Record
+from backend.market.specifications import DatedInstrument
 from backend.market.symbols import SymbolRow
 from backend.mt5.client import MT5Client
 from backend.mt5.dealer import Dealer
@@ -45,7 +49,21 @@ class Symbols(Protocol):
 
 
 class StoredBars(Protocol):
-    """Closed bars as they are stored."""
+    """Closed bars as they are stored, and how symbols are traded."""
+
+    def chart(
+        self,
+        symbol: str,
+        timeframe: Timeframe,
+        *,
+        count: int,
+        until: datetime | None = None,
+        since: datetime | None = None,
+    ) -> tuple[Bars, Timeframe]:
+        """The same; where none are stored made of shorter ones, and of which."""
+
+    def dated_instrument(self, symbol: str) -> DatedInstrument:
+        """The specification, and when it was stated."""
 
     def bars(
         self, symbol: str, timeframe: Timeframe, *, count: int | None = None, until: datetime | None = None
@@ -153,6 +171,28 @@ class Challenge(Protocol):
         """How it stands; see `backend.control.challenge.ChallengeDesk`."""
 
 
+class History(Protocol):
+    """What is kept of the past; see `backend.history.service.HistoryService`."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the imported history is."""
+
+    def series(
+        self, symbol: str | None = None, timeframe: Timeframe | None = None, kept: Kept | None = None
+    ) -> Sequence[Series]:
+        """What is kept; `NotFound` if nothing of that is."""
+
+    def check(self, series: Series) -> Mapping[str, Any]:
+        """What a series is worth."""
+
+    def reports(self, limit: int) -> Sequence[Mapping[str, Any]]:
+        """What the newest imports did, in short."""
+
+    def report(self, name: str) -> Mapping[str, Any]:
+        """The whole report of an import; `NotFound` if there is none."""
+
+
 class Desk(Protocol):
     """The services of one process, read only."""
 
@@ -183,6 +223,14 @@ class Desk(Protocol):
     @property
     def market(self) -> StoredBars:
         """Stored bars."""
+
+    @property
+    def history(self) -> History:
+        """Imported and collected bars."""
+
+    @property
+    def incoming(self) -> Incoming:
+        """Files that wait to be imported."""
 
     @property
     def ideas(self) -> Ideas:

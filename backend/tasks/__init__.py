@@ -10,6 +10,8 @@ from backend.tasks.ai_tasks import (
 from backend.tasks.data_tasks import (
     collect_market_data,
     collect_rss_news,
+    fetch_history,
+    import_history,
     update_economic_calendar,
     update_symbol_info,
 )
@@ -42,6 +44,8 @@ __all__ = [
     "evaluate_on_bar_close",
     "evaluate_single_symbol",
     "expire_ideas",
+    "fetch_history",
+    "import_history",
     "kill_switch",
     "manage_positions",
     "optimize_csv_files",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from tests.acceptance.clones import copy_project, install_environment, lend_mach
 from tests.acceptance.desk_process import READY, DeskProcess, kill, start_desk
 from tests.acceptance.hands import Hand, ends_by_ctrl_c, unused_port
 from tests.acceptance.outside import outside_world
+from tests.unit.history.files import MONDAY, MT5_HEAD, mt5_minutes
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("desk"), pytest.mark.timeout(240)]
 
@@ -142,6 +144,33 @@ def test_bad_requests_queue_nothing(desk: DeskProcess, path: str, body: Any, sta
     assert answer.status_code == status
     assert answer.json()["error"]["message"]
     assert newest() == before
+
+
+def test_a_file_is_uploaded_imported_and_asked_in_sql(desk: DeskProcess, project: Path) -> None:
+    content = "\r\n".join([MT5_HEAD, *mt5_minutes(MONDAY, 500)]).encode()
+    taken = httpx.post(
+        f"{desk.url}/api/history/uploads",
+        params={"name": "EURUSD_M1.csv"},
+        content=content,
+        headers={"Content-Type": "application/octet-stream"},
+    )
+    assert taken.status_code == 200, taken.text
+    queued = desk.post("/api/history/imports", {"file": taken.json()["name"], "tz": "UTC"})
+    ended = desk.ended(queued.json()["task_id"])
+    assert ended["status"] == "success", ended
+    assert ended["result"]["series"][0]["bid"]["added"] == 500
+    page = desk.get("/api/history").json()
+    assert {"kept": "imported", "symbol": "EURUSD", "timeframe": "M1"} in page["series"]
+    assert page["incoming"] == []
+    asked = subprocess.run(
+        [sys.executable, "-m", "backend.cli", "sql", "--csv", "SELECT count(*) FROM imported_bars"],
+        cwd=project,
+        env=os.environ | {"MT5UI_HOME": str(desk.home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert asked.stdout.split() == ["count_star()", "500"]
 
 
 def test_an_id_that_was_never_issued_is_not_found(desk: DeskProcess) -> None:

@@ -145,7 +145,9 @@ def test_no_bars_is_null_with_a_reason(client: TestClient) -> None:
     assert "XAUUSD D1" in bars["reason"]
 
 
-@pytest.mark.parametrize("query", [{"timeframe": "H5"}, {"count": 0}, {"count": 5001}, {"until": "x"}])
+@pytest.mark.parametrize(
+    "query", [{"timeframe": "H5"}, {"count": 0}, {"count": 100_001}, {"cursor": "-1"}, {"until": "x"}]
+)
 def test_bad_bar_requests(client: TestClient, query: dict[str, Any]) -> None:
     assert client.get("/api/market/EURUSD/bars", params=query).status_code == 422
 

@@ -25,6 +25,8 @@ from backend.core.problems import Problem
 from backend.core.quotes import Quote
 from backend.core.timeframes import Timeframe
 from backend.economic_calendar.model import CalendarView, Event
+from backend.history.incoming import Incoming
+from backend.history.service import HistoryService
 from backend.ideas.decisions import DecisionService
 from backend.ideas.embargoes import Embargoes
 from backend.ideas.lines import Filter, line_of, page_of
@@ -40,6 +42,7 @@ from backend.jobs.views import (
     WorkerView,
 )
 from backend.journal.journal import Journal
+from backend.market.specifications import DatedInstrument
 from backend.market.store import MarketStore
 from backend.market.symbols import SymbolMap, SymbolRow
 from backend.mt5.offset import OffsetVerdict, ServerOffset
@@ -385,6 +388,20 @@ class FakeMarket:
             return empty_bars(symbol, timeframe)
         return self.stored[-count:] if count else self.stored
 
+    def chart(
+        self,
+        symbol: str,
+        timeframe: Timeframe,
+        *,
+        count: int,
+        until: datetime | None = None,
+        since: datetime | None = None,
+    ) -> tuple[Bars, Timeframe]:
+        return self.bars(symbol, timeframe, count=count, until=until), timeframe
+
+    def dated_instrument(self, symbol: str) -> DatedInstrument:
+        return DatedInstrument(instrument=instrument(symbol), as_of=NOW, live=True)
+
 
 class FakeTerminal:
     """A terminal that answers, or does not."""
@@ -462,6 +479,22 @@ class FakeDesk:
 
     def chances(self, run_id: str, rulebook: Rulebook, draws: Draws | None = None) -> Mapping[str, Any]:
         return chances(self.storage, run_id, rulebook, zone=self.control.limits().reset_tz, draws=draws)
+
+    @cached_property
+    def history(self) -> HistoryService:
+        server = ServerClock.parse(self.settings.server_clock)
+        return HistoryService(
+            self.storage,
+            MarketStore(self.storage, server),
+            server,
+            self.clock,
+            canonical={"EURUSD.r": "EURUSD"}.get,
+            usual={"EURUSD": 1.1}.get,
+        )
+
+    @property
+    def incoming(self) -> Incoming:
+        return Incoming(self.storage, self.clock)
 
     @property
     def news_reader(self) -> NewsReader:

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import ROOT
 
 ARRAYS = {"numpy", "pyarrow", "talib"}
-BACKTESTING = {"numba", "llvmlite", "plotly"}
+BACKTESTING = {"numba", "llvmlite", "plotly", "duckdb"}
 FEEDS = {"feedparser"}
 HTTP_CLIENT = {"httpx"}
 WEB = {"fastapi", "starlette"}
