@@ -101,7 +101,7 @@ def verdict(
 def _banned(days: AccountDays, result: Result, bans: Sequence[Ban]) -> Breach | None:
     """The first thing that was done although the rulebook bans it."""
     ban = first_broken(bans)
-    if ban is None or ban.first is None:
+    if ban is None or ban.first is None or ban.of_day is None:
         return None
     close = min(int(np.searchsorted(result.time, ban.of_day, side="right")), len(result.time) - 1)
     number = days.number[np.searchsorted(days.first, close, side="right") - 1]

@@ -7,12 +7,13 @@ from typing import Any
 
 from backend.core.clock import Clock, parse_iso
 from backend.core.errors import Conflict, DeskError, Invalid
-from backend.ideas.book import Idea, IdeaBook
+from backend.ideas.book import IdeaBook
 from backend.ideas.judging import Judged
 from backend.ideas.lifecycle import Act, Status, target
 from backend.ideas.live import LiveJudge, Market, purpose_of
 from backend.ideas.overrides import Overrides, changed_fields, figures, refuse_faults
 from backend.ideas.rows import DESK, MANUAL
+from backend.ideas.shelf import Idea
 
 log = logging.getLogger(__name__)
 

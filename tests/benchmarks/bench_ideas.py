@@ -17,6 +17,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,15 @@ ROUNDS = 60
 AT = datetime(2026, 3, 4, 10, 0, 5, tzinfo=UTC)
 APART = timedelta(minutes=9)  # 20,000 of them are four months
 MOST_LIST, MOST_TICK, MOST_JUDGE, MOST_MEMORY = 0.050, 0.100, 0.050, 40
-TRADED = (
+Steps = tuple[tuple[Act, Status, dict[str, Any]], ...]
+TRADED: Steps = (
     (Act.APPROVE, Status.APPROVED, {}),
     (Act.SEND, Status.SENDING, {}),
     (Act.DEALT, Status.OPEN, {"order": {"ticket": 1}, "position": {"id": 1}}),
     (Act.CLOSE, Status.CLOSED, {"result": {"net": 1.0}}),
     (Act.RECORD, Status.CLOSED, {"logged": "logs/trades_20260304.csv"}),
 )
-NOT_TRADED = ((Act.EXPIRE, Status.EXPIRED, {}),)
+NOT_TRADED: Steps = ((Act.EXPIRE, Status.EXPIRED, {}),)
 
 
 def desk_of(folder: Path) -> SimulatedDesk:
@@ -102,6 +104,11 @@ def fill(folder: str) -> None:
             desk.storage.write_json(f"{FOLDER}/{idea['symbol']}_{made:%Y%m%d_%H%M%S}.json", idea)
 
 
+def answered(client: TestClient, query: str) -> None:
+    """One page of the list."""
+    client.get(f"/api/trade-ideas{query}").raise_for_status()
+
+
 def kept(desk: SimulatedDesk) -> float:
     """MiB that the ideas take in a process: those of a second book."""
     tracemalloc.start()
@@ -145,10 +152,7 @@ def main() -> int:
                 "of an hour": f"?since={iso(AT - timedelta(days=60))}&until={iso(AT - timedelta(days=59))}",
                 "the last page": f"?cursor=I{IDEAS - 10}",
             }
-            listed = {
-                name: taken(lambda query=query: client.get(f"/api/trade-ideas{query}").raise_for_status())
-                for name, query in pages.items()
-            }
+            listed = {name: taken(partial(answered, client, query)) for name, query in pages.items()}
         tick = taken(desk.acts.expire)
         judge = taken(lambda: desk.judge.judge(waiting[0], purpose=purpose_of(waiting[0])))
     print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")

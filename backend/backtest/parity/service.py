@@ -91,7 +91,8 @@ class DayWork:
         journal = Journal(storage, clock)
         store = MarketStore(storage, server, clock=clock)
         span = day_of(self.day, server)
-        ideas = IdeaBook(storage, journal, clock).all()
+        book = IdeaBook(storage, journal, clock)
+        ideas = [book.get(line.id) for line in book.lines() if line.sent_at is not None]
         positions = {deal.position_id for deal in self.deals}
         mine = [idea for idea in ideas if (idea.get("position") or {}).get("id") in positions]
         asked = [str(idea["decision_id"]) for idea in mine if idea.get("decision_id")]

@@ -17,7 +17,7 @@ from backend.backtest.nearest import nearest
 from backend.backtest.page import report_page
 from backend.backtest.provenance import provenance
 from backend.backtest.report import build_report
-from backend.backtest.ruling import ruled, run_of
+from backend.backtest.ruling import ruled, run_of, verdict
 from backend.backtest.running import run_backtest
 from backend.risk.challenge import ChallengeState
 from backend.risk.rulebook import Rulebook, tightened
@@ -25,7 +25,7 @@ from tests.fakes.backtests import MONDAY, table
 from tests.golden.backtest.hand import CALM, SIGNAL, START
 from tests.golden.backtest.test_paths_and_accounts import with_calendar
 from tests.unit.backtest.test_kernel_equals_reference import SATURDAY, market, times
-from tests.unit.backtest.test_rulebook_runs import FRIDAY, LOSS, WIN, book, rulebooks, told, under, verdict
+from tests.unit.backtest.test_rulebook_runs import FRIDAY, LOSS, WIN, book, rulebooks, told, under
 
 
 def judged(rulebook: Rulebook, job: Job, traded_under: Rulebook | None = None) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from backend.core.errors import Invalid
+from backend.ideas import shelf
 from backend.ideas.book import IdeaBook
 from backend.ideas.lifecycle import Act, Status
 from backend.ideas.lines import Filter, line_of
-from backend.ideas.shelf import IN_TURN
 from backend.storage.files import FileStorage
 from tests.unit.ideas.test_book import RefusingDisk, book, idea, names
 
@@ -108,9 +108,11 @@ def test_a_step_that_only_the_journal_has_counts_in_lists(tmp_path: Path) -> Non
     assert [each["id"] for each in other.besides("I2", {Status.REJECTED})[1]] == ["I1"]
 
 
-def test_a_person_s_edit_of_an_idea_that_is_over_is_shown_at_once_and_found_in_turn(tmp_path: Path) -> None:
-    ideas = book(tmp_path)
-    count = IN_TURN + 1
+def test_a_person_s_edit_of_an_idea_that_is_over_is_shown_at_once_and_found_in_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelf, "IN_TURN", 3)
+    ideas, count = book(tmp_path), 4
     ideas.create_many([stated(number) for number in range(count)], actor="desk")
     for number in range(count):
         ideas.step(f"I{number}", Act.REJECT, actor="ann", why="no")

@@ -106,7 +106,7 @@ def test_pauses_that_overlap_are_one_and_the_shorter_one_ends_nothing() -> None:
 
 def test_of_what_the_calendar_does_not_speak_nothing_is_judged() -> None:
     view = calendar(RELEASE, covered_to=datetime(2026, 3, 10, tzinfo=UTC))
-    rules = {"news": {}}
+    rules: dict[str, Any] = {"news": {}}
     stays = stay("2026-03-06 13:30", "2026-03-06 15:00"), stay("2026-03-11 09:00", "2026-03-11 10:00")
     found = ban(rules, view, *stays)
     assert (found.judged, found.unknown, found.broken) == (1, 1, 1)
