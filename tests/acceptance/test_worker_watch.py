@@ -83,7 +83,9 @@ def test_a_worker_that_no_longer_hears_its_queue_is_started_again(supervised: Su
     assert supervised.reasons == [], "one that hears is left alone"
 
 
-@pytest.mark.parametrize("supervised", [{"PROBE_CANARY": "1", "PROBE_LOSES_CONSUMER": "1"}], indirect=True)
+@pytest.mark.parametrize(
+    "supervised", [{"PROBE_CANARY": "1", "PROBE_REPORT": "0.2", "PROBE_LOSES_CONSUMER": "1"}], indirect=True
+)
 def test_one_that_is_deaf_after_a_restart_of_the_broker_is_found_beside_one_that_hears(
     supervised: Supervised,
 ) -> None:

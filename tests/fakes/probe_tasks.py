@@ -19,6 +19,8 @@ if "PROBE_VISIBILITY" in os.environ:
     app.conf.broker_transport_options["visibility_timeout"] = int(os.environ["PROBE_VISIBILITY"])
 if "PROBE_CANARY" in os.environ:
     agent.CANARY_EVERY = float(os.environ["PROBE_CANARY"])
+if "PROBE_REPORT" in os.environ:
+    agent.STEP = agent.REPORT_EVERY = float(os.environ["PROBE_REPORT"])
 if "PROBE_WINDOWS" in os.environ:
     app.IS_WINDOWS = True
 if "PROBE_CLOCK" in os.environ:
