@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from backend.ideas.book import FOLDER as IDEAS
+from backend.ideas.shelf import FOLDER as IDEAS
 from backend.journal.ends import PATTERN as JOURNAL
 from backend.journal.record import Kind as Records
 from backend.market.watchlist import FOLDER as QUOTES
