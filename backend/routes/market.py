@@ -9,11 +9,11 @@ from pydantic import AwareDatetime, BaseModel, Field
 from backend.core.bars import COLUMNS
 from backend.core.clock import age_seconds, iso
 from backend.core.timeframes import Timeframe
-from backend.routes.access import desk
+from backend.routes.access import DeskRoute, desk
 from backend.routes.errors import refusals, to_json
 from backend.routes.lookup import require_symbol
 
-router = APIRouter(prefix="/api/market", tags=["market"])
+router = APIRouter(prefix="/api/market", tags=["market"], route_class=DeskRoute)
 
 
 class QuoteAnswer(BaseModel):
