@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from backend.core import masking
 from backend.core.errors import Invalid
 
 CODE_ROOT = Path(__file__).resolve().parent.parent
@@ -188,14 +189,26 @@ def load_settings(**overrides: Any) -> Settings:
     """
     try:
         home = Settings(**overrides).home
-        return Settings(_env_file=home / ".env", **overrides)
+        return _hidden(Settings(_env_file=home / ".env", **overrides))
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         variable = name if name.isupper() else f"MT5UI_{name.upper()}"
-        raise Invalid(
-            "bad_setting", f"{variable}: {first['msg']} (it is {first['input']!r})", variable=variable
-        ) from error
+        secret = any(part in variable for part in ("KEY", "PASSWORD", "TOKEN", "URL"))
+        shown = "" if secret else f" (it is {first['input']!r})"
+        raise Invalid("bad_setting", f"{variable}: {first['msg']}{shown}", variable=variable) from error
+
+
+def _hidden(read: Settings) -> Settings:
+    """The same; its secrets are masked from now on in whatever this process says."""
+    masking.install()
+    for name in type(read).model_fields:
+        value = getattr(read, name)
+        if isinstance(value, SecretStr):
+            masking.remember(value.get_secret_value())
+        elif isinstance(value, str) and "@" in value:
+            masking.remember(urlsplit(value).password or "")
+    return read
 
 
 @lru_cache(maxsize=1)

@@ -1,15 +1,21 @@
-"""Secrets that this process has used are hidden in whatever it writes or says.
+"""Secrets that this process has used are hidden in whatever it logs, answers and keeps of errors.
 
-Nothing of the desk puts one there on purpose; this is for the messages of others: a provider that repeats the
+Nothing of the desk puts one there on purpose; this is for the words of others: a provider that repeats the
 address it was asked with, a library that shows its arguments.
 """
 
+import logging
+import sys
 import threading
+import traceback
+from collections.abc import Mapping
+from types import TracebackType
 from typing import Any, Final
+from urllib.parse import quote, quote_plus
 
 MASK: Final = "••••"
-SHORTEST: Final = 6
-"""A shorter one would hide ordinary words, and is none worth the name."""
+SHORTEST: Final = 8
+"""A shorter one would hide ordinary words too."""
 
 _guard = threading.Lock()
 _known: tuple[str, ...] = ()
@@ -20,8 +26,7 @@ def remember(secret: str) -> str:
     global _known  # noqa: PLW0603 - what a process has used is one thing, wherever it says something
     if len(secret) >= SHORTEST and secret not in _known:
         with _guard:
-            longest_first = sorted({*_known, *_forms(secret)}, key=len, reverse=True)
-            _known = tuple(longest_first)
+            _known = tuple(sorted({*_known, *_forms(secret)}, key=len, reverse=True))
     return secret
 
 
@@ -35,20 +40,42 @@ def hide(text: str) -> str:
 
 def hide_in(value: Any) -> Any:
     """A JSON value with the remembered secrets in its texts masked."""
-    if not _known:
-        return value
     if isinstance(value, str):
         return hide(value)
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {hide_in(key): hide_in(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [hide_in(item) for item in value]
     return value
 
 
+def install() -> None:
+    """Hide them in everything that is logged, and in the traceback of whatever ends this process."""
+    logging.setLogRecordFactory(_Record)
+    sys.excepthook = _last_words
+
+
+class _Record(logging.LogRecord):
+    """A record of which no handler sees a secret."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        if self.exc_info and self.exc_info[0] is not None:  # formatters take it from here
+            self.exc_text = hide("".join(traceback.format_exception(*self.exc_info)).rstrip("\n"))
+
+    def getMessage(self) -> str:  # noqa: N802 - logging's name
+        return hide(super().getMessage())
+
+
+def _last_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    sys.stderr.write(hide("".join(traceback.format_exception(kind, error, trace))))
+
+
 def _forms(secret: str) -> set[str]:
     """As it is, as it stands in an address, and as Python or JSON write it."""
-    from urllib.parse import quote, quote_plus
-
-    escaped = secret.encode("unicode_escape").decode("ascii")
-    return {secret, quote(secret, safe=""), quote_plus(secret), escaped}
+    return {
+        secret,
+        quote(secret, safe=""),
+        quote_plus(secret),
+        secret.encode("unicode_escape").decode("ascii"),
+    }

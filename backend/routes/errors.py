@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from backend.core import masking
 from backend.core.errors import DeskError
 
 log = logging.getLogger(__name__)
@@ -84,8 +85,8 @@ def error_bytes(code: str, message: str, details: Mapping[str, Any] | None = Non
         {
             "error": {
                 "code": code,
-                "message": message,
-                "details": dict(details or {}),
+                "message": masking.hide(message),
+                "details": masking.hide_in(details or {}),
                 "correlation_id": correlation_id.get(),
             }
         }

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Final
 
+from backend.core import masking
 from backend.core.errors import NotFound
 from backend.storage.files import FileState, FileStorage
 from backend.users.signing import fingerprint, same
@@ -34,7 +35,7 @@ class LocalToken:
         try:
             state = self._data.state(FILE)
             if self._known is None or self._known[0] != state:
-                self._known = state, str(json.loads(self._data.read_bytes(FILE))["token"])
+                self._known = state, masking.remember(str(json.loads(self._data.read_bytes(FILE))["token"]))
         except (NotFound, ValueError, KeyError, TypeError):
             return ""
         return self._known[1]
