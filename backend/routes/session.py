@@ -190,7 +190,11 @@ def _me(request: Request, who: Acting | None) -> Me:
     why = desk(request).why_sign_in
     said: dict[str, Any] = {
         "sign_in": "not needed" if why is None else "needed",
-        "why": why or "everybody on this machine is `local`, with an owner's rights; no real money is here",
+        "why": "everybody on this machine is `local`, with an owner's rights; no real money is here"
+        if why is None
+        else why
+        if who is not None
+        else "sign in to read it",
         "name": None if who is None else who.name,
         "role": None if who is None else who.role,
         "way": None if who is None else who.way,

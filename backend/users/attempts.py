@@ -69,15 +69,16 @@ class Attempts:
         self._kept.change(put)
         return waits[0] if waits else None
 
-    def passed(self, cleared: str, taken_back: str) -> None:
-        """A try succeeded: nothing counts any more under one key, and this try not under the other."""
-        forgotten, lessened = _name(cleared), _name(taken_back)
+    def passed(self, cleared: str, *taken_back: str) -> None:
+        """A try succeeded: nothing counts any more under one key, and this try not under the others."""
+        forgotten, lessened = _name(cleared), [_name(key) for key in taken_back]
 
         def put(rows: dict[str, Tries]) -> None:
             rows.pop(forgotten, None)
-            row = rows.get(lessened)
-            if row is not None:
-                rows[lessened] = Tries(failures=max(row.failures - 1, 0), last=row.last)
+            for name in lessened:
+                row = rows.get(name)
+                if row is not None:
+                    rows[name] = Tries(failures=max(row.failures - 1, 0), last=row.last)
 
         self._kept.change(put)
 

@@ -1,6 +1,5 @@
 """Who comes in, and how: signing in, renewing, tokens, and what ends with what."""
 
-import hmac
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -121,10 +120,13 @@ class Door:
         """
         now = self._clock.wall()
         noted = self._signer.read(Use.DEVICE, device, now) if device else None
-        known = noted is not None and hmac.compare_digest(noted[0], name)
-        who = f"device {noted[1]} {name}" if noted is not None and known else user_key(name)
-        where = f"address {_network(address)}"
-        wait = self.attempts.begin((who, where), now)
+        known = noted is not None and noted[0] == name
+        counted = (
+            (f"device {noted[1]} {name}",)
+            if noted is not None and known
+            else (user_key(name), f"address {_network(address)}")
+        )
+        wait = self.attempts.begin(counted, now)
         user = self.directory.find(name)
         shown = NOBODY if user is None else user.name
         if wait is not None:
@@ -136,7 +138,7 @@ class Door:
             why = "unknown" if user is None else "disabled" if user.disabled else "password"
             self.log.note(Happened.SIGN_IN_REFUSED, actor=NOBODY, user=shown, address=address, why=why)
             return _WRONG
-        self.attempts.passed(who, where)
+        self.attempts.passed(*counted)
         session, secret = self.sessions.begin(user.name, now, address=address, agent=agent)
         self.log.note(Happened.SIGNED_IN, actor=user.name, session=session.id[:8], address=address)
         note = (

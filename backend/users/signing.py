@@ -63,7 +63,7 @@ class Signer:
                 issuer=ISSUER,
                 options={"require": ["exp", "sub", "jti", "aud", "iss"], "verify_exp": False},
             )
-        except jwt.InvalidTokenError:
+        except (jwt.InvalidTokenError, RecursionError):
             return None
         expires = claims["exp"]  # by our clock, which is an argument, not by the library's
         if not isinstance(expires, int) or expires <= now.timestamp():

@@ -79,6 +79,13 @@ def test_a_browser_that_signed_in_before_is_not_locked_out_by_strangers(users: U
     assert isinstance(users.sign_in(device=known), SignedIn)
 
 
+def test_nor_by_a_neighbour_behind_the_same_address(users: Users) -> None:
+    known = users.signed_in(address="192.0.2.66").device
+    fail(users, FREE, name="nobody", address="192.0.2.66")
+    assert waits(users.sign_in(address="192.0.2.66")) is not None
+    assert isinstance(users.sign_in(address="192.0.2.66", device=known), SignedIn)
+
+
 def test_a_stolen_browser_cannot_guess_without_end_either(users: Users) -> None:
     known = users.signed_in().device
     for number in range(FREE):

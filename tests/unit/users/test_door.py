@@ -215,6 +215,17 @@ def test_a_note_with_one_letter_changed_is_none(users: Users) -> None:
     assert users.door.by_session(access) is not None
 
 
+def test_names_and_notes_that_are_nonsense_are_refused_and_nothing_breaks(users: Users) -> None:
+    deep = base64.urlsafe_b64encode(b"[" * 20_000).decode().rstrip("=")
+    known = users.signed_in().device
+    for text in ("änn", "\udc80", "", "a" * 60, "ann\0"):
+        assert isinstance(users.sign_in(text, WRONG, device=known), Refusal)
+        users.clock.move(hours=2)
+    for note in ("", "..", "ä.ö.ü", f"{deep}.{deep}.x", "a" * 8000):
+        assert users.door.by_session(note) is None
+        assert users.signed_in(device=note).device  # a browser that is not known
+
+
 def test_a_browsers_note_is_no_way_in(users: Users) -> None:
     came = users.signed_in()
     assert users.door.by_session(came.device) is None
