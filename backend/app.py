@@ -14,8 +14,9 @@ from typing import Final
 if __name__ != "backend.app" and (root := str(Path(__file__).resolve().parent.parent)) not in sys.path:
     sys.path.append(root)  # started from inside this folder, where the package has no name
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from backend import celery_routes
 from backend.config import Settings, settings
@@ -24,6 +25,7 @@ from backend.routes import (
     calendar,
     control,
     decisions,
+    description,
     errors,
     events,
     health,
@@ -38,14 +40,18 @@ from backend.routes import (
     prop,
     queues,
     schedules,
+    session,
     status,
     strategies,
     strategy_changes,
     tasks,
     trades,
     trading,
+    users,
 )
+from backend.routes.access import DeskRoute
 from backend.routes.guard import Guard
+from backend.routes.peers import Peers
 from backend.routes.ports import Desk
 from backend.routes.stream import Changes
 from backend.routes.submitting import Submitter
@@ -76,6 +82,9 @@ ROUTERS: Final = (
     status.router,
     health.router,
     metrics.router,
+    session.router,
+    users.router,
+    description.router,
 )
 
 
@@ -96,6 +105,9 @@ def create_app(services: Desk | None = None, *, host: str | None = None) -> Fast
         to_thread.current_default_thread_limiter().total_tokens = THREADS
         engine = None if services is not None else await to_thread.run_sync(Engine)
         app.state.services = services or (engine and engine.services)
+        if services is not None:
+            await to_thread.run_sync(_open, services)
+        app.state.admissions = CapacityLimiter(THREADS)
         app.state.changes = changes = Changes(app.state.services.jobs)
         app.state.submitter = submitter = Submitter(app.state.services.jobs)
         try:
@@ -114,13 +126,24 @@ def create_app(services: Desk | None = None, *, host: str | None = None) -> Fast
         lifespan=lifespan,
         docs_url=None,  # a page that loads scripts from elsewhere has no place on a trading desk
         redoc_url=None,
-        openapi_url="/openapi.json",
+        openapi_url=None,  # its own route, which asks for a right like any other
         redirect_slashes=False,
     )
     errors.install(app)
     for router in ROUTERS:
+        if unguarded := [route for route in router.routes if not isinstance(route, DeskRoute)]:
+            raise TypeError(f"{unguarded} would ask nobody: its router needs route_class=DeskRoute")
         app.include_router(router)
-    app.add_middleware(Guard, host=host or settings().host)
+    current = settings() if services is None else services.settings
+    app.state.peers = Peers(current.proxies)
+    app.add_middleware(Guard, host=host or current.host, origins=current.origins)
+    if current.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=current.origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Last-Event-ID"],
+        )
     return app
 
 
@@ -145,6 +168,8 @@ class Engine:
         self._embedded: Embedded | None = None
         runtimes.role = "api"
         self.services: Desk = services()
+        services().secrets.make_key()
+        _open(self.services)  # before anything works: who may not come in must not have been in
         if str(celery.conf.broker_url).startswith(MEMORY_URL):
             self._embedded = start_embedded(celery, runtimes, lifecycle)
         # What was loaded is never garbage, and looking through it would hold up every request for 50 ms.
@@ -157,6 +182,10 @@ class Engine:
             self._embedded.stop()
         else:
             self._runtimes.close()
+
+
+def _open(services: Desk) -> None:
+    services.door.open(services.why_sign_in)
 
 
 def _log(settings: Settings) -> None:

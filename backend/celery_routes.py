@@ -15,12 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 from backend.core.errors import Conflict
 from backend.jobs.service import JobRequest
 from backend.jobs.views import JobState, WorkerView
-from backend.routes.access import actor, desk, submitter
+from backend.routes.access import DeskRoute, actor, desk, submitter
 from backend.routes.errors import refusals, to_json
 from backend.routes.lookup import require_strategy, require_symbol
 from backend.strategies.files import require_traded
 
-router = APIRouter(prefix="/api/celery", tags=["celery"])
+router = APIRouter(prefix="/api/celery", tags=["celery"], route_class=DeskRoute)
 
 _AI: Final = "backend.tasks.ai_tasks."
 _DATA: Final = "backend.tasks.data_tasks."

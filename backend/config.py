@@ -1,14 +1,18 @@
 """Settings: the only reader of the environment and of `.env`."""
 
+import ipaddress
 import os
+import re
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from backend.core import masking
 from backend.core.errors import Invalid
 
 CODE_ROOT = Path(__file__).resolve().parent.parent
@@ -18,6 +22,9 @@ FRUGAL = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",  # its own pool keeps what it once had
 }
 """What keeps a process from holding memory that it no longer uses; where it is set already, that holds."""
+
+
+_ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?")
 
 
 class BrokerChoice(StrEnum):
@@ -53,6 +60,13 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 5001
+    trusted_proxies: str = Field(
+        "", description="Addresses and networks whose X-Forwarded-For is believed, with commas between"
+    )
+    allowed_origins: str = Field(
+        "", description="Further origins whose pages may speak to the desk, with commas between"
+    )
+    token: SecretStr | None = Field(None, description="By which the command line asks a desk with sign-in")
 
     terminal: TerminalKind = TerminalKind.SIMULATED
     connector_url: str | None = Field(None, description="An MT5 connector that runs elsewhere")
@@ -80,6 +94,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(
         None, description="Encrypts the keys below data/, instead of config/secret.key"
     )
+    secret_keyring: bool = Field(False, description="Keep the key of the secrets in the system's keyring")
     worker_memory_mb: Annotated[int, Field(ge=1)] = Field(
         500, description="Megabytes above which an idle worker is restarted"
     )
@@ -90,10 +105,46 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().resolve() if value is not None else None
 
+    @field_validator("trusted_proxies", mode="after")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for network in _listed(value):
+            ipaddress.ip_network(network)
+        return value
+
+    @field_validator("allowed_origins", mode="after")
+    @classmethod
+    def _origins(cls, value: str) -> str:
+        for origin in _listed(value):
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin} is not an origin such as https://desk.example:8443")
+        return value
+
     @field_validator("redis_url", "celery_broker_url", "celery_result_backend", mode="before")
     @classmethod
     def _blank_is_unset(cls, value: Any) -> Any:
         return None if value == "" else value
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """Of `trusted_proxies`, one by one."""
+        return _listed(self.trusted_proxies)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Of `allowed_origins`, one by one."""
+        return _listed(self.allowed_origins)
+
+    @property
+    def why_sign_in(self) -> str | None:
+        """Why whoever asks must sign in, as far as the settings tell; None where nothing speaks for it."""
+        if not is_loopback(self.host):
+            return f"it can be reached at {self.host}, from outside this machine"
+        if self.connector_url is not None and not is_loopback(urlsplit(self.connector_url).hostname or ""):
+            return "its terminal is on another machine (MT5UI_CONNECTOR_URL) and may hold real money"
+        if self.terminal is not TerminalKind.SIMULATED:
+            return f"its terminal is {self.terminal.value} and may hold real money"
+        return None
 
     @property
     def data_dir(self) -> Path:
@@ -116,6 +167,20 @@ class Settings(BaseSettings):
         return self.data_dir / "run"
 
 
+def _listed(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def is_loopback(host: str) -> bool:
+    """Whether nothing but this machine itself can reach what listens at that name or address."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return host.lower() == "localhost"
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Settings from `.env` in the desk's folder, the environment, and these overrides, the last winning.
 
@@ -124,14 +189,26 @@ def load_settings(**overrides: Any) -> Settings:
     """
     try:
         home = Settings(**overrides).home
-        return Settings(_env_file=home / ".env", **overrides)
+        return _hidden(Settings(_env_file=home / ".env", **overrides))
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         variable = name if name.isupper() else f"MT5UI_{name.upper()}"
-        raise Invalid(
-            "bad_setting", f"{variable}: {first['msg']} (it is {first['input']!r})", variable=variable
-        ) from error
+        secret = any(part in variable for part in ("KEY", "PASSWORD", "TOKEN", "URL"))
+        shown = "" if secret else f" (it is {first['input']!r})"
+        raise Invalid("bad_setting", f"{variable}: {first['msg']}{shown}", variable=variable) from error
+
+
+def _hidden(read: Settings) -> Settings:
+    """The same; its secrets are masked from now on in whatever this process says."""
+    masking.install()
+    for name in type(read).model_fields:
+        value = getattr(read, name)
+        if isinstance(value, SecretStr):
+            masking.remember(value.get_secret_value())
+        elif isinstance(value, str) and "@" in value:
+            masking.remember(urlsplit(value).password or "")
+    return read
 
 
 @lru_cache(maxsize=1)

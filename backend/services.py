@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache, partial
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from backend.config import Settings, TerminalKind, settings
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from backend.adapters.connector_client import ConnectorAddress, ConnectorClock, ConnectorLink
+    from backend.adapters.connector_kind import ConnectorKind
     from backend.adapters.fetch import HttpFetcher
     from backend.backtest.monte_carlo import Draws
     from backend.backtest.parity.service import ParityService
@@ -60,11 +62,17 @@ if TYPE_CHECKING:
     from backend.storage.secrets import SecretStore
     from backend.strategies.files import StrategyFiles
     from backend.strategies.repository import StrategyRepository
+    from backend.users.management import Management
+    from backend.users.passwords import Argon2Hasher
+    from backend.users.service import Door
 
 SEND_IDEA = "backend.tasks.trading_tasks.send_idea"
 CONNECTOR_FILE = "connector.json"
 IMPORT_SECONDS = 1800.0
 BEAT_FILE = "task_runs/beat.json"
+SIGNING_KEY = "sessions"
+TERMINAL_PASSWORD = "terminal.password"  # noqa: S105 - a name
+SECRET_NAMES = (TERMINAL_PASSWORD, "calendar.finnhub", "calendar.fmp", "calendar.tradingeconomics")
 CURRENT_LOGS = ("app.log", "api.log", "beat.log", "connector.log", "worker-*.log")
 
 
@@ -190,6 +198,54 @@ class Services:
         folder = self._settings.config_dir / "ai"
         return StrategyRepository(folder, self.storage, self.journal, self.clock, accept=self.control.accept)
 
+    # Who may do what
+
+    @property
+    def why_sign_in(self) -> str | None:
+        """Why whoever asks must sign in; None on this machine's own desk with the simulated terminal."""
+        if (why := self._settings.why_sign_in) is not None:
+            return why
+        kind = self._connector_kind.real()
+        return f"its connector says that the terminal is {kind}, which may hold real money" if kind else None
+
+    @cached_property
+    def _connector_kind(self) -> "ConnectorKind":
+        from backend.adapters.connector_kind import ConnectorKind
+
+        return ConnectorKind(self.connector_link)
+
+    @cached_property
+    def door(self) -> "Door":
+        """Who comes in: users, sessions, tokens."""
+        from backend.users.directory import Directory
+        from backend.users.security_log import SecurityLog
+        from backend.users.service import Door
+        from backend.users.signing import Signer
+
+        clock = SystemClock()
+        return Door(
+            directory=Directory(FileStorage(self._settings.config_dir)),
+            data=self.storage,
+            log=SecurityLog(self.journal, clock),
+            clock=clock,
+            hasher=self._hasher,
+            signer=Signer(lambda: self.secrets.get_or_put(SIGNING_KEY, random_secret)),
+            random=random_secret,
+        )
+
+    @cached_property
+    def management(self) -> "Management":
+        """Changes of users and tokens."""
+        from backend.users.management import Management
+
+        return Management(self.door, self._hasher, SystemClock())
+
+    @cached_property
+    def _hasher(self) -> "Argon2Hasher":
+        from backend.users.passwords import Argon2Hasher
+
+        return Argon2Hasher()
+
     # What the market says
 
     @cached_property
@@ -287,14 +343,7 @@ class Services:
     @cached_property
     def secrets(self) -> "SecretStore":
         """Keys and passwords, encrypted."""
-        from backend.storage.secrets import SecretStore
-
-        key = self._settings.secret_key
-        return SecretStore(
-            self.storage,
-            self._settings.config_dir / "secret.key",
-            key.get_secret_value() if key is not None else None,
-        )
+        return secret_store(self._settings, self.storage)
 
     @cached_property
     def calendar(self) -> "CalendarService":
@@ -548,7 +597,8 @@ class Services:
         )
 
     def _send_idea(self, idea_id: str) -> str:
-        return self.jobs.submit(SEND_IDEA, {"idea_id": idea_id}, actor="desk")
+        # In the name of whoever approved it: under it the order goes on record.
+        return self.jobs.submit(SEND_IDEA, {"idea_id": idea_id}, actor=self.idea_book.approver(idea_id))
 
     @cached_property
     def backtests(self) -> "BacktestService":
@@ -656,6 +706,24 @@ class Services:
         return None if report is None else parse_iso(report["updated_at"])
 
 
+def secret_store(current: Settings, data: FileStorage) -> "SecretStore":
+    """Keys and passwords, encrypted; their key where the settings say."""
+    from backend.storage.secrets import SecretStore
+
+    ring = None
+    if current.secret_keyring:
+        from backend.adapters.system_keyring import SystemKeyring
+
+        ring = SystemKeyring(str(current.home))
+    key = current.secret_key.get_secret_value() if current.secret_key is not None else None
+    return SecretStore(data, current.config_dir / "secret.key", key, ring)
+
+
+def random_secret() -> str:
+    """32 random bytes as text, without an underscore, which parts a token."""
+    return token_hex(32)
+
+
 def build_services(current: Settings) -> Services:
     """The parts for these settings."""
     return Services(current)
@@ -687,7 +755,7 @@ def build_terminal(current: Settings, *, now: Callable[[], datetime]) -> "Mt5Api
             terms=read_terms(FileStorage(current.config_dir).read_json_or(TERMS_FILE, {})),
             storage=FileStorage(current.data_dir),
         )
-    password = current.terminal_password.get_secret_value() if current.terminal_password else ""
+    password = _terminal_password(current)
     if current.terminal is TerminalKind.NATIVE:
         from backend.adapters.native_terminal import NativeTerminal
 
@@ -708,3 +776,11 @@ def build_terminal(current: Settings, *, now: Callable[[], datetime]) -> "Mt5Api
         server=current.terminal_server or "",
         path=str(current.terminal_path) if current.terminal_path else None,
     )
+
+
+def _terminal_password(current: Settings) -> str:
+    """The environment's, else the one that is kept encrypted, else none: the terminal may know its own."""
+    if current.terminal_password is not None:
+        return current.terminal_password.get_secret_value()
+    kept = secret_store(current, FileStorage(current.data_dir))
+    return kept.get(TERMINAL_PASSWORD) if TERMINAL_PASSWORD in kept.names() else ""

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from backend.core import masking
 from backend.core.clock import Clock, SystemClock, iso, parse_iso
 from backend.core.errors import DeskError, Unavailable, from_dict
 from backend.core.replay import ReplayState
@@ -44,7 +45,7 @@ class ConnectorAddress:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "ConnectorAddress":
         """Out of ``data/run/connector.json``."""
-        return cls(str(record["url"]), str(record["token"]))
+        return cls(str(record["url"]), masking.remember(str(record["token"])))
 
 
 FindAddress = Callable[[], ConnectorAddress]

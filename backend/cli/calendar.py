@@ -150,14 +150,20 @@ def key(
     from backend.economic_calendar.config import secret_name
     from backend.services import build_services
     from backend.storage.secrets import masked
+    from backend.users.model import LOCAL
+    from backend.users.security_log import Happened
 
-    name, secrets = secret_name(provider), build_services(load_settings()).secrets
+    services = build_services(load_settings())
+    name, secrets = secret_name(provider), services.secrets
     if remove:
         told = {"provider": provider, "removed": secrets.remove(name)}
+        if told["removed"]:
+            services.door.log.note(Happened.SECRET_REMOVED, actor=LOCAL, name=name)
         text = f"The key of {provider} is forgotten" if told["removed"] else f"No key of {provider} was kept"
     else:
         given = _asked(provider)
         secrets.put(name, given)
+        services.door.log.note(Happened.SECRET_KEPT, actor=LOCAL, name=name)
         told = {"provider": provider, "key": masked(given)}
         text = f"The key of {provider} is kept: {told['key']}"
     if as_json:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from backend.config import Settings
 from backend.core.errors import Conflict, DeskError, Invalid, NotFound, Unavailable
+from backend.storage.files import FileStorage
+from backend.users.local_token import LocalToken
 
 if TYPE_CHECKING:
     import httpx
@@ -32,6 +34,8 @@ class DeskClient:
     def __init__(self, settings: Settings, make: "Callable[[str], httpx.Client] | None" = None) -> None:
         self.url = address(settings)
         self._http = (make or _http)(self.url)
+        if token := own_token(settings):
+            self._http.headers["Authorization"] = f"Bearer {token}"
 
     def __enter__(self) -> Self:
         return self
@@ -89,6 +93,13 @@ def address(settings: Settings) -> str:
         return url
     host = "127.0.0.1" if settings.host in _ANY else settings.host
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+
+
+def own_token(settings: Settings) -> str:
+    """By which this machine's user speaks to a desk with sign-in: MT5UI_TOKEN, else the desk's file."""
+    if settings.token is not None:
+        return settings.token.get_secret_value()
+    return LocalToken(FileStorage(settings.data_dir), random=str).text()
 
 
 def left_by_supervisor(settings: Settings) -> dict[str, Any]:

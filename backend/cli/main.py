@@ -11,7 +11,9 @@ from backend.cli import control as control_commands
 from backend.cli import decisions as decision_commands
 from backend.cli import history as history_commands
 from backend.cli import ideas as idea_commands
+from backend.cli import people as people_commands
 from backend.cli import prop as prop_commands
+from backend.cli import secrets as secret_commands
 from backend.cli import strategies as strategy_commands
 from backend.cli import tasks as tasks_commands
 from backend.cli import tester as tester_commands
@@ -47,6 +49,9 @@ app.add_typer(control_commands.app, name="control")
 app.add_typer(prop_commands.app, name="prop")
 app.add_typer(history_commands.app, name="history")
 app.add_typer(idea_commands.app, name="ideas")
+app.add_typer(people_commands.users, name="user")
+app.add_typer(people_commands.tokens, name="token")
+app.add_typer(secret_commands.app, name="secret")
 app.command()(backtest)
 app.command()(kill)
 app.command()(news)

@@ -22,6 +22,7 @@ from backend.config import Settings, TerminalKind, settings
 from backend.connector.app import create_connector
 from backend.connector.owner import EXIT_STUCK
 from backend.connector.replay import DeskClock
+from backend.core import masking
 from backend.core.clock import iso
 from backend.core.errors import DeskError, Unavailable
 from backend.mt5.api import Mt5Api
@@ -55,7 +56,7 @@ def _serve(current: Settings, host: str, port: int) -> int:
     terminal = build_terminal(current, now=clock.now)
     kind = "replay" if _replay(terminal, current, clock, run_files) else current.terminal.value
     token = current.connector_token.get_secret_value() if current.connector_token else ""
-    token = token or secrets.token_urlsafe(32)
+    token = masking.remember(token or secrets.token_urlsafe(32))
     native = current.terminal is TerminalKind.NATIVE
     app = create_connector(
         terminal,

@@ -110,6 +110,12 @@ class IdeaBook:
             idea = self._shelf.read(name)
         return self._rolled(idea)
 
+    def approver(self, idea_id: str) -> str:
+        """Who approved the idea of that id last, else who proposed it."""
+        history = self.get(idea_id)["history"]
+        approvals = [step for step in history if step["action"] == Act.APPROVE]
+        return str((approvals or history)[-1]["by"])
+
     # Changing
 
     def create(

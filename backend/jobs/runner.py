@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 
+from backend.core import masking
 from backend.core.clock import age_seconds, parse_iso
 from backend.core.errors import DeskError, Invalid, Unavailable
 from backend.jobs.context import (
@@ -250,11 +251,12 @@ def _end(runtime: Runtime, kind: Kind, context: JobContext, **fields: Any) -> No
 
 def describe(error: BaseException) -> dict[str, Any]:
     """An error as the ledger keeps it: category, code, message, details, traceback."""
-    trace = "".join(traceback.format_exception(error))[-LONGEST_TRACEBACK:]
+    trace = masking.hide("".join(traceback.format_exception(error)))[-LONGEST_TRACEBACK:]
     if isinstance(error, DeskError):
-        return {**error.as_dict(), "details": _plain(error.details), "traceback": trace}
+        told = {**error.as_dict(), "details": _plain(error.details)}
+        return {**masking.hide_in(told), "traceback": trace}
     code = "deadline_exceeded" if isinstance(error, SoftTimeLimitExceeded) else "unexpected"
-    message = f"{type(error).__name__}: {error}"
+    message = masking.hide(f"{type(error).__name__}: {error}")
     return {"category": "error", "code": code, "message": message, "details": {}, "traceback": trace}
 
 
@@ -263,7 +265,7 @@ def _result(spec: TaskSpec, value: Any) -> dict[str, Any]:
         return {}
     if not isinstance(value, dict):
         raise TypeError(f"{spec.name} returned {type(value).__name__}; a task returns a small dict")
-    plain = _plain(value)
+    plain = masking.hide_in(_plain(value))
     return plain if isinstance(plain, dict) else {}
 
 

@@ -22,7 +22,7 @@ class Kind(StrEnum):
     RESUME = "resume"
     MODE_CHANGE = "mode_change"
     SETTINGS_CHANGE = "settings_change"
-    SIGN_IN = "sign_in"
+    SECURITY = "security"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

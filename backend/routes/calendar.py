@@ -8,10 +8,10 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from backend.core.clock import iso
 from backend.core.errors import Invalid
-from backend.routes.access import desk
+from backend.routes.access import DeskRoute, desk
 from backend.routes.errors import refusals
 
-router = APIRouter(prefix="/api", tags=["calendar and news"])
+router = APIRouter(prefix="/api", tags=["calendar and news"], route_class=DeskRoute)
 
 
 MOST_DAYS = timedelta(days=370)

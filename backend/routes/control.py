@@ -12,11 +12,11 @@ from backend.core.clock import iso
 from backend.core.errors import DeskError
 from backend.risk import checks
 from backend.risk.limits import RiskLimits
-from backend.routes.access import actor, desk
+from backend.routes.access import DeskRoute, actor, desk
 from backend.routes.errors import refusals
 from backend.trading.desk import Mode
 
-router = APIRouter(prefix="/api", tags=["control"])
+router = APIRouter(prefix="/api", tags=["control"], route_class=DeskRoute)
 
 _REFUSALS: Final = refusals(409, 413, 415, 422, 503)
 

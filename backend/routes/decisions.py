@@ -7,10 +7,10 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from backend.journal.columns import Wanted
 from backend.journal.record import Record
-from backend.routes.access import desk
+from backend.routes.access import DeskRoute, desk
 from backend.routes.errors import refusals
 
-router = APIRouter(prefix="/api/decisions", tags=["decisions"])
+router = APIRouter(prefix="/api/decisions", tags=["decisions"], route_class=DeskRoute)
 
 Text = Annotated[str | None, Query(max_length=200)]
 Score = Annotated[float | None, Query(ge=0, le=100)]

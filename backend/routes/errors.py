@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from backend.core import masking
 from backend.core.errors import DeskError
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ STATUS: Final[Mapping[str, int]] = {"not_found": 404, "conflict": 409, "invalid"
 
 _CODE_OF_STATUS: Final[Mapping[int, str]] = {
     400: "bad_request",
+    401: "not_signed_in",
     403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
@@ -53,17 +55,19 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The error answers of a route for OpenAPI: those given, and those that any route can give."""
     meaning = {
         400: "The request cannot be read",
-        403: "The Host or Origin is not this desk's",
+        401: "Nobody is signed in, or what they came with is not valid any more",
+        403: "The role has not the right, or the Host or Origin is not this desk's",
         404: "No such thing",
         409: "Its state forbids this",
         413: "The body is too large",
         415: "The body is not declared as what the route takes: JSON, or the bytes of a file",
         422: "The input breaks a rule",
+        429: "Too many attempts; Retry-After says how long to wait",
         500: "Unexpected; the log holds the correlation id",
         503: "Something outside does not answer; trying again later may help",
     }
     named = {422} if 404 in statuses else set()  # noqa: PLR2004 - what is looked up is checked first
-    given = sorted({403, 500, *named, *statuses})
+    given = sorted({401, 403, 500, *named, *statuses})
     return {status: {"model": ErrorBody, "description": meaning[status]} for status in given}
 
 
@@ -81,8 +85,8 @@ def error_bytes(code: str, message: str, details: Mapping[str, Any] | None = Non
         {
             "error": {
                 "code": code,
-                "message": message,
-                "details": dict(details or {}),
+                "message": masking.hide(message),
+                "details": masking.hide_in(details or {}),
                 "correlation_id": correlation_id.get(),
             }
         }

@@ -12,15 +12,19 @@ from starlette.responses import StreamingResponse
 from backend.core.errors import DeskError
 from backend.jobs.service import Jobs
 from backend.jobs.views import JobEvent, as_json
-from backend.routes.access import desk
+from backend.routes.access import DeskRoute, desk, somebody
 from backend.routes.errors import refusals, to_json
 from backend.routes.stream import Changes
+from backend.users.model import HERE, Acting, Right
+from backend.users.service import Door
 
 log = logging.getLogger(__name__)
 
-router = APIRouter(prefix="/api", tags=["events"])
+router = APIRouter(prefix="/api", tags=["events"], route_class=DeskRoute)
 
 HEARTBEAT: Final = 15.0
+LOOK_EVERY: Final = 1.0
+"""Seconds between two looks at whether whoever watches still may."""
 RETRY_MS: Final = 2000
 BATCH: Final = 500
 
@@ -51,22 +55,43 @@ async def events(
         changes.leave(changed)
         raise
     return StreamingResponse(
-        _stream(jobs, changes, changed, cursor, first),
+        _stream(jobs, changes, changed, cursor, first, _Watcher(desk(request).door, somebody(request))),
         media_type="text/event-stream",
         headers={"X-Accel-Buffering": "no"},
     )
 
 
+class _Watcher:
+    """Whoever watches, for as long as they may."""
+
+    def __init__(self, door: Door, who: Acting) -> None:
+        self._door = door
+        self._who = who
+        self.patience = HEARTBEAT if who is HERE else min(HEARTBEAT, LOOK_EVERY)
+
+    async def may(self) -> bool:
+        """Whether their session or token still holds."""
+        if self._who is HERE:
+            return True
+        now = await to_thread.run_sync(self._door.still_in, self._who)
+        return now is not None and now.may(Right.READ)
+
+
 async def _stream(
-    jobs: Jobs, changes: Changes, changed: asyncio.Event, cursor: str, batch: tuple[JobEvent, ...]
+    jobs: Jobs,
+    changes: Changes,
+    changed: asyncio.Event,
+    cursor: str,
+    batch: tuple[JobEvent, ...],
+    watcher: _Watcher,
 ) -> AsyncIterator[bytes]:
     try:
         yield f"retry: {RETRY_MS}\nid: {cursor}\n: the desk is listening\n\n".encode()
-        while not changes.stopping:
+        while not changes.stopping and await watcher.may():
             if batch:
                 cursor = batch[-1].cursor
                 yield b"".join(_written(event) for event in batch)
-            elif not await _within(changed, HEARTBEAT):
+            elif not await _within(changed, watcher.patience):
                 yield b": still here\n\n"
                 continue
             changed.clear()

@@ -8,7 +8,7 @@ import logging
 import re
 import socket
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.core.errors import DeskError
 from backend.routes.errors import correlation_id, error_bytes
+from backend.routes.refusing import Refused
 
 log = logging.getLogger(__name__)
 
@@ -28,23 +29,17 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - names of it, nothing is bound here
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_OWN_PAGES: Final = frozenset({b"same-origin", b"none"})
 _SECURITY_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
 _NO_STORE: Final = (b"cache-control", b"no-store")
-
-
-class Refused(Exception):  # noqa: N818 - a refusal is the ordinary outcome of a guard
-    """The request goes no further."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
 
 
 class Hosts:
@@ -94,11 +89,13 @@ class Guard:
     Args:
         app: What it protects.
         host: The configured host of the desk.
+        origins: Further origins whose pages may speak to it.
     """
 
-    def __init__(self, app: ASGIApp, host: str = "127.0.0.1") -> None:
+    def __init__(self, app: ASGIApp, host: str = "127.0.0.1", origins: Sequence[str] = ()) -> None:
         self._app = app
         self._hosts = Hosts(host)
+        self._origins = frozenset(origin.encode() for origin in origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check, pass on, and answer what nobody expected."""
@@ -133,7 +130,7 @@ class Guard:
                 await self._app(scope, receive, answer)
             except Refused as refusal:
                 log.info("[%s] refused: %s", request_id, refusal)
-                await _send_error(answer, refusal.status, refusal.code, str(refusal))
+                await _send_error(answer, refusal.status, refusal.code, str(refusal), refusal.headers)
             except Exception:
                 log.exception("[%s] %s %s failed", request_id, scope["method"], scope["path"])
                 if started:
@@ -151,11 +148,29 @@ class Guard:
                 "host_not_allowed",
                 "This desk answers to localhost, 127.0.0.1, [::1] and the host of MT5UI_HOST only",
             )
-        for name, value in headers:
-            foreign_page = name == b"origin" and not self._hosts.allows_origin(value)
-            cross_site = name == b"sec-fetch-site" and value == b"cross-site" and method not in _READS
-            if foreign_page or cross_site:
-                raise Refused(403, "origin_not_allowed", "Pages of another site may not speak to this desk")
+        sites = [value for name, value in headers if name == b"sec-fetch-site"]
+        for origin in (value for name, value in headers if name == b"origin"):
+            if origin in self._origins:
+                return
+            # Another port of this machine is another program. A browser that tells whose page asks is
+            # believed; of one that does not, the page's address must be the one that it asks.
+            ours = bool(sites) or method in _READS or _port(origin) == _port(b"//" + hosts[0])
+            if not ours or not self._hosts.allows_origin(origin):
+                raise _foreign()
+        if method not in _READS and not _OWN_PAGES.issuperset(sites):
+            raise _foreign()
+
+
+def _foreign() -> Refused:
+    return Refused(403, "origin_not_allowed", "Pages of another site may not speak to this desk")
+
+
+def _port(url: bytes) -> int | None:
+    """The port that an address names; -1 where it has not the form of one."""
+    try:
+        return urlsplit(url.decode("latin-1")).port
+    except ValueError:
+        return -1
 
 
 async def _plain_start(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
@@ -247,7 +262,9 @@ def _is_address(name: str) -> bool:
     return True
 
 
-async def _send_error(send: Send, status: int, code: str, message: str) -> None:
+async def _send_error(
+    send: Send, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+) -> None:
     body = error_bytes(code, message)
     await send(
         {
@@ -256,6 +273,7 @@ async def _send_error(send: Send, status: int, code: str, message: str) -> None:
             "headers": [
                 (b"content-type", b"application/json"),
                 (b"content-length", str(len(body)).encode()),
+                *((name.lower().encode(), value.encode()) for name, value in (headers or {}).items()),
             ],
         }
     )

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from backend.core.errors import DeskError
 from backend.jobs import broker as brokers
-from backend.routes.access import desk
+from backend.routes.access import DeskRoute, acting, desk
 from backend.routes.errors import refusals
 from backend.routes.ports import Desk
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=DeskRoute)
 
 PATIENCE: Final = 1.5
 
@@ -55,8 +55,11 @@ async def healthz() -> Alive:
 
 @router.get("/readyz", responses={503: {"model": Readiness, "description": "Something does not answer"}})
 def readyz(request: Request, response: Response) -> Readiness:
-    """Broker, terminal and storage, each with what it said, within 2 s."""
+    """Broker, terminal and storage, within 2 s; what each said is for those who may read."""
     readiness = check_readiness(desk(request))
+    if acting(request) is None:
+        for check in readiness.checks:
+            check.detail = "sign in to read it"
     if not readiness.ready:
         response.status_code = 503
     return readiness

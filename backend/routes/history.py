@@ -17,13 +17,13 @@ from backend.history.incoming import Upload
 from backend.history.service import Kept
 from backend.jobs.views import JobView
 from backend.mt5.server_time import ServerClock
-from backend.routes.access import actor, desk
+from backend.routes.access import DeskRoute, actor, desk
 from backend.routes.errors import error_response, refusals, to_json
 from backend.routes.guard import MAX_UPLOAD_BYTES
 from backend.routes.lookup import require_symbol
 from backend.routes.tasks import Queued
 
-router = APIRouter(prefix="/api/history", tags=["history"])
+router = APIRouter(prefix="/api/history", tags=["history"], route_class=DeskRoute)
 
 IMPORT_TASK: Final = "backend.tasks.data_tasks.import_history"
 FETCH_TASK: Final = "backend.tasks.data_tasks.fetch_history"

@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from backend.core.clock import require_utc
 from backend.ideas.lifecycle import Status
 from backend.ideas.lines import Filter
-from backend.routes.access import actor, desk
+from backend.routes.access import DeskRoute, actor, desk
 from backend.routes.errors import refusals, to_json
 from backend.trading.sides import Side
 
-router = APIRouter(prefix="/api/trade-ideas", tags=["ideas"])
-approval = APIRouter(prefix="/api/trade-approval", tags=["ideas"])
+router = APIRouter(prefix="/api/trade-ideas", tags=["ideas"], route_class=DeskRoute)
+approval = APIRouter(prefix="/api/trade-approval", tags=["ideas"], route_class=DeskRoute)
 
 _REFUSALS: Final = refusals(404, 409, 413, 415, 422, 503)
 

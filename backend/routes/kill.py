@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from backend.routes.access import actor, desk
+from backend.routes.access import DeskRoute, actor, desk
 from backend.routes.errors import refusals, to_json
 
-router = APIRouter(prefix="/api/control", tags=["control"])
+router = APIRouter(prefix="/api/control", tags=["control"], route_class=DeskRoute)
 
 
 class Kill(BaseModel):

@@ -14,13 +14,13 @@ from backend.core.timeframes import Timeframe
 from backend.history.service import Kept
 from backend.market.specifications import as_values
 from backend.market.watchlist import seen_ticks
-from backend.routes.access import desk
+from backend.routes.access import DeskRoute, desk
 from backend.routes.errors import refusals, to_json
 from backend.routes.history import QualityAnswer
 from backend.routes.lookup import require_symbol
 from backend.routes.ports import Desk
 
-router = APIRouter(prefix="/api/market", tags=["market"])
+router = APIRouter(prefix="/api/market", tags=["market"], route_class=DeskRoute)
 
 MOST_BARS: Final = 100_000
 MOST_TICKS: Final = 10_000

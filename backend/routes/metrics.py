@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 from fastapi import APIRouter, Request, Response
 
 from backend.jobs.service import Jobs
-from backend.routes.access import desk
+from backend.routes.access import DeskRoute, desk
 from backend.routes.errors import refusals
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=DeskRoute)
 
 _TEXT: Final[dict[int | str, dict[str, Any]]] = {
     200: {"content": {"text/plain": {"schema": {"type": "string"}}}}

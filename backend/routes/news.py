@@ -9,10 +9,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from backend.core.clock import require_utc
 from backend.core.errors import Invalid
 from backend.news.listing import Wanted
-from backend.routes.access import desk
+from backend.routes.access import DeskRoute, desk
 from backend.routes.errors import refusals
 
-router = APIRouter(prefix="/api/news", tags=["calendar and news"])
+router = APIRouter(prefix="/api/news", tags=["calendar and news"], route_class=DeskRoute)
 
 
 class _FromDesk(BaseModel):

@@ -11,12 +11,12 @@ from backend.core.timeframes import Timeframe
 from backend.ideas.lifecycle import Status
 from backend.ideas.ticket import Level, Unit
 from backend.orders.tickets import Ticket
-from backend.routes.access import actor, desk
+from backend.routes.access import DeskRoute, actor, desk
 from backend.routes.errors import refusals, to_json
 from backend.strategies.model import OrderType
 from backend.trading.sides import Side
 
-router = APIRouter(prefix="/api", tags=["trading"])
+router = APIRouter(prefix="/api", tags=["trading"], route_class=DeskRoute)
 
 _REFUSALS: Final = refusals(404, 409, 413, 415, 422, 503)
 

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.backtest.parity.kept import audited_day, audited_days
-from backend.routes.access import actor, desk
+from backend.routes.access import DeskRoute, actor, desk
 from backend.routes.errors import refusals
 from backend.routes.tasks import Queued
 
-router = APIRouter(prefix="/api/parity", tags=["parity"])
+router = APIRouter(prefix="/api/parity", tags=["parity"], route_class=DeskRoute)
 
 TASK: Final = "backend.tasks.trading_tasks.audit_parity"
 

@@ -32,6 +32,8 @@ from backend.risk.rulebook import Rulebook
 from backend.storage.files import FileStorage
 from backend.strategies.files import StrategyFiles
 from backend.strategies.repository import StrategyRepository
+from backend.users.management import Management
+from backend.users.service import Door
 
 
 class Symbols(Protocol):
@@ -286,6 +288,18 @@ class Desk(Protocol):
     @property
     def terminal(self) -> MT5Client:
         """The terminal, through the connector."""
+
+    @property
+    def why_sign_in(self) -> str | None:
+        """Why whoever asks must sign in; None where nobody must."""
+
+    @property
+    def door(self) -> Door:
+        """Who comes in."""
+
+    @property
+    def management(self) -> Management:
+        """Changes of users and tokens."""
 
     @property
     def dealer(self) -> Dealer:

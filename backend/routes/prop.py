@@ -9,10 +9,10 @@ from backend.backtest.monte_carlo import Draws
 from backend.core.errors import Invalid
 from backend.risk.presets import PRESETS, preset
 from backend.risk.rulebook import Rulebook, parse_rulebook
-from backend.routes.access import actor, desk
+from backend.routes.access import DeskRoute, actor, desk
 from backend.routes.errors import refusals
 
-router = APIRouter(prefix="/api/prop", tags=["prop"])
+router = APIRouter(prefix="/api/prop", tags=["prop"], route_class=DeskRoute)
 
 _REFUSALS: Final = refusals(404, 409, 413, 415, 422, 503)
 

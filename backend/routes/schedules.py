@@ -6,11 +6,11 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from backend.jobs.views import ScheduleView
-from backend.routes.access import actor, desk
+from backend.routes.access import DeskRoute, actor, desk
 from backend.routes.errors import refusals
 from backend.routes.tasks import Queued
 
-router = APIRouter(prefix="/api/schedules", tags=["schedules"])
+router = APIRouter(prefix="/api/schedules", tags=["schedules"], route_class=DeskRoute)
 
 
 class Schedules(BaseModel):

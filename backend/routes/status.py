@@ -16,12 +16,12 @@ from backend.jobs import broker as brokers
 from backend.jobs.broker import BrokerKind
 from backend.jobs.views import QueueView, TaskSummary, WorkerView
 from backend.news.config import FEEDS_FILE, TAGS_FILE, load_feeds, load_tags
-from backend.routes.access import desk
+from backend.routes.access import DeskRoute, desk
 from backend.routes.errors import refusals
 from backend.routes.health import Check, check_readiness
 from backend.routes.ports import Desk
 
-router = APIRouter(prefix="/api", tags=["status"])
+router = APIRouter(prefix="/api", tags=["status"], route_class=DeskRoute)
 
 DESK_FILE: Final = "run/desk.json"
 _LOOK_BACK: Final = timedelta(days=7)

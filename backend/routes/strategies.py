@@ -13,7 +13,7 @@ from backend.core.clock import require_utc
 from backend.core.errors import Invalid
 from backend.core.timeframes import Timeframe
 from backend.ideas.explained import explain_strategy
-from backend.routes.access import desk
+from backend.routes.access import DeskRoute, desk
 from backend.routes.errors import refusals, to_json
 from backend.routes.lookup import require_symbol
 from backend.routes.ports import Desk
@@ -22,7 +22,7 @@ from backend.strategies.model import Strategy, dumped
 from backend.strategies.schema import strategy_schema
 from backend.strategies.validation import facts_table, functions_table, series_table
 
-router = APIRouter(prefix="/api/strategies", tags=["strategies"])
+router = APIRouter(prefix="/api/strategies", tags=["strategies"], route_class=DeskRoute)
 
 Text = Annotated[str | None, Query(max_length=200)]
 

@@ -7,13 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from backend.core.errors import Invalid, NotFound
 from backend.evaluation.conditions import compile_strategy
-from backend.routes.access import actor, desk
+from backend.routes.access import DeskRoute, actor, desk
 from backend.routes.errors import refusals, to_json
 from backend.routes.ports import Desk
 from backend.strategies.model import Strategy, dumped
 from backend.strategies.repository import Saved
 
-router = APIRouter(prefix="/api/strategies", tags=["strategies"])
+router = APIRouter(prefix="/api/strategies", tags=["strategies"], route_class=DeskRoute)
 
 _REFUSALS: Final = refusals(404, 409, 413, 415, 422, 503)
 _DOCUMENT: Final[dict[str, Any]] = {

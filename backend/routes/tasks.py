@@ -10,10 +10,10 @@ from pydantic import AwareDatetime, BaseModel
 
 from backend.core.errors import Invalid
 from backend.jobs.views import JobPage, JobState, JobView, TaskSummary
-from backend.routes.access import actor, desk
+from backend.routes.access import DeskRoute, actor, desk
 from backend.routes.errors import refusals
 
-router = APIRouter(prefix="/api", tags=["tasks"])
+router = APIRouter(prefix="/api", tags=["tasks"], route_class=DeskRoute)
 
 _WINDOW: Final = re.compile(r"([1-9][0-9]{0,4})([smhd])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

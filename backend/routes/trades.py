@@ -7,11 +7,11 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
 from backend.orders.trade_list import TradeFilter, trades_page
-from backend.routes.access import desk
+from backend.routes.access import DeskRoute, desk
 from backend.routes.errors import refusals
 from backend.storage.files import FileStorage
 
-router = APIRouter(prefix="/api/trades", tags=["trading"])
+router = APIRouter(prefix="/api/trades", tags=["trading"], route_class=DeskRoute)
 
 Money = Annotated[float | None, Field(description="Account currency; null where it is not known")]
 

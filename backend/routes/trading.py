@@ -19,11 +19,11 @@ from backend.core.errors import Invalid, NotFound, Unavailable
 from backend.mt5.account import AccountKind, Position
 from backend.mt5.orders import Deal, Order
 from backend.mt5.words import DealEntry, DealType, Filling, OrderState, OrderType, Reason, TimeType
-from backend.routes.access import desk
+from backend.routes.access import DeskRoute, desk
 from backend.routes.errors import refusals
 from backend.routes.ports import Desk
 
-router = APIRouter(prefix="/api", tags=["trading"])
+router = APIRouter(prefix="/api", tags=["trading"], route_class=DeskRoute)
 
 USUAL_DAYS: Final = 30
 

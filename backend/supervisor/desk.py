@@ -43,9 +43,12 @@ def run_desk(settings: Settings, console: Console) -> int:
     Raises:
         Conflict: A desk runs in this folder already, or the port is taken.
         NotFound: There is no folder to replay.
-        Unavailable: The folder cannot be written, the broker cannot be used, or a part did not start.
+        Invalid: The desk asks for sign-in and has no owner.
+        Unavailable: The users file is damaged, the folder cannot be written, the broker cannot be used, or a
+            part did not start.
     """
     guards.refuse_missing_replay(settings)
+    guards.refuse_without_owner(settings)
     guards.prepare_folders(settings)
     with guards.only_desk(settings), guards.stop_signals() as stop:
         # Before the port is tried: what a killed desk left running may hold it.
@@ -109,6 +112,7 @@ class Desk:
             "uvicorn",
             "backend.app:app",
             "--no-access-log",
+            "--no-proxy-headers",  # the desk believes those proxies that MT5UI_TRUSTED_PROXIES names
             "--timeout-graceful-shutdown",
             "3",
         ]
@@ -137,6 +141,7 @@ class Desk:
         if self._broker is not None:
             self._console.print(f"Broker: {broker_child.describe(self._broker)}", soft_wrap=True)
         self._console.print(f"Market: {describe_market(self._settings)}", soft_wrap=True)
+        self._console.print(f"Sign-in: {describe_sign_in(self._settings)}", soft_wrap=True)
         self._console.print(table)
         self._console.print(f"Files: {self._settings.data_dir} and {self._settings.logs_dir}", soft_wrap=True)
 
@@ -268,3 +273,10 @@ def describe_market(settings: Settings) -> str:
     if settings.terminal.value == "simulated":
         return f"SIMULATED terminal, seed {settings.seed}: no real prices, no real money"
     return f"{settings.terminal.value} terminal"
+
+
+def describe_sign_in(settings: Settings) -> str:
+    """One line for the person who starts the desk: who may come in."""
+    if settings.why_sign_in is None:
+        return "not needed: whoever uses this machine may do everything; no real money is here"
+    return f"needed, because {settings.why_sign_in}"

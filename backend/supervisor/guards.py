@@ -16,13 +16,15 @@ from backend.config import Settings
 from backend.core.errors import Conflict, NotFound, Unavailable
 from backend.storage.files import FileStorage
 from backend.supervisor.child import is_that_process, kill_tree, wait_until_gone
+from backend.users.directory import Directory, require_owner
 
 DESK_FILE = "desk.json"
 CONNECTOR_FILE = "connector.json"
 BROKER_FILE = "broker.json"
 REPLAY_FILE = "replay.json"
 READY_FILE = "ready.json"
-RUN_FILES = (CONNECTOR_FILE, BROKER_FILE, DESK_FILE, REPLAY_FILE, READY_FILE)
+LOCAL_TOKEN_FILE = "local_token.json"  # noqa: S105 - a file's name
+RUN_FILES = (CONNECTOR_FILE, BROKER_FILE, DESK_FILE, REPLAY_FILE, READY_FILE, LOCAL_TOKEN_FILE)
 
 
 def prepare_folders(settings: Settings) -> None:
@@ -118,6 +120,16 @@ def refuse_taken_port(host: str, port: int) -> None:
                 f"Choose another: python3 run.py --port {port + 1}",
                 port=port,
             ) from error
+
+
+def refuse_without_owner(settings: Settings) -> None:
+    """Refuse to start a desk that asks for sign-in before anybody could sign in as owner.
+
+    Raises:
+        Invalid: There is no owner.
+        Unavailable: The users file is not in its form.
+    """
+    require_owner(Directory(FileStorage(settings.config_dir)), settings.why_sign_in)
 
 
 def refuse_missing_replay(settings: Settings) -> None:

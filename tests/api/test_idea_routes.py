@@ -1,21 +1,19 @@
 """/api/trade-ideas and its older names, over the real parts and the simulated market."""
 
-import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from backend.app import create_app
-from tests.fakes.desk import ROOT, SimulatedDesk, simulated_desk
+from tests.fakes.desk import SimulatedDesk
 from tests.fakes.http import TestClient
 from tests.fakes.services import fake_desk
+from tests.fakes.waiting import AT, desk_with_ideas
 
-AT = datetime(2026, 3, 4, 10, 0, 5, tzinfo=UTC)
 BASE = "http://127.0.0.1:5001"
 PATH = "/api/trade-ideas"
 
@@ -23,21 +21,7 @@ PATH = "/api/trade-ideas"
 @pytest.fixture
 def desk(tmp_path: Path) -> SimulatedDesk:
     """A desk with a proposal on each of two symbols."""
-    config = tmp_path / "config"
-    shutil.copytree(ROOT / "config", config)
-    for path in (config / "ai" / "strategies").iterdir():
-        path.unlink()
-    stated = {
-        "id": "ALWAYS",
-        "symbols": ["EURUSD", "GBPUSD"],
-        "timeframe": "M15",
-        "conditions": {"entry": ["close > 0"]},
-        "strategy": {"direction": "long", "news_embargo_minutes": 0},
-    }
-    (config / "ai" / "strategies" / "ALWAYS.json").write_text(json.dumps(stated), encoding="utf-8")
-    made = simulated_desk(tmp_path / "data", AT, config=config)
-    assert made.ideas.evaluate_all(trigger="test")["idea_count"] == 2
-    return made
+    return desk_with_ideas(tmp_path)
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
 
 from backend.app import create_app
 from backend.control.state import HaltKind
 from backend.journal.record import Kind
 from backend.simulator.faults import Fault
+from tests.fakes.http import TestClient
 from tests.fakes.order_desk import OrderDesk
 from tests.fakes.services import fake_desk
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
 
 from backend.app import create_app
+from tests.fakes.http import TestClient
 from tests.fakes.live_orders import LiveOrders
 from tests.fakes.services import fake_desk
 

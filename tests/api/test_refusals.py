@@ -3,11 +3,14 @@
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from backend.app import create_app
+from backend.config import load_settings
 from backend.core.errors import Conflict, Invalid, NotFound, Unavailable
 from backend.routes.guard import MAX_BODY_BYTES, Hosts
 from tests.fakes.http import TestClient
@@ -316,3 +319,50 @@ def test_another_configured_host_is_answered_too(desk: FakeDesk) -> None:
     app = create_app(desk, host="desk.lan")
     with TestClient(app, base_url="http://desk.lan:5001") as client:
         assert client.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://127.0.0.1:8080"},
+        {"Origin": "http://localhost:8080", "Sec-Fetch-Site": "cross-site"},
+        {"Origin": "http://127.0.0.1:8080", "Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "http://127.0.0.1"},
+        {"Origin": "https://127.0.0.1:99999"},
+    ],
+)
+def test_other_programs_of_this_machine_cannot_write_either(
+    client: TestClient, desk: FakeDesk, headers: dict[str, str]
+) -> None:
+    """Another port is another program, and a browser sends the cookies of one machine to all of its ports."""
+    assert_error(client.post("/api/celery/tasks/ai/evaluate-all", headers=headers), 403, "origin_not_allowed")
+    assert desk.jobs.rows == {}
+
+
+def test_no_origin_is_let_read_unless_it_is_configured(desk: FakeDesk) -> None:
+    page = "https://console.example:8443"
+    preflight = {"Origin": page, "Access-Control-Request-Method": "POST"}
+    with TestClient(create_app(desk), base_url="http://127.0.0.1:5001") as client:
+        answer = client.options("/api/queues", headers=preflight)
+        assert_error(answer, 403, "origin_not_allowed")
+        assert "access-control-allow-origin" not in answer.headers
+    allowing = replace(desk, settings=desk.settings.model_copy(update={"allowed_origins": page}))
+    with TestClient(create_app(allowing), base_url="http://127.0.0.1:5001") as client:
+        assert client.options("/api/queues", headers=preflight).status_code == 200
+        answer = client.get("/api/queues", headers={"Origin": page, "Sec-Fetch-Site": "cross-site"})
+        assert answer.headers["access-control-allow-origin"] == page
+        other = {"Origin": "https://console.example", "Sec-Fetch-Site": "cross-site"}
+        answer = client.get("/api/queues", headers=other)
+        assert answer.status_code == 403
+        assert "access-control-allow-origin" not in answer.headers
+        answer = client.post("/api/celery/tasks/ai/evaluate-all", headers={"Origin": page})
+        assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "given", ["*", "example.test", "https://a.example/path", "https://a.example,*", "null", "https://[::1"]
+)
+def test_an_origin_that_is_none_is_refused_at_start(tmp_path: Path, given: str) -> None:
+    with pytest.raises(Invalid, match="MT5UI_ALLOWED_ORIGINS"):
+        load_settings(home=tmp_path, allowed_origins=given)

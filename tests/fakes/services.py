@@ -19,7 +19,7 @@ from backend.backtest.stored_run import chances
 from backend.config import BrokerChoice, Settings
 from backend.control.desk import Control
 from backend.core.bars import Bars, empty_bars
-from backend.core.clock import FixedClock
+from backend.core.clock import Clock, FixedClock
 from backend.core.errors import Conflict, DeskError, Invalid, NotFound, Unavailable
 from backend.core.problems import Problem
 from backend.core.quotes import Quote
@@ -52,7 +52,10 @@ from backend.risk.rulebook import Rulebook
 from backend.storage.files import FileStorage
 from backend.strategies.files import StrategyFiles
 from backend.strategies.repository import StrategyRepository
+from backend.users.management import Management
+from backend.users.service import Door
 from tests.fakes.instruments import instrument
+from tests.fakes.users import users_of
 
 NOW = datetime(2026, 1, 5, 9, 0, 30, tzinfo=UTC)
 
@@ -457,7 +460,7 @@ class FakeDesk:
 
     settings: Settings
     storage: FileStorage
-    clock: FixedClock
+    clock: Clock
     strategies: StrategyFiles
     strategy_repository: StrategyRepository
     journal: Journal
@@ -501,6 +504,23 @@ class FakeDesk:
         return NewsReader(self.settings.config_dir, self.storage, self.clock)
 
     @property
+    def why_sign_in(self) -> str | None:
+        return self.settings.why_sign_in
+
+    @cached_property
+    def _users(self) -> tuple[Door, Management]:
+        config = FileStorage(self.settings.config_dir, fsync=False)
+        return users_of(config, self.storage, self.journal, self.clock)
+
+    @property
+    def door(self) -> Door:
+        return self._users[0]
+
+    @property
+    def management(self) -> Management:
+        return self._users[1]
+
+    @property
     def embargoes(self) -> Embargoes:
         return Embargoes(
             strategies=self.strategies,
@@ -524,7 +544,7 @@ def fake_desk(home: Path, **services: Any) -> FakeDesk:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "EURUSD_H1.json").write_text(json.dumps(STRATEGY), encoding="utf-8")
     storage = FileStorage(settings.data_dir, fsync=False)
-    clock = FixedClock(NOW)
+    clock: Clock = services.pop("clock", FixedClock(NOW))
     journal = Journal(storage, clock)
     return FakeDesk(
         settings=settings,
@@ -535,3 +555,9 @@ def fake_desk(home: Path, **services: Any) -> FakeDesk:
         journal=journal,
         **services,
     )
+
+
+def guarded_desk(home: Path, **services: Any) -> FakeDesk:
+    """A desk that can be reached from elsewhere: it asks for sign-in. Its users are whom a test adds."""
+    desk = fake_desk(home, **services)
+    return replace(desk, settings=desk.settings.model_copy(update={"host": "desk.lan"}))

@@ -357,3 +357,12 @@ def test_thousands_of_ideas_are_found_by_id_without_reading_all(
     fresh.step("I7", Act.REJECT, actor="ann", why="no")
     assert [line.status for line in fresh.lines()].count(Status.REJECTED) == 1
     assert len(reads) == 2  # by the step, and by the list that sees a changed file
+
+
+def test_the_order_is_in_the_name_of_whoever_approved_last(tmp_path: Path) -> None:
+    ideas = book(tmp_path)
+    ideas.create(idea(1), actor="desk")
+    assert ideas.approver("I1") == "desk"
+    ideas.step("I1", Act.APPROVE, to=Status.PENDING_APPROVAL, actor="olga")  # refused by the gate
+    ideas.step("I1", Act.APPROVE, to=Status.APPROVED, actor="tim")
+    assert ideas.approver("I1") == "tim"

@@ -1,0 +1,81 @@
+"""Secrets that this process has used are hidden in whatever it logs, answers and keeps of errors.
+
+Nothing of the desk puts one there on purpose; this is for the words of others: a provider that repeats the
+address it was asked with, a library that shows its arguments.
+"""
+
+import logging
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Final
+from urllib.parse import quote, quote_plus
+
+MASK: Final = "••••"
+SHORTEST: Final = 8
+"""A shorter one would hide ordinary words too."""
+
+_guard = threading.Lock()
+_known: tuple[str, ...] = ()
+
+
+def remember(secret: str) -> str:
+    """From now on hide this secret; returns it."""
+    global _known  # noqa: PLW0603 - what a process has used is one thing, wherever it says something
+    if len(secret) >= SHORTEST and secret not in _known:
+        with _guard:
+            _known = tuple(sorted({*_known, *_forms(secret)}, key=len, reverse=True))
+    return secret
+
+
+def hide(text: str) -> str:
+    """The text with every remembered secret in it masked."""
+    for secret in _known:
+        if secret in text:
+            text = text.replace(secret, MASK)
+    return text
+
+
+def hide_in(value: Any) -> Any:
+    """A JSON value with the remembered secrets in its texts masked."""
+    if isinstance(value, str):
+        return hide(value)
+    if isinstance(value, Mapping):
+        return {hide_in(key): hide_in(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [hide_in(item) for item in value]
+    return value
+
+
+def install() -> None:
+    """Hide them in everything that is logged, and in the traceback of whatever ends this process."""
+    logging.setLogRecordFactory(_Record)
+    sys.excepthook = _last_words
+
+
+class _Record(logging.LogRecord):
+    """A record of which no handler sees a secret."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        if self.exc_info and self.exc_info[0] is not None:  # formatters take it from here
+            self.exc_text = hide("".join(traceback.format_exception(*self.exc_info)).rstrip("\n"))
+
+    def getMessage(self) -> str:  # noqa: N802 - logging's name
+        return hide(super().getMessage())
+
+
+def _last_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    sys.stderr.write(hide("".join(traceback.format_exception(kind, error, trace))))
+
+
+def _forms(secret: str) -> set[str]:
+    """As it is, as it stands in an address, and as Python or JSON write it."""
+    return {
+        secret,
+        quote(secret, safe=""),
+        quote_plus(secret),
+        secret.encode("unicode_escape").decode("ascii"),
+    }
