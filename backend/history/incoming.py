@@ -115,7 +115,7 @@ class Incoming:
     def _remove_old(self) -> None:
         uploads = self._storage.path(UPLOADS)
         oldest = (self._clock.wall() - LONGEST_WAIT).timestamp()
-        with contextlib.suppress(FileNotFoundError):
+        with refusals(uploads), contextlib.suppress(FileNotFoundError):
             for folder in uploads.iterdir():
                 if folder.stat().st_mtime < oldest:
                     shutil.rmtree(folder, ignore_errors=True)

@@ -1,10 +1,11 @@
 """/api/history: bars out of files and from the terminal, with progress, and what they are worth."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from anyio import to_thread
+from anyio import CancelScope, to_thread
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictInt
@@ -209,17 +210,20 @@ async def upload(
     name: Annotated[str, Query(min_length=1, max_length=120, description="Of the file; tells its symbol")],
 ) -> Response:
     """Take a file in, straight to the disk; `POST /api/history/imports` imports it then."""
-    with desk(request).incoming.upload(name) as taken:
-        try:
-            fits = await _written(request, taken)
-        except ClientDisconnect:
-            return error_response(400, "upload_cut_off", f"{name} did not come whole; nothing is kept of it")
-        if not fits:
+    stack = ExitStack()
+    taken = await to_thread.run_sync(stack.enter_context, desk(request).incoming.upload(name))
+    try:
+        if not await _written(request, taken):
             message = f"A file may have at most {MAX_UPLOAD_BYTES} bytes"
             return error_response(413, "body_too_large", message)
         if not taken.size:
             raise Invalid("empty_file", f"{name} has no content")
         await to_thread.run_sync(taken.keep)
+    except ClientDisconnect:
+        return error_response(400, "upload_cut_off", f"{name} did not come whole; nothing is kept of it")
+    finally:
+        with CancelScope(shield=True):  # also where the server ends: what is not whole is removed
+            await to_thread.run_sync(stack.close)
     return Response(to_json({"name": taken.name, "size": taken.size}), media_type="application/json")
 
 

@@ -1,5 +1,6 @@
 """/api/history: what is taken in and where it lies, what is queued, and what is refused before that."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,6 +93,35 @@ def test_too_much_is_refused_and_leaves_nothing(
         assert answer.json()["error"]["code"] == "body_too_large"
     assert incoming(desk) == []
     assert upload(client, b"x" * 1000).status_code == 200
+
+
+def test_who_goes_away_in_the_middle_leaves_nothing(desk: FakeDesk) -> None:
+    messages = [
+        {"type": "http.request", "body": b"x" * 2_000_000, "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    sent: list[Any] = []
+    seen: list[list[str]] = []
+
+    async def receive() -> Any:
+        seen.append(incoming(desk))
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    app = create_app(desk, host="127.0.0.1")
+    app.state.services = desk
+    headers = [(b"host", b"127.0.0.1:5001"), (b"content-type", b"application/octet-stream")]
+    scope = {
+        "type": "http", "method": "POST", "path": UPLOADS, "raw_path": UPLOADS.encode(), "headers": headers,
+        "query_string": b"name=EURUSD.csv", "scheme": "http", "http_version": "1.1", "root_path": "",
+        "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 5001),
+    }  # fmt: skip
+    asyncio.run(app(scope, receive, send))
+    assert sent[0]["status"] == 400
+    assert any(name.endswith(".part") for name in seen[-1])  # it was on the disk
+    assert incoming(desk) == []
 
 
 @pytest.mark.parametrize(
