@@ -81,7 +81,6 @@ def _ask(
     from backend.jobs.witness import ask
 
     hosts = host_locks(settings)
-
     app = build_app(address)
     try:
         return ask(app, FileStorage(settings.data_dir), SystemClock(), str(desk["machine"]), hosts)
