@@ -56,7 +56,7 @@ def interpreted(file: str = "", old: str = "", new: str = "") -> Engine:
     running: Any = fresh["backend.backtest.running"]
     made_by = running.tables
     running.compiled = lambda function: function
-    running.tables = lambda job, reading: _by_attribute(made_by(job, reading))
+    running.tables = lambda job, reading, **more: _by_attribute(made_by(job, reading, **more))
 
     def run(job: Job, *, reading: Reading = Reading.WORST, **more: Any) -> Result:
         with np.errstate(all="ignore"):  # as the machine code: what is no number stays silent
