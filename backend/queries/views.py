@@ -224,7 +224,7 @@ NEWS_VIEW: Final = View(
     meaning="Articles, each once, from when the desk first saw it",
     files=(f"data/{NEWS}",),
     where="f.id IS NOT NULL",
-    reads={"currencies": JSON},
+    reads={"currencies": JSON, "symbols": JSON},
     columns=(
         Column(name="published", type=TIME, meaning="By the feed, else when it was first seen"),
         Column(name="feed", type=TEXT, meaning="Its name"),
@@ -234,6 +234,7 @@ NEWS_VIEW: Final = View(
         Column(
             name="currencies", type=TEXTS, sql="CAST(f.currencies AS VARCHAR[])", meaning="That it concerns"
         ),
+        Column(name="symbols", type=TEXTS, sql="CAST(f.symbols AS VARCHAR[])", meaning="That it concerns"),
         Column(name="link", type=TEXT, meaning="Address"),
         Column(name="fetched_at", type=TIME, meaning="When the desk first saw it"),
         Column(name="date_is_estimated", type=YES_NO, meaning="The feed gave no usable date"),
