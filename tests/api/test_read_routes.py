@@ -16,6 +16,7 @@ DAY = timedelta(days=1)
 
 def idea(number: int, **changes: Any) -> dict[str, Any]:
     row = {"id": f"idea-{number}", "symbol": "EURUSD", "status": "pending_approval", "strategy_id": "S1"}
+    row |= {"created_at": iso(NOW), "history": []}
     return row | changes
 
 

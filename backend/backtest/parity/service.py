@@ -92,7 +92,7 @@ class DayWork:
         store = MarketStore(storage, server, clock=clock)
         span = day_of(self.day, server)
         book = IdeaBook(storage, journal, clock)
-        ideas = [book.get(line.id) for line in book.lines() if line.sent_at is not None]
+        ideas = book.find()
         positions = {deal.position_id for deal in self.deals}
         mine = [idea for idea in ideas if (idea.get("position") or {}).get("id") in positions]
         asked = [str(idea["decision_id"]) for idea in mine if idea.get("decision_id")]

@@ -84,7 +84,7 @@ class FakeStrategies:
         return self.loaded
 
 
-SAID = FakeAccount(currency="USD", balance=2_500.0, leverage=30, currency_digits=2)
+SAID = FakeAccount(currency="USD", balance=2_500.0, leverage=30, currency_digits=2, hedging=True)
 
 
 def collector(tmp_path: Path, market: FakeMarket | None = None, **more: Any) -> Collector:
@@ -181,7 +181,7 @@ def test_the_account_is_the_terminals_or_said_to_be_assumed(tmp_path: Path) -> N
     down = collector(tmp_path, terminal=FakeAccount()).job(Request(strategy="TABLE"))
     assert (down.account.balance, down.account.currency) == (D(10_000), "USD")
     assert "the terminal is down" in down.streams[0].costs.warnings[0]
-    empty = FakeAccount(currency="USD", balance=0.0, leverage=30, currency_digits=2)
+    empty = FakeAccount(currency="USD", balance=0.0, leverage=30, currency_digits=2, hedging=True)
     poor = collector(tmp_path, terminal=empty).job(Request(strategy="TABLE"))
     assert poor.account.balance == 10_000
     assert "holds 0" in poor.streams[0].costs.warnings[0]
