@@ -67,7 +67,8 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
         503: "Something outside does not answer; trying again later may help",
     }
     named = {422} if 404 in statuses else set()  # noqa: PLR2004 - what is looked up is checked first
-    given = sorted({401, 403, 500, *named, *statuses})
+    unread = {400} if 413 in statuses else set()  # noqa: PLR2004 - a body that is no text is neither read nor judged
+    given = sorted({401, 403, 500, *named, *unread, *statuses})
     return {status: {"model": ErrorBody, "description": meaning[status]} for status in given}
 
 

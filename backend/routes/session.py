@@ -113,6 +113,8 @@ def sign_out(request: Request, response: Response) -> Me:
 def change_own_password(request: Request, body: NewPassword) -> Me:
     """Change one's own password. Every other session of one's own ends."""
     me = with_session(request)
+    if me.way is Way.LOCAL:
+        raise Refused(403, "no_password", "`local` has no password: sign in as the user whose it is")
     refusal = desk(request).management.change_own(
         me, body.present, body.password, address=peer(request).address
     )

@@ -278,6 +278,9 @@ def test_without_it_everybody_here_is_local_and_the_desk_says_so(tmp_path: Path)
         me = client.get("/api/session").json()
         assert (me["sign_in"], me["name"], me["role"], me["way"]) == ("not needed", "local", "owner", "local")
         task = client.post(EVALUATE).json()["task_id"]
+        body = {"present": PASSWORD, "password": "another password"}
+        refusal(client.put("/api/session/password", json=body), 403, "no_password")
+        refusal(client.post("/api/tokens", json={"label": "robot"}), 404, "unknown_user")
     assert desk.jobs.get(task).actor == "local"
 
 
