@@ -16,8 +16,7 @@ DAY = timedelta(days=1)
 
 def idea(number: int, **changes: Any) -> dict[str, Any]:
     row = {"id": f"idea-{number}", "symbol": "EURUSD", "status": "pending_approval", "strategy_id": "S1"}
-    row |= {"created_at": iso(NOW), "history": []}
-    return row | changes
+    return row | {"created_at": iso(NOW)} | changes
 
 
 def test_ideas_are_listed_filtered_and_paged(client: TestClient, desk: FakeDesk) -> None:
