@@ -49,6 +49,9 @@ class Pace:
     def bars_since(self, strategy: str | None, symbol: str, bars: Bars, index: int) -> int | None:
         """Bars from the one in which the strategy last closed a trade to `index`; None if it never has.
 
+        -1 where it was open at that bar's close and is closed now: what the bar says came too early for it,
+        whether management was faster than the decision or not.
+
         Args:
             strategy: Its id.
             symbol: Canonical symbol.
@@ -58,6 +61,8 @@ class Pace:
         closed = self.closes.get((strategy, symbol))
         if closed is None:
             return None
+        if index < len(bars) and closed.timestamp() >= bars[index : index + 1].closes()[0]:
+            return -1
         then = int(np.searchsorted(bars.time, int(closed.timestamp()), side="right")) - 1
         return index - then if then <= index else None
 

@@ -187,7 +187,7 @@ TABLE: tuple[Check, ...] = (
     Check(
         Bit.COOLDOWN,
         "cooldown",
-        "{measured:g} bars have passed since the strategy's last trade, {bound:g} are wanted",
+        "the strategy's last trade ended {measured:g} bars before (-1: after this one), {bound:g} are wanted",
         EVERYONE,
         "The strategy's cooldown has passed",
     ),

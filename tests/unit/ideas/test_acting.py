@@ -473,6 +473,26 @@ def test_the_pace_counts_entries_and_orders_and_bars_since_a_close(build: Build)
     assert desk.judge.pace().entries == {}
 
 
+@pytest.mark.parametrize(("late", "refused"), [(-1, []), (0, ["cooldown"]), (20, ["cooldown"])])
+def test_a_trade_that_was_open_at_the_close_speaks_against_the_bar(
+    build: Build, late: int, refused: list[str]
+) -> None:
+    """As in a backtest, whose position leaves at the next open; also where the desk managed it first."""
+    desk = build()
+    first = proposal(desk)
+    desk.acts.approve(first["id"], actor="ann")
+    sent(desk, first)
+    desk.book.step(first["id"], Act.DEALT, actor="desk")
+    bar_close = (FIRST + QUARTER).replace(second=0)
+    closed = bar_close + timedelta(seconds=late)
+    desk.clock.at = bar_close + timedelta(seconds=30)
+    desk.book.step(first["id"], Act.CLOSE, actor="desk", changes={"result": {"closed_at": iso(closed)}})
+    desk.ideas.evaluate_all(trigger="test")
+    decided = next(desk.journal.newest(kind=Kind.DECISION)).payload
+    assert decided["bar_close"] == iso(bar_close)
+    assert [refusal["check"] for refusal in decided["refusals"]] == refused
+
+
 def test_an_entry_that_the_broker_refused_is_none(build: Build) -> None:
     desk = build()
     idea = proposal(desk)

@@ -199,7 +199,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "cooldown": (
         {"desk": {"bars_since_close": 3}, "proposal": {"cooldown_bars": 3}},
         {"desk": {"bars_since_close": 2}, "proposal": {"cooldown_bars": 3}},
-        "2 bars have passed",
+        "ended 2 bars before",
     ),
     "trades_strategy": (
         {"desk": {"entries_today_strategy": 1}, "proposal": {"max_trades_per_day": 2}},
