@@ -3,14 +3,14 @@
 import ipaddress
 import os
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from backend.core import masking
 from backend.core.errors import Invalid
@@ -19,6 +19,9 @@ CODE_ROOT = Path(__file__).resolve().parent.parent
 
 FRUGAL = {
     "MALLOC_ARENA_MAX": "1",  # glibc: Python lets one thread allocate at a time anyway
+    # glibc: else both limits grow with what a process once took, and what it frees stays with it
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+    "MALLOC_MMAP_THRESHOLD_": "131072",
     "ARROW_DEFAULT_MEMORY_POOL": "system",  # its own pool keeps what it once had
 }
 """What keeps a process from holding memory that it no longer uses; where it is set already, that holds."""
@@ -42,15 +45,13 @@ class TerminalKind(StrEnum):
     BRIDGE = "bridge"
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything that the environment may say, checked at start.
 
     Field `x` is read from `MT5UI_X`; the three Celery addresses keep their customary names.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix="MT5UI_", env_file_encoding="utf-8", extra="ignore", frozen=True, populate_by_name=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     home: Path = Field(CODE_ROOT, description="The desk's folder: config/, data/ and logs/ stand in it")
     redis_url: str | None = Field(None, validation_alias="REDIS_URL")
@@ -187,9 +188,10 @@ def load_settings(**overrides: Any) -> Settings:
     Raises:
         Invalid: Naming the variable, its value and what is allowed.
     """
+    environment = _stated(os.environ)  # noqa: TID251 - this module is its only reader
     try:
-        home = Settings(**overrides).home
-        return _hidden(Settings(_env_file=home / ".env", **overrides))
+        home = Settings(**environment | overrides).home
+        return _hidden(Settings(**_stated(_env_file(home / ".env")) | environment | overrides))
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
@@ -197,6 +199,30 @@ def load_settings(**overrides: Any) -> Settings:
         secret = any(part in variable for part in ("KEY", "PASSWORD", "TOKEN", "URL"))
         shown = "" if secret else f" (it is {first['input']!r})"
         raise Invalid("bad_setting", f"{variable}: {first['msg']}{shown}", variable=variable) from error
+
+
+def _stated(variables: Mapping[str, str | None]) -> dict[str, Any]:
+    """The settings among variables, by field.
+
+    Done here, since a package that does it costs each process of a desk more than a megabyte.
+    """
+    there = {name.upper(): value for name, value in variables.items() if value is not None}
+    named = {
+        field: str(info.validation_alias or f"MT5UI_{field.upper()}")
+        for field, info in Settings.model_fields.items()
+    }
+    return {field: there[variable] for field, variable in named.items() if variable in there}
+
+
+def _env_file(path: Path) -> Mapping[str, str | None]:
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    try:
+        return dotenv_values(path, encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid("bad_setting", f"{path} cannot be read: {error}", file=str(path)) from error
 
 
 def _hidden(read: Settings) -> Settings:

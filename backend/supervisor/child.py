@@ -14,16 +14,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from backend.core.errors import DeskError
+from backend.supervisor.processes import kill_tree
 
 FIRST_BACKOFF = 1.0
 LONGEST_BACKOFF = 30.0
 HEALTHY_AFTER = 60.0
 RETIRE_PATIENCE = 15.0
 KEPT_LINES = 12
-SAME_START = 1.0  # seconds by which two readings of one process's start may differ
 LOG_BYTES = 5_000_000
 LOG_COPIES = 3
 
@@ -180,45 +178,3 @@ class Child:
                 self.last_lines.append(text)
                 handler.emit(logging.LogRecord(self.name, logging.INFO, "", 0, text, None, None))
         handler.close()
-
-
-def kill_tree(pid: int) -> None:
-    """Kill a process and its descendants; one that is already gone is fine."""
-    with suppress(psutil.NoSuchProcess):
-        root = psutil.Process(pid)
-        for process in [*root.children(recursive=True), root]:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-
-
-def wait_until_gone(pid: int, patience: float = 5.0) -> None:
-    """Wait until a killed process has let go of all it held, at most `patience` seconds.
-
-    Its parent may not have asked yet how it ended; until its last thread is gone, its ports are taken.
-    """
-    deadline = time.monotonic() + patience
-    with suppress(psutil.NoSuchProcess):
-        process = psutil.Process(pid)
-        while process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1:
-            if time.monotonic() > deadline:
-                return
-            time.sleep(0.02)
-
-
-def started_at(pid: int) -> float | None:
-    """When the operating system says that process began, which tells it from a later one of that id."""
-    try:
-        return float(psutil.Process(pid).create_time())
-    except psutil.NoSuchProcess:
-        return None
-
-
-def is_that_process(child: Mapping[str, Any]) -> bool:
-    """Whether a child that a supervisor wrote down still runs, and is not a later one of its id."""
-    began = started_at(int(child["pid"]))
-    return began is not None and abs(began - float(child["process_started"])) < SAME_START
-
-
-def own_start() -> tuple[int, float]:
-    """This process's id and start time."""
-    return os.getpid(), float(psutil.Process().create_time())

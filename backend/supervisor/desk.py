@@ -22,8 +22,9 @@ from backend.storage import locks
 from backend.storage.files import FileStorage
 from backend.supervisor import broker_child, guards
 from backend.supervisor.broker_child import choose_broker
-from backend.supervisor.child import Child, own_start, started_at
+from backend.supervisor.child import Child
 from backend.supervisor.compiling import compiled_meanwhile
+from backend.supervisor.processes import own_start, started_at
 from backend.supervisor.reaper import NAME as REAPER
 from backend.supervisor.reaper import reaper_command
 from backend.supervisor.workers import WorkerWatch

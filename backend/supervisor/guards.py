@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from backend.config import Settings
 from backend.core.errors import Conflict, NotFound, Unavailable
 from backend.storage.files import FileStorage
-from backend.supervisor.child import is_that_process, kill_tree, wait_until_gone
+from backend.supervisor.processes import is_that_process, kill_tree, wait_until_gone
 from backend.users.directory import Directory, require_owner
 
 DESK_FILE = "desk.json"

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from backend.supervisor.child import is_that_process, kill_tree, wait_until_gone
+from backend.supervisor.processes import is_that_process, kill_tree, wait_until_gone
 
 NAME = "reaper"
 POLITE_SECONDS = 5.0

@@ -15,7 +15,7 @@ from typing import Any, Self
 import httpx
 import psutil
 
-from backend.supervisor.child import kill_tree
+from backend.supervisor.processes import kill_tree
 from tests.acceptance.clones import ROOT
 
 
