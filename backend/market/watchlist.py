@@ -1,6 +1,6 @@
 """Quotes of the watchlist, a file a symbol and day: bounded JSON, and every tick seen in .jsonl beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -31,7 +31,8 @@ def seen_ticks(
     Args:
         storage: Files below the data folder.
         symbol: Canonical symbol.
-        count: So many at most.
+        count: So many at most, and those besides that were seen of the oldest one's very tick: pages are cut
+            between ticks.
         until: Before that moment.
         since: Then or later.
     """
@@ -40,9 +41,17 @@ def seen_ticks(
     for name in reversed(names):
         rows = [row for row in storage.read_jsonl(name, problems=[]) if _within(row, since, until)]
         found = rows + found
-        if len(found) > count:
-            break
-    return found[-count:], len(found) > count
+        if (begin := _page_begin(found, count)) > 0:
+            return found[begin:], True
+    return found, False
+
+
+def _page_begin(found: Sequence[Mapping[str, Any]], count: int) -> int:
+    """Where the last `count` rows begin, or earlier so that no tick stands on two pages; 0 for all."""
+    begin = max(len(found) - count, 0)
+    while begin and found[begin - 1]["tick_time"] == found[begin]["tick_time"]:
+        begin -= 1
+    return begin
 
 
 def _within(row: Mapping[str, Any], since: datetime | None, until: datetime | None) -> bool:

@@ -158,3 +158,14 @@ def test_ticks_come_from_all_days_and_those_that_are_none_are_left_out(tmp_path:
     assert seen(count=1, until=FIRST + timedelta(seconds=7200)) == ([2], True)
     assert seen(count=10, since=FIRST + timedelta(seconds=2)) == ([2, 7200], False)
     assert seen_ticks(storage, "GBPUSD", count=1) == ([], False)
+
+
+def test_a_tick_that_was_seen_again_and_again_stands_on_one_page(tmp_path: Path) -> None:
+    """As over a weekend, of whose last tick each look made a row, on several days."""
+    storage = FileStorage(tmp_path, fsync=False)
+    storage.append_jsonl(f"{FOLDER}/EURUSD_20260301.jsonl", [tick(1), tick(2), tick(2)])
+    storage.append_jsonl(f"{FOLDER}/EURUSD_20260302.jsonl", [tick(2), tick(2), tick(3)])
+    page, more = seen_ticks(storage, "EURUSD", count=2)
+    assert ([row["bid"] for row in page], more) == ([2, 2, 2, 2, 3], True)
+    older, more = seen_ticks(storage, "EURUSD", count=2, until=FIRST + timedelta(seconds=2))
+    assert ([row["bid"] for row in older], more) == ([1], False)
