@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio import CapacityLimiter
 
 from backend.app import create_app
 from backend.core.timeframes import Timeframe
@@ -118,7 +119,12 @@ def test_who_goes_away_in_the_middle_leaves_nothing(desk: FakeDesk) -> None:
         "query_string": b"name=EURUSD.csv", "scheme": "http", "http_version": "1.1", "root_path": "",
         "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 5001),
     }  # fmt: skip
-    asyncio.run(app(scope, receive, send))
+
+    async def asked() -> None:
+        app.state.admissions = CapacityLimiter(1)
+        await app(scope, receive, send)
+
+    asyncio.run(asked())
     assert sent[0]["status"] == 400
     assert any(name.endswith(".part") for name in seen[-1])  # it was on the disk
     assert incoming(desk) == []
