@@ -72,7 +72,7 @@ def _growth(measures: Measures, result: Result, initial: Decimal, began: int) ->
     measures.put("final_balance", float(result.balance))
     measures.put("total_return_pct", 100 * profit / start)
     measures.put("days", days)
-    if end <= 0:
+    if end / start <= 0:  # also where what is left is too little to be told from nothing
         measures.put("cagr_pct", None, "equity ended at zero or below")
     elif days <= 0:
         measures.put("cagr_pct", None, "the period has no length")
