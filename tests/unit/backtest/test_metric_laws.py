@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backend.backtest.breakdowns import breakdowns, cost_waterfall
@@ -68,6 +68,7 @@ def results(draw: st.DrawFn) -> Result:
     )
 
 
+@example(result_of([5e-324], worst=[0.0], server_day=[0]))
 @given(results())
 def test_every_metric_is_a_finite_number_or_none_for_a_reason(result: Result) -> None:
     metrics = compute_metrics(result, Decimal(10_000))
