@@ -43,9 +43,14 @@ class Parts:
         if not steps:
             return
         sign = _side(position).sign
-        entry, stop = (sign * symbol.ticks(price) for price in (position.price_open, position.sl))
-        level = symbol.price(sign * part_level(entry, stop, management.partial_at_r))
-        self._order(account, position, steps * float(symbol.volume_step), float(level), Reason.PARTIAL)
+        entry, stop, target = (
+            sign * symbol.ticks(price) for price in (position.price_open, position.sl, position.tp)
+        )
+        level = part_level(entry, stop, management.partial_at_r)
+        if level > target:
+            return  # the target takes all of it before; the order would be left behind, within the bar
+        price = float(symbol.price(sign * level))
+        self._order(account, position, steps * float(symbol.volume_step), price, Reason.PARTIAL)
 
     def begin(self, account: DrivenAccount, bars: dict[str, DrivenBar]) -> None:
         """The open of bars."""
