@@ -26,7 +26,8 @@ def open_position(lanes: Any, desk: Any, s: int, level: int, gap: int, slip: int
     desk.balance -= lane.entry_commission
     lane.partial_at = 0
     if not math.isnan(lane.partial):
-        lane.partial_at = part_level(fill, lane.first_stop, lane.partial)
+        part = part_level(fill, lane.first_stop, lane.partial)
+        lane.partial_at = part if part <= lane.target else 0  # behind the target nothing is left to part
     lane.margin = lots * margin_of_lot(lane, abs(fill))
     lane.mark = closing_side(lane, lane.side)[0]
     lane.r_side = 0

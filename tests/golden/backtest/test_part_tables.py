@@ -205,3 +205,9 @@ def test_a_negative_balance_is_kept() -> None:
     assert result.equity[-1] == -5.0
     # 10,000 − 30 at the low of the bar before, over 550.55
     assert result.min_margin_level == pytest.approx(9_970 / 550.55)
+
+
+def test_a_part_behind_the_target_is_never_taken() -> None:
+    # half the stop's distance is the target, 10210; the bar goes on to 10320, beyond one R
+    rows = [START, SIGNAL, (10100, 10320, 10050, 10300, QUIET)]
+    assert outcomes(table(rows, rules=PART | {"min_rr": 0.5})) == [(Reason.TARGET, "0.50", "50.00")]
