@@ -172,7 +172,7 @@ def test_what_the_broker_forgot_is_published_again(desk: JobsDesk) -> None:
     assert any(step.details.get("reason") == "lost" for step in job.timeline)
 
 
-@pytest.mark.parametrize("pool", ["threads", "solo"])
+@pytest.mark.parametrize("pool", ["threads", pytest.param("solo", marks=pytest.mark.full)])
 def test_a_task_longer_than_the_visibility_timeout_runs_once(desk: JobsDesk, pool: str) -> None:
     marks = desk.home / "marks"
     desk.environment["PROBE_VISIBILITY"] = "3"

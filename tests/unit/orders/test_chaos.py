@@ -186,7 +186,7 @@ def told(chaos: Chaos) -> Any:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.full) for seed in (2, 3, 4))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.full) for seed in (1, 2, 3, 4))])
 def test_five_hundred_ideas(tmp_path: Path, seed: int) -> None:
     chaos = run(tmp_path, seed, 100)
     assert chaos.outcomes["open"] + chaos.outcomes["placed"] > 15, told(chaos)
