@@ -228,6 +228,7 @@ def test_api10_what_others_send_is_data_and_nothing_else(desk: Attacked) -> None
     hostile = "<script>fetch('/api/control/kill',{method:'POST'})</script>"
     collected(desk.guarded.desk, {"title": hostile, "link": "javascript:alert(1)"})
     answer = desk.person(Role.VIEWER).get("/api/news")
+    assert answer.json()["articles"][0]["title"] == hostile
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")

@@ -3,44 +3,23 @@
 import csv
 import json
 import shutil
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backend.cli.main import main
 from backend.market.specifications import Specifications
 from backend.market.store import MarketStore
 from backend.mt5.server_time import ServerClock
 from backend.storage.files import FileStorage
 from tests.conftest import ROOT
 from tests.fakes.bars import bars_at
+from tests.fakes.command_line import Run, Said, command_line
 from tests.fakes.instruments import instrument
 from tests.unit.simulator.replay_data import write_hours
 
 FIRST = datetime(2026, 1, 5, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def only_line(self) -> str:
-        """The one line that a refusal is."""
-        assert self.code == 1
-        assert self.out == ""
-        (line,) = self.err.strip().splitlines()
-        return line
-
-
-Run = Callable[..., Said]
 
 
 @pytest.fixture(scope="module")
@@ -63,17 +42,7 @@ def run(home: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> Run:
     monkeypatch.setenv("MT5UI_HOME", str(home))
     monkeypatch.setenv("COLUMNS", "160")
 
-    def call(*words: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["mt5ui", "backtest", *words])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        out, err = capfd.readouterr()
-        return Said(code, out, err)
-
-    return call
+    return command_line(monkeypatch, capfd, "backtest")
 
 
 def test_a_run_is_told_kept_and_found_again(run: Run, home: Path, data: Path) -> None:

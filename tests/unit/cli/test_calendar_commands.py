@@ -1,17 +1,13 @@
 """`mt5ui calendar`: past calendars in, events as of a time out, keys kept and never shown."""
 
-import io
 import json
 import shutil
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backend.cli.main import main
+from tests.fakes.command_line import Run, command_line
 from tests.fakes.desk import ROOT
 
 KEY = "pk-live-0123456789abcdef"
@@ -22,16 +18,6 @@ PAST = (
 )
 
 
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Said]
-
-
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> Run:
     monkeypatch.setenv("MT5UI_HOME", str(tmp_path))
@@ -39,18 +25,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> Run:
     (tmp_path / "past.csv").write_text(PAST, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
 
-    def call(*words: str, piped: str = "") -> Said:
-        monkeypatch.setattr(sys, "argv", ["run.py", "calendar", *words])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(piped))
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        out, err = capfd.readouterr()
-        return Said(code, out, err)
-
-    return call
+    return command_line(monkeypatch, capfd, "calendar")
 
 
 def test_a_past_calendar_is_imported_and_shown_as_of_its_day(run: Run) -> None:

@@ -3,9 +3,7 @@
 import io
 import json
 import socket
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,24 +12,14 @@ import pytest
 from rich.console import Console
 
 from backend.app import create_app
-from backend.cli.main import main
 from backend.cli.output import table
 from backend.jobs.views import JobError, JobState
+from tests.fakes.command_line import Run, command_line
 from tests.fakes.http_app import served
 from tests.fakes.services import NOW, FakeDesk, fake_desk
 
 LONG = "no feed answered (8 tried): " + "the name www.example.test cannot be resolved; " * 40
 JOB = "01a21560-3e6d-7e7a-92d4-2118c0869de0"
-
-
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Said]
 
 
 @pytest.fixture(scope="module")
@@ -51,17 +39,7 @@ def run(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: An
     monkeypatch.setenv("MT5UI_HOME", str(tmp_path))
     monkeypatch.setenv("MT5UI_PORT", address.rsplit(":", 1)[1])
 
-    def call(*words: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["run.py", *words])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        out, err = capfd.readouterr()
-        return Said(code, out, err)
-
-    return call
+    return command_line(monkeypatch, capfd)
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """`mt5ui ideas` against a desk over HTTP whose ideas live in memory."""
 
 import json
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import pytest
 
 from backend.app import create_app
-from backend.cli.main import main
 from backend.core.errors import Conflict
+from tests.fakes.command_line import Run, command_line
 from tests.fakes.http_app import served
 from tests.fakes.services import FakeIdeas, fake_desk
 
@@ -30,7 +29,6 @@ IDEA = {
         {"at": "2026-01-05T09:00:00Z", "action": "propose", "status": "pending_approval", "by": "desk"}
     ],
 }
-Run = Callable[..., tuple[int, str, str]]
 
 
 class FakeActs:
@@ -69,17 +67,7 @@ def run(
         monkeypatch.setenv("MT5UI_HOME", str(tmp_path))
         monkeypatch.setenv("MT5UI_PORT", address.rsplit(":", 1)[1])
 
-        def call(*words: str) -> tuple[int, str, str]:
-            monkeypatch.setattr(sys, "argv", ["run.py", "ideas", *words])
-            code = 0
-            try:
-                main()
-            except SystemExit as end:
-                code = int(end.code or 0)
-            out, err = capfd.readouterr()
-            return code, out, err
-
-        yield call
+        yield command_line(monkeypatch, capfd, "ideas")
 
 
 def test_ideas_are_listed_and_shown(run: Run) -> None:

@@ -2,19 +2,15 @@
 
 import json
 import shutil
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backend.cli.main import main
 from tests.conftest import ROOT
+from tests.fakes.command_line import Run, command_line
 from tests.fakes.fetcher import Reply, Site
 from tests.fakes.news_desk import Desk, item, rss
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -22,17 +18,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> Run:
     monkeypatch.setenv("MT5UI_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
 
-    def call(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["run.py", "news", *words])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return call
+    return command_line(monkeypatch, capfd, "news")
 
 
 @pytest.fixture

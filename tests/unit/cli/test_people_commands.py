@@ -1,33 +1,19 @@
 """`mt5ui user`, `token`, `secret`: on the desk's files, nothing secret on the screen but a new token."""
 
-import io
 import json
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backend.cli.main import main
 from backend.config import load_settings
 from backend.services import build_services
 from backend.users.model import Role
+from tests.fakes.command_line import Run, command_line
 from tests.fakes.http_app import served
 from tests.fakes.signed_in import PASSWORD, guarded
 
 SECRET = "pk-live-0123456789abcdef"
-
-
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Said]
 
 
 @pytest.fixture
@@ -35,18 +21,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> Run:
     monkeypatch.setenv("MT5UI_HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir(exist_ok=True)
 
-    def call(*words: str, piped: str = "") -> Said:
-        monkeypatch.setattr(sys, "argv", ["run.py", *words])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(piped))
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        out, err = capfd.readouterr()
-        return Said(code, out, err)
-
-    return call
+    return command_line(monkeypatch, capfd)
 
 
 def test_users_from_the_first_owner_to_the_last(run: Run) -> None:

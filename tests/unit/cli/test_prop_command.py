@@ -2,24 +2,20 @@
 
 import json
 import shutil
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from backend.backtest.child import Order, compute
-from backend.cli.main import main
 from tests.conftest import ROOT
 from tests.fakes.backtests import table
+from tests.fakes.command_line import Run, command_line
 from tests.unit.backtest.test_kernel_equals_reference import market, times
-from tests.unit.cli.test_backtest_command import FIRST, Said
+from tests.unit.cli.test_backtest_command import FIRST
 from tests.unit.simulator.replay_data import write_hours
 
 RULES = {"name": "mine", "profit_target": 0.05, "drawdown": {"limit": 0.05, "kind": "static"}}
-
-Run = Callable[..., Said]
 
 
 @pytest.fixture(scope="module")
@@ -48,17 +44,7 @@ def run(home: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> Run:
     monkeypatch.setenv("MT5UI_HOME", str(home))
     monkeypatch.setenv("COLUMNS", "160")
 
-    def call(*words: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["mt5ui", *words])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        out, err = capfd.readouterr()
-        return Said(code, out, err)
-
-    return call
+    return command_line(monkeypatch, capfd)
 
 
 def test_a_rulebook_is_used_shown_and_lifted(run: Run, home: Path, rules: str) -> None:
