@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.jobs.private_redis import find_server
 from tests.acceptance.clones import ROOT
 from tests.acceptance.hands import Hand, Place, answer, ends_by_ctrl_c, until, unused_port
 from tests.acceptance.outside import outside_world
+from tests.fakes.redis_server import redis_server
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("by hand"), pytest.mark.timeout(120)]
 
@@ -52,9 +52,7 @@ OLD_TRADES = "time,symbol,profit\n2024-01-02T10:00:00Z,EURUSD,1.50\n"
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    server = find_server()
-    if server is None:
-        pytest.skip("no Redis server on this machine")
+    server = redis_server()
     home = tmp_path_factory.mktemp("by hand") / "a trader's desk"
     shutil.copytree(ROOT / "config", home / "config")
     port = unused_port()

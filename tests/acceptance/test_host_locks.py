@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from backend.config import load_settings
 from backend.core.errors import Unavailable
-from backend.jobs.private_redis import PrivateRedis, find_server, start_private_redis, stop_private_redis
+from backend.jobs.private_redis import PrivateRedis
 from backend.storage.files import FileStorage
 from tests.fakes.host_children import ROUNDS, storage
 from tests.fakes.jobs_desk import ROOT
+from tests.fakes.redis_server import running_redis
 
 pytestmark = [
     pytest.mark.acceptance,
@@ -55,15 +55,8 @@ class Child:
 
 @pytest.fixture(scope="module")
 def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRedis]:
-    settings = load_settings(home=tmp_path_factory.mktemp("broker"))
-    server = find_server()
-    if server is None and os.environ.get("CI"):
-        pytest.fail("no Redis on this machine")
-    if server is None:
-        pytest.skip("no Redis on this machine")
-    running = start_private_redis(settings, server)
-    yield running
-    stop_private_redis(running, settings.run_dir)
+    with running_redis(tmp_path_factory.mktemp("broker")) as running:
+        yield running
 
 
 @pytest.fixture

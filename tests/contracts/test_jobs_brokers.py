@@ -9,23 +9,18 @@ from backend.config import load_settings
 from backend.core.errors import Invalid, Unavailable
 from backend.jobs.app import build_app
 from backend.jobs.broker import BrokerAddress, BrokerKind, check, connect, memory_address
-from backend.jobs.private_redis import find_server, start_private_redis, stop_private_redis
+from backend.jobs.private_redis import start_private_redis, stop_private_redis
 from backend.jobs.publisher import CeleryPublisher, Message, Publisher
 from tests.fakes.jobs import FakePublisher
+from tests.fakes.redis_server import redis_server, running_redis
 
 TASK = "desk.tasks.plain"
 
 
 @pytest.fixture(scope="module")
 def redis_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerAddress]:
-    settings = load_settings(home=tmp_path_factory.mktemp("broker with space"))
-    server = find_server()
-    if server is None:
-        pytest.skip("no Redis on this machine")
-    running = start_private_redis(settings, server)
-    yield running.address
-    stop_private_redis(running, settings.run_dir)
-    assert not (settings.run_dir / "broker.json").exists()
+    with running_redis(tmp_path_factory.mktemp("broker with space")) as running:
+        yield running.address
 
 
 @pytest.fixture(params=["fake", "memory", "redis"])
@@ -121,9 +116,7 @@ class TestRedis:
 
 def test_what_a_killed_desk_left_running_is_ended_and_its_work_is_kept(tmp_path: Path) -> None:
     settings = load_settings(home=tmp_path)
-    server = find_server()
-    if server is None:
-        pytest.skip("no Redis on this machine")
+    server = redis_server()
     left = start_private_redis(settings, server)
     before = CeleryPublisher(build_app(left.address))
     before.publish(Message(job_id="a", task=TASK, kwargs={}, queue="research"))

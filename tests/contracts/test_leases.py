@@ -17,6 +17,7 @@ from backend.jobs.leases import REMOTE_SILENCE, FileLeases, Holder, Leases, excl
 from backend.jobs.leases_redis import RedisLeases
 from backend.jobs.private_redis import find_server, start_private_redis, stop_private_redis
 from tests.fakes.jobs import SetClock
+from tests.fakes.redis_server import running_redis
 
 LASTS = 0.4
 GONE = 2**22 + 1  # above every process id that a system gives out
@@ -44,13 +45,8 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    settings = load_settings(home=tmp_path_factory.mktemp("leases"))
-    server = find_server()
-    if server is None:
-        pytest.skip("no Redis on this machine")
-    running = start_private_redis(settings, server)
-    yield running.address.url
-    stop_private_redis(running, settings.run_dir)
+    with running_redis(tmp_path_factory.mktemp("leases")) as running:
+        yield running.address.url
 
 
 @pytest.fixture(params=["files", "redis"])
