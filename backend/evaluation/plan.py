@@ -127,6 +127,7 @@ def propose(
     slips: bool,
     half: bool = False,
     lots: Decimal | None = None,
+    dealt: int | None = None,
 ) -> Proposal:
     """A trade at these levels with its volume, for the gate; without a score.
 
@@ -140,12 +141,15 @@ def propose(
         slips: Whether the entry slips: not that of a limit order.
         half: Whether half the risk is taken.
         lots: A volume that a person set; None computes it from the risk.
+        dealt: Price in ticks at which it is dealt where the market has passed the entry; risk, margin and
+            exposure then count from there, stop and target stay.
     """
     instrument, side = placed.instrument, placed.side
+    entry = placed.entry_price if dealt is None else instrument.price(dealt)
     size = rules.size(
         instrument=instrument,
         side=side,
-        entry=placed.entry_price,
+        entry=entry,
         stop=placed.stop_price,
         account=account,
         conversion=conversion,
@@ -160,7 +164,7 @@ def propose(
         instrument=instrument,
         side=side,
         strategy=terms.strategy,
-        entry=placed.entry_price,
+        entry=entry,
         stop=placed.stop_price,
         stop_ticks=placed.stop,
         target_ticks=placed.target,

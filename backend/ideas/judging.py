@@ -138,6 +138,8 @@ def judged(
     faults = level_faults(levels, wanted, prices, reached=reached)
     proposal = verdict = None
     if levels.stop > 0 and levels.target >= 0 and fits(levels):
+        instrument, live = levels.instrument, prices.opening(levels.side)
+        triggered = reached and wanted.type is OrderType.STOP
         manual, by_hand = wanted.score is None, wanted.fixed.volume is not None
         proposal = propose(
             levels,
@@ -149,9 +151,9 @@ def judged(
             slips=wanted.type is not OrderType.LIMIT,
             half=wanted.half and not by_hand,
             lots=wanted.fixed.volume,
+            dealt=live if triggered else None,
         )
         proposal = replace(proposal, confidence=wanted.score)
-        instrument, live = levels.instrument, prices.opening(levels.side)
         drift = abs(live - wanted.levels.reference) * float(instrument.tick_size)
         around = replace(
             wanted.around,

@@ -9,7 +9,7 @@ from backend.economic_calendar.model import CalendarView
 from backend.evaluation.deciding import Deciding, Known, Outcome, bar_of
 from backend.evaluation.decision import Action
 from backend.evaluation.levels import broker_minimum
-from backend.evaluation.plan import plan
+from backend.evaluation.plan import plan, propose
 from backend.strategies.model import Direction, OnOpposite, OrderType
 from backend.trading.desk import DeskState, Purpose
 from backend.trading.profit import to_cents
@@ -119,8 +119,21 @@ def send(state: State, request: Request, index: int) -> None:
             (from_epoch(state.opened(index)) - from_epoch(request.time)) / timedelta(seconds=1), 0.0
         ),
     )
+    proposal = now.proposal
+    if request.kind is OrderType.STOP and live >= side.sign * (planned.reference + planned.offset):
+        proposal = propose(
+            now.levels,
+            now.terms,
+            request.atr,
+            account,
+            state.desk_rules,
+            job.conversion,
+            slips=True,
+            half=request.half,
+            dealt=side.sign * live,
+        )
     verdict = state.desk_rules.judge(
-        replace(now.proposal, confidence=request.score),
+        replace(proposal, confidence=request.score),
         account,
         _desk(state, index, state.day(index)),
         around,
@@ -143,14 +156,14 @@ def send(state: State, request: Request, index: int) -> None:
         state.refusals[refusal] += 1
         return
     entry = side.sign * (now.levels.reference + now.levels.offset)
-    state.max_margin = max(state.max_margin, float(now.size.margin / account.equity))
+    state.max_margin = max(state.max_margin, float(proposal.size.margin / account.equity))
     state.entries_on[state.day(index)] += 1
     order = Resting(
         request=request,
         level=entry,
         stop=entry - planned.stop,
         target=entry + planned.target,
-        lots=now.size.lots,
+        lots=proposal.size.lots,
         placed=index,
     )
     if market:

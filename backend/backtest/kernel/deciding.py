@@ -160,8 +160,11 @@ def send(lanes: Any, desk: Any, s: int, week_ends: bool) -> bool:
     equity = equity_with(lanes, desk, s, closing_side(lane, side)[0])
     refill_exposure(lanes, desk)
     half = lane.q_half != 0
-    steps, risk, margin = _size(lane, desk, side, entry, entry - side * stop, kind, half, equity)
-    exposed = _exposed(lane, desk, side, entry, steps)
+    ahead = side * (entry - live)
+    waits = kind == LIMIT or (kind == STOP and ahead > 0)  # a passed stop is sent as a market order
+    dealt = entry if waits else live
+    steps, risk, margin = _size(lane, desk, side, dealt, entry - side * stop, kind, half, equity)
+    exposed = _exposed(lane, desk, side, dealt, steps)
     _fill_state(lanes, desk, s, side, steps, risk, margin, exposed, equity)
     _fill_pace(lanes, desk, s, lane.server // DAY_SECONDS)
     desk.state[State.CONFLICT] = 0.0
@@ -169,8 +172,6 @@ def send(lanes: Any, desk: Any, s: int, week_ends: bool) -> bool:
     desk.state[State.AGE_SECONDS] = max(lane.time - lane.q_time, 0)
     desk.state[State.DRIFT_ATR] = drift
     blocking = judge(desk.state, lane.limits, desk.applies, desk.measured) & desk.blocking
-    ahead = side * (entry - live)
-    waits = kind == LIMIT or (kind == STOP and ahead > 0)  # a passed stop is sent as a market order
     refusal = -1
     if blocking != 0:
         refusal = _first_bit(blocking)
@@ -186,7 +187,7 @@ def send(lanes: Any, desk: Any, s: int, week_ends: bool) -> bool:
         desk.refusals[refusal] += 1
         return False
     desk.max_margin = max(desk.max_margin, (desk.margin + margin) / equity)
-    worths = refill_exposure(lanes, desk) + abs(exposure_of(lane, side, steps, entry))
+    worths = refill_exposure(lanes, desk) + abs(exposure_of(lane, side, steps, dealt))
     desk.max_leverage = max(desk.max_leverage, worths / equity)
     day = lane.server // DAY_SECONDS
     lane.entries = lane.entries + 1 if lane.entries_day == day else 1

@@ -48,15 +48,14 @@ from backend.trading.reasons import (
 
 def at_open(lanes: Any, desk: Any, trades: Any, s: int) -> None:
     """All that happens to the only lane at a bar's open."""
+    accrue_swap(lanes[s], desk, lanes[s].server_before, lanes[s].server)
     held_at_open(lanes, desk, trades, s)
     sent_at_open(lanes, desk, s)
 
 
 def held_at_open(lanes: Any, desk: Any, trades: Any, s: int) -> None:
-    """Swap of the nights before, and what the open does to the position."""
-    lane = lanes[s]
-    if lane.side != 0:
-        accrue_swap(lane, desk)
+    """What the open does to the position."""
+    if lanes[s].side != 0:
         _position_at_open(lanes, desk, trades, s)
 
 

@@ -16,7 +16,7 @@ from backend.backtest.kernel.events import (
     sent_at_open,
 )
 from backend.backtest.kernel.limits import begin_day, breaches, watch_limits
-from backend.backtest.kernel.money import balance, equity_with, worth
+from backend.backtest.kernel.money import accrue_swap, balance, equity_with, worth
 from backend.backtest.kernel.records import (
     LONG,
     LONG_EXIT,
@@ -245,12 +245,19 @@ def advance_many(
         while desk.next_reset < len(resets) and resets[desk.next_reset] <= now:
             desk.next_reset += 1
             begin_day(desk)
+        server = desk.server
         for s in range(len(lanes)):
             lane = lanes[s]
             if lane.is_open == 0 and lane.next_bar < lane.end and feed.time[lane.next_bar] == now:
                 _load(feed, sig, atr_bits, lane, lane.next_bar)
                 lane.next_bar += 1
                 lane.is_open = 1
+                server = lane.server
+        for s in range(len(lanes)):  # the night ends for all at once, also where no bar opens
+            accrue_swap(lanes[s], desk, desk.server, server)
+        desk.server = server
+        for s in range(len(lanes)):
+            if lanes[s].is_open != 0 and lanes[s].time == now:
                 held_at_open(lanes, desk, trades, s)
         for s in range(len(lanes)):
             if lanes[s].is_open != 0 and lanes[s].time == now:

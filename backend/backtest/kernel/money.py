@@ -131,10 +131,10 @@ def refill_exposure(lanes: Any, desk: Any) -> float:
     return gross
 
 
-def accrue_swap(lane: Any, desk: Any) -> None:
-    """Book the swap of every server midnight since the bar before, also where no bar stands."""
-    first, last = lane.server_before // _DAY + 1, lane.server // _DAY
-    if first > last or lane.swap_kind == NO_SWAP:
+def accrue_swap(lane: Any, desk: Any, before: int, server: int) -> None:
+    """Book an open position's swap of every server midnight after `before` until `server`."""
+    first, last = before // _DAY + 1, server // _DAY
+    if first > last or lane.side == 0 or lane.swap_kind == NO_SWAP:
         return
     figure = lane.swap_long if lane.side > 0 else lane.swap_short
     lots = lane.steps * lane.volume_step

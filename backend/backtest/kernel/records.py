@@ -306,6 +306,7 @@ DESK: Final = np.dtype(
         ("signals", "i8"),
         ("trades", "i8"),
         ("instants", "i8"),
+        ("server", "i8"),  # server time up to which swap is booked, where lanes share the account
         ("moves", "i8"),  # of the curve
         ("max_margin", "f8"),
         ("max_leverage", "f8"),

@@ -78,7 +78,8 @@ def test_a_stop_entry_fills_worse_by_slippage_and_by_a_gap() -> None:
     beyond = [START, SIGNAL, (10200, 10250, 10190, 10240, QUIET)]
     gapped = only(run(table(beyond, rules=STOP, slippage="3")))
     assert gapped.entry_price == D("1.10213")  # ask open 10210 is 50 above the order, + 3
-    assert gapped.gap_cost == D("25.00")
+    assert gapped.volume == D("0.40")  # 100 over the 250 points from that open to the stop
+    assert gapped.gap_cost == D("20.00")
 
 
 def test_after_a_stop_entry_inside_a_bar_a_possible_stop_counts() -> None:

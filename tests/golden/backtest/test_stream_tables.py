@@ -52,6 +52,16 @@ def held(result: Result) -> list[tuple[str, str]]:
     return [(trade.symbol, str(trade.volume)) for trade in result.trades]
 
 
+def test_a_night_is_paid_before_another_symbol_is_sized_though_its_own_bar_comes_later() -> None:
+    held_over = at("2026-03-02T20", "2026-03-02T21", "2026-03-02T22", "2026-03-03T03")
+    sent_after = at("2026-03-02T22", "2026-03-02T23", "2026-03-03T00", "2026-03-03T01")
+    dear = {"swap_mode": 4, "swap_long": D(-500)}
+    first = table(LONGS, times=held_over, specification=dear)
+    second = table(LONGS, times=sent_after, symbol="GBPUSD", specification=dear)
+    # at 00:00 equity is 10,000 − 5 of spread − 250 of swap: 97.45 over 200 a lot
+    assert held(run(together(first, second))) == [("GBPUSD", "0.48"), ("EURUSD", "0.50")]
+
+
 # --- two on one symbol
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backend.backtest.model import Job
@@ -224,11 +224,13 @@ def test_parts_are_taken_as_an_order_at_their_level_takes_them(seed: int) -> Non
     assert_same(with_parts(seed))
 
 
+@example(seed=11812)  # a stop order that the open has passed needs the margin of the open
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_broker_ends_the_same_positions_at_the_same_prices(seed: int) -> None:
     assert_same(near_the_stop_out(seed))
 
 
+@example(seed=3865042)  # the night ends for a symbol that has no bar at midnight, too
 @given(seed=st.integers(0, 2**31 - 1))
 def test_several_strategies_and_symbols_on_one_account(seed: int) -> None:
     assert_same(several(seed))
