@@ -169,6 +169,7 @@ class Engine:
         runtimes.role = "api"
         self.services: Desk = services()
         services().secrets.make_key()
+        services().secrets.learn()  # a caller may name one by mistake, and this process is who is told
         _open(self.services)  # before anything works: who may not come in must not have been in
         if str(celery.conf.broker_url).startswith(MEMORY_URL):
             self._embedded = start_embedded(celery, runtimes, lifecycle)
