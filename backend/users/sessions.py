@@ -18,7 +18,7 @@ LONGEST: Final = timedelta(days=14)
 TOGETHER: Final = timedelta(seconds=10)
 """Two windows of a browser may renew with the same secret within this time; later it was stolen."""
 SLACK: Final = timedelta(minutes=5)
-"""By so much a clock may be set back without ending what was begun before; what began later is not believed."""
+"""So far a clock may be set back without ending a session; one that began later than that is not believed."""
 MOST_OF_ONE: Final = 20
 _LONGEST_AGENT: Final = 200
 _FINGERPRINTS: Final = ("secret", "before", "family")

@@ -1,7 +1,7 @@
 """Secrets planted in a running desk turn up in nothing that it writes or sends, though others hand them back.
 
-With masking off (`masking.hide` and `hide_in` giving back what they are given) it fails, at what is named where
-it compares; `unit/test_canaries_come_back.py` holds that each such place is found.
+With masking off (`masking.hide` giving back what it is given) it fails, and names the places;
+`unit/test_canaries_come_back.py` holds that each way back is found so.
 """
 
 import json
@@ -141,7 +141,9 @@ def lived_through(
                     planted[name] = value.rpartition(".")[2]  # before it stand the session's id and the like
             client.cookies.clear()
             for wrong in (f"Bearer {token}x", f"Basic {OTHER}"):
-                sent[f"{wrong[:6]} refused"] = client.get("/api/status", headers={"Authorization": wrong}).text
+                sent[f"{wrong[:6]} refused"] = client.get(
+                    "/api/status", headers={"Authorization": wrong}
+                ).text
             client.headers["Authorization"] = f"Bearer {token}"
             with client.stream("GET", NEVER_ENDS) as stream:
                 began = re.findall("id: (.+)", next(stream.iter_text()))[0]

@@ -37,7 +37,8 @@ from backend.storage.secrets import SecretStore
 
 home, said = Path(sys.argv[1]), {}
 unlock = ["gnome-keyring-daemon", "--unlock", "--components=secrets", "--foreground"]
-service = subprocess.Popen(unlock, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+service = subprocess.Popen(unlock, stdin=subprocess.PIPE, **quiet)
 service.stdin.write(b"of the login"); service.stdin.close()
 deadline = time.monotonic() + 20
 while True:
@@ -49,7 +50,8 @@ while True:
     time.sleep(0.05)
 
 def store(patience=10.0):
-    return SecretStore(FileStorage(home / "data"), home / "key", None, SystemKeyring(str(home), patience=patience))
+    ring = SystemKeyring(str(home), patience=patience)
+    return SecretStore(FileStorage(home / "data"), home / "key", None, ring)
 
 def attempt(name, act):
     try:

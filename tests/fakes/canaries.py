@@ -7,7 +7,8 @@ from pathlib import Path
 
 def core(secret: str) -> str:
     """The longest part of a secret that no way of writing it changes; plant ones of which it is long."""
-    return max(re.findall("[A-Za-z0-9]+", secret), key=len)
+    parts: list[str] = re.findall("[A-Za-z0-9]+", secret)
+    return max(parts, key=len)
 
 
 def leaks(planted: Mapping[str, str], places: Mapping[str, str | bytes]) -> set[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What a system's keyring does that a fake of ours would not: it is missing, locked, hangs, or loses what it got."""
+"""What a system's keyring may do: be missing or locked, hang, raise anything, and lose what it got."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ class Backend(KeyringBackend):
     priority: Any = 1
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.kept: dict[tuple[str, str], str] = {}
         self.calls = 0
 
@@ -90,7 +90,7 @@ def test_whatever_it_raises_is_told(
 
 
 def test_one_that_keeps_nothing_is_not_believed(backend: Backend) -> None:
-    keyring.set_keyring(null.Keyring())
+    keyring.set_keyring(null.Keyring())  # type: ignore[no-untyped-call]
     assert "did not keep" in refusal(SystemKeyring("/a"), writes=True)
 
 

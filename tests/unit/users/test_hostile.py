@@ -74,9 +74,7 @@ def test_a_role_changed_meanwhile_is_the_one_that_counts(
 
 def test_a_token_of_a_former_owner_may_what_its_user_may_now(users: Users) -> None:
     users.management.add("bob", Role.OWNER, PASSWORD, actor="ann")
-    _, text = users.management.make_token(
-        "bob", Role.OWNER, label="x", lasts=timedelta(days=30), actor="bob"
-    )
+    _, text = users.management.make_token("bob", Role.OWNER, label="x", lasts=timedelta(days=30), actor="bob")
     users.management.set_role("bob", Role.VIEWER, actor="ann")
     acting = users.door.by_token(text, here=True)
     assert acting is not None
