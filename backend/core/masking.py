@@ -14,13 +14,15 @@ import traceback
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final
-from urllib.parse import quote, quote_plus
 
 MASK: Final = "••••"
 SHORTEST: Final = 8
 """A shorter one would hide ordinary words too."""
 
 _ESCAPE: Final = re.compile("%[0-9A-F]{2}")
+_RESERVED: Final = (re.compile(rb"[^A-Za-z0-9_.~-]"), re.compile(rb"[^A-Za-z0-9_.~/-]"))
+"""What is escaped in an address, in its query and in its path."""
+
 _guard = threading.Lock()
 _known: tuple[str, ...] = ()
 
@@ -97,9 +99,16 @@ def _words_of_finalizer(ignored: "sys.UnraisableHookArgs") -> None:
     sys.stderr.write(hide(f"{what}\n{''.join(trace)}"))
 
 
+def _escaped(found: re.Match[bytes]) -> bytes:
+    return b"%%%02X" % ord(found[0])
+
+
 def _forms(secret: str) -> set[str]:
     """As it is, as it stands in an address or a page, and as Python or JSON write it."""
-    addresses = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    # Not by urllib, which the decisions, whose errors are masked too, may not know.
+    raw = secret.encode("utf-8", "surrogatepass")
+    addresses = {kept.sub(_escaped, raw).decode("ascii") for kept in _RESERVED}
+    addresses |= {address.replace("%20", "+") for address in addresses}
     addresses |= {_ESCAPE.sub(lambda found: found[0].lower(), address) for address in addresses}
     return {
         secret,

@@ -30,7 +30,7 @@ _WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - names of it, no
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _NAMED: Final = re.compile(r"(https?:)?//(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:\d*)?/?", re.ASCII)
-"""All that a Host or Origin may be: of more `urlsplit` leaves parts out, and finds a good name in the rest."""
+"""All that a Host or Origin may be: of more, `urlsplit` leaves parts out and takes what is left for good."""
 _OWN_PAGES: Final = frozenset({b"same-origin", b"none"})
 _SECURITY_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),

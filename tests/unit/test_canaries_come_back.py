@@ -160,6 +160,10 @@ def traceback(root: Path) -> Places:
     raise AssertionError("500 is a failure")
 
 
+def numbered(symbol: str) -> int:
+    return int(symbol)
+
+
 def argument(root: Path) -> Places:
     """A key where a symbol should be: queued by the desk, and sent past it with Celery alone."""
     masking.remember(SECRET)
@@ -172,7 +176,7 @@ def argument(root: Path) -> Places:
         except DeskError as error:
             said.append(str(error.as_dict()))
         with pytest.raises((DeskError, ValueError)):
-            run(runtime, "a-b-c", int, task="desk.tasks.evaluate", symbol=SECRET)
+            run(runtime, "a-b-c", numbered, task="desk.tasks.evaluate", symbol=SECRET)
     finally:
         runtime.stopping.set()
         runtime.ledger.close()
