@@ -27,7 +27,7 @@ FRUGAL = {
 """What keeps a process from holding memory that it no longer uses; where it is set already, that holds."""
 
 
-_PASSWORD = re.compile(r"://[^:/@]*:([^/@]+)@")
+_PASSWORD = re.compile(r"://[^:/@]*:([^/]+)@")
 _ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?")
 
 

@@ -143,9 +143,9 @@ class Sessions:
                     before=row.secret,
                 )
                 came[0] = Renewal.RENEWED, rows[session_id]
-            elif row.before and same(row.before, secret) and abs(now - row.renewed_at) <= TOGETHER:
+            elif same(row.before, secret) and abs(now - row.renewed_at) <= TOGETHER:
                 came[0] = Renewal.JUST_RENEWED, row
-            elif same(row.family, family):
+            elif same(row.family, family) or same(row.before, secret):
                 del rows[session_id]
                 came[0] = Renewal.STOLEN, row
 

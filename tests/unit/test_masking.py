@@ -63,15 +63,27 @@ def test_a_secret_out_of_the_store_is_masked_from_then_on(tmp_path: Path) -> Non
     assert CANARY not in masking.hide(f"asked with {CANARY}")
 
 
-def test_so_are_those_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("redis://:c4n4ry-redis@127.0.0.1:1/0", "AUTH c4n4ry-redis"),
+        ("redis://me:c4n4ry%2Bredis@127.0.0.1:1/0", "AUTH me c4n4ry+redis"),
+        ("redis://:c4n4ry@redis@127.0.0.1:1/0", "AUTH c4n4ry@redis"),
+        ("sentinel://:other-one@h:1;sentinel://:c4n4ry-redis@h:2", "AUTH c4n4ry-redis"),
+        ("redis://:c4n4ry@127.0.0.1:1/0", "no answer of redis://:c4n4ry@127.0.0.1:1/0"),
+    ],
+)
+def test_so_are_those_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, said: str
+) -> None:
     monkeypatch.setenv("MT5UI_TERMINAL_PASSWORD", "c4n4ry-terminal")
-    monkeypatch.setenv("REDIS_URL", "redis://:c4n4ry-redis@127.0.0.1:1/0")
+    monkeypatch.setenv("REDIS_URL", address)
     factory = logging.getLogRecordFactory()
     try:
         load_settings(home=tmp_path)
     finally:
         logging.setLogRecordFactory(factory)
-    assert "c4n4ry" not in masking.hide("c4n4ry-terminal at redis://:c4n4ry-redis@127.0.0.1")
+    assert "c4n4ry" not in masking.hide(f"c4n4ry-terminal at {address}: {said}")
 
 
 @pytest.mark.parametrize("variable", ["MT5UI_TRUSTED_PROXIES", "MT5UI_PORT"])
