@@ -133,7 +133,7 @@ def create_app(services: Desk | None = None, *, host: str | None = None) -> Fast
     for router in ROUTERS:
         if unguarded := [route for route in router.routes if not isinstance(route, DeskRoute)]:
             raise TypeError(f"{unguarded} would ask nobody: its router needs route_class=DeskRoute")
-        app.include_router(router)
+        app.router.routes.extend(router.routes)  # `include_router` would make each anew, at the first request
     current = settings() if services is None else services.settings
     app.state.peers = Peers(current.proxies)
     app.add_middleware(Guard, host=host or current.host, origins=current.origins)
@@ -169,6 +169,7 @@ class Engine:
         runtimes.role = "api"
         self.services: Desk = services()
         services().secrets.make_key()
+        services().secrets.learn()  # a caller may name one by mistake, and this process is who is told
         _open(self.services)  # before anything works: who may not come in must not have been in
         if str(celery.conf.broker_url).startswith(MEMORY_URL):
             self._embedded = start_embedded(celery, runtimes, lifecycle)

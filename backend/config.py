@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
@@ -27,6 +27,7 @@ FRUGAL = {
 """What keeps a process from holding memory that it no longer uses; where it is set already, that holds."""
 
 
+_PASSWORD = re.compile(r"://[^:/@]*:([^/]+)@")
 _ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?")
 
 
@@ -231,9 +232,14 @@ def _hidden(read: Settings) -> Settings:
     for name in type(read).model_fields:
         value = getattr(read, name)
         if isinstance(value, SecretStr):
+            for part in _listed(value.get_secret_value()):  # a new key, and the one before
+                masking.remember(part)
             masking.remember(value.get_secret_value())
-        elif isinstance(value, str) and "@" in value:
-            masking.remember(urlsplit(value).password or "")
+        elif isinstance(value, str):
+            for password in _PASSWORD.findall(value):  # of several addresses with semicolons, each
+                masking.remember(password)
+                masking.remember(unquote(password))
+                masking.remember(f":{password}@")
     return read
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from backend.adapters.calendars_answers import decode, events_of, unexpected
+from backend.core import masking
 from backend.core.errors import Invalid, NotFound, Unavailable
 from backend.core.fetching import NO_VALIDATORS, Fetched, Fetcher, Validators, safe_url
 from backend.economic_calendar import shapes
@@ -89,7 +90,7 @@ class KeyedProvider:
         asked = f"{start:%Y-%m-%d}/{end - timedelta(days=1):%Y-%m-%d}"
         known = Validators.from_dict(state.get("validators"))
         got = self._get(asked, key, known if state.get("asked") == asked else NO_VALIDATORS)
-        memory = {"asked": asked, "validators": got.validators.as_dict()}
+        memory = {"asked": asked, "validators": masking.hide_in(got.validators.as_dict())}
         if got.not_modified:
             return ProviderAnswer(not_modified=True, state=memory)
         shown = safe_url(self._config.base_url)
@@ -135,7 +136,8 @@ class KeyedProvider:
 
     def _rows(self, body: bytes, shown: str) -> Sequence[Mapping[str, Any]]:
         try:
-            document = json.loads(decode(body), parse_float=str, parse_int=str)  # figures as they are written
+            # Figures as they are written; and a provider that repeats the key has it kept nowhere.
+            document = masking.hide_in(json.loads(decode(body), parse_float=str, parse_int=str))
         except (ValueError, RecursionError) as error:
             what = "a web page" if body.lstrip()[:1] == b"<" else "no JSON"
             raise unexpected(shown, f"{what}, not with a calendar") from error

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.connector.owner import Answer, TerminalOwner
 from backend.connector.replay import DeskClock
+from backend.core import masking
 from backend.core.clock import iso
 from backend.core.errors import Conflict, Invalid, NotFound, Unavailable
 from backend.mt5 import wire
@@ -89,7 +90,7 @@ def create_connector(
             "status": "ok",
             "terminal": kind,
             "connected": owner.connected,
-            "last_error": owner.last_error,
+            "last_error": masking.hide_in(owner.last_error),
         }
 
     @app.post("/call/{function}")
@@ -127,9 +128,9 @@ def create_connector(
 
 def _response(answer: Answer) -> Response:
     """Result and last error: JSON, or an array's bytes with the rest in a header."""
-    rest: dict[str, Any] = {"last_error": list(answer.last_error)}
+    rest: dict[str, Any] = {"last_error": masking.hide_in(list(answer.last_error))}
     if answer.raised is not None:
-        rest["raised"] = {"type": type(answer.raised).__name__, "message": str(answer.raised)}
+        rest["raised"] = {"type": type(answer.raised).__name__, "message": masking.hide(str(answer.raised))}
     elif isinstance(answer.result, np.ndarray):
         try:
             rest["array"] = wire.array_kind(answer.result)

@@ -6,9 +6,11 @@ HTTP status once, and only `Unavailable` is ever retried.
 
 from typing import Any, ClassVar
 
+from backend.core import masking
+
 
 class DeskError(Exception):
-    """What happened, where, and what to do about it.
+    """What happened, where, and what to do about it. A secret that stands in it is masked from the start.
 
     Args:
         code: Stable machine-readable name in snake case, such as ``unknown_symbol``.
@@ -19,10 +21,10 @@ class DeskError(Exception):
     category: ClassVar[str] = "error"
 
     def __init__(self, code: str, message: str, **details: Any) -> None:
-        super().__init__(message)
         self.code = code
-        self.message = message
-        self.details = details
+        self.message = masking.hide(message)
+        self.details: dict[str, Any] = masking.hide_in(details)
+        super().__init__(self.message)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.code, self.message, self.details)

@@ -104,7 +104,7 @@ def _adopt(runtime: Runtime, spec: TaskSpec, delivery: Delivery) -> Entry:
         delivery.job_id,
         task=spec.name,
         queue=delivery.queue or spec.queue,
-        kwargs=_plain(delivery.kwargs),
+        kwargs=masking.hide_in(_plain(delivery.kwargs)),
         actor="celery",
         adopted=True,
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from backend.core import masking
 from backend.core.errors import Invalid, NotFound
 
 QUEUES = ("ai_evaluation", "data_collection", "maintenance", "monitoring", "orders", "research")
@@ -111,8 +112,15 @@ class TaskSpec:
         """All arguments with defaults filled in.
 
         Raises:
-            Invalid: ``unknown_argument``, ``missing_argument`` or ``bad_argument``.
+            Invalid: ``unknown_argument``, ``missing_argument``, ``bad_argument``, or ``secret_argument``:
+                what everybody may read of a task would tell a secret of this desk.
         """
+        if masking.hide_in(given) != given:
+            raise Invalid(
+                "secret_argument",
+                f"a secret of this desk stands in the arguments of {self.name}, which everybody may read; "
+                "nothing was queued. Secrets are given with `mt5ui secret set` and `mt5ui calendar key`",
+            )
         for name in given:
             if name not in self.parameters:
                 raise Invalid(

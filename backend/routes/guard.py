@@ -29,6 +29,8 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - names of it, nothing is bound here
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_NAMED: Final = re.compile(r"(https?:)?//(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:\d*)?/?", re.ASCII)
+"""All that a Host or Origin may be: of more, `urlsplit` leaves parts out and takes what is left for good."""
 _OWN_PAGES: Final = frozenset({b"same-origin", b"none"})
 _SECURITY_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -78,8 +80,9 @@ class Hosts:
             name, _ = parts.hostname or "", parts.port
         except ValueError:
             return False
-        if parts.username is not None or parts.path not in {"", "/"}:
-            return False
+        return bool(_NAMED.fullmatch(url)) and self._is_ours(name)
+
+    def _is_ours(self, name: str) -> bool:
         return name in self._names or (self._any_address and _is_address(name))
 
 
@@ -149,7 +152,10 @@ class Guard:
                 "This desk answers to localhost, 127.0.0.1, [::1] and the host of MT5UI_HOST only",
             )
         sites = [value for name, value in headers if name == b"sec-fetch-site"]
-        for origin in (value for name, value in headers if name == b"origin"):
+        origins = [value for name, value in headers if name == b"origin"]
+        if len(origins) > 1:
+            raise _foreign()
+        for origin in origins:
             if origin in self._origins:
                 return
             # Another port of this machine is another program. A browser that tells whose page asks is
@@ -196,24 +202,23 @@ def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
 
 async def _bounded(method: str, headers: Iterable[tuple[bytes, bytes]], receive: Receive) -> Receive:
     """Refuse a body that is too large or not declared as JSON; one of unknown length is read here."""
-    length, chunked, content_type = 0, False, b""
+    length: int | None = None if method not in _READS else 0
+    kinds, chunked = set(), False
     for name, value in headers:
         if name == b"content-length":
             length = int(value) if value.isdigit() else MAX_BODY_BYTES + 1
         elif name == b"transfer-encoding":
             chunked = True
         elif name == b"content-type":
-            content_type = value
-    if length > MAX_BODY_BYTES:
+            kinds.add(value.split(b";", 1)[0].strip().lower())
+    if length is not None and length > MAX_BODY_BYTES:
         raise _too_large()
-    if chunked:
+    if chunked or length is None:
         body = await _read(receive)
         length = len(body)
         receive = _replay(body, receive)
-    if length and method not in _READS:
-        kind = content_type.split(b";", 1)[0].strip().lower()
-        if kind != b"application/json":
-            raise Refused(415, "not_json", "The body must come with Content-Type: application/json")
+    if length and method not in _READS and kinds != {b"application/json"}:
+        raise Refused(415, "not_json", "The body must come with Content-Type: application/json")
     return receive
 
 

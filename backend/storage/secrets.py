@@ -9,11 +9,12 @@ import base64
 import json
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from backend.core import masking
-from backend.core.errors import Invalid, NotFound
+from backend.core.errors import DeskError, Invalid, NotFound
 from backend.storage import atomic
 from backend.storage.files import FileStorage
 
@@ -102,6 +103,12 @@ class SecretStore:
                 self.put(name, make())
             return self.get(name)
 
+    def learn(self) -> None:
+        """From now on hide everything that is kept, used or not; what cannot be read now is not known."""
+        with suppress(DeskError):
+            if tokens := self._tokens():
+                self._all(tokens, self._fernet(made=False))
+
     def make_key(self) -> None:
         """Make the key while nothing is kept yet: at a desk's first start."""
         with self._storage.lock(FILE, 30):
@@ -184,7 +191,7 @@ class SecretStore:
                 where=self._where,
             )
         try:
-            return MultiFernet([Fernet(key) for key in _listed(text) or [text]])
+            return MultiFernet([Fernet(masking.remember(key)) for key in _listed(text) or [text]])
         except ValueError as error:
             raise Invalid(
                 "bad_secret_key",
@@ -209,6 +216,8 @@ class SecretStore:
             return None
 
     def _keep_key(self, text: str) -> None:
+        for key in _listed(text):
+            masking.remember(key)
         if self._ring is not None:
             self._ring.write(text)
             return

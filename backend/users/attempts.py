@@ -1,7 +1,7 @@
 """How often somebody may try to sign in: each failure beyond a few makes the next one wait longer."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -55,6 +55,9 @@ class Attempts:
         def put(rows: dict[str, Tries]) -> None:
             for name in [name for name, row in rows.items() if now - row.last > FORGOTTEN]:
                 del rows[name]
+            for name in names:  # from before the clock was set back: nobody waits for that time to come again
+                if name in rows and rows[name].last > now:
+                    rows[name] = replace(rows[name], last=now)
             early = [rows[name].again_at for name in names if name in rows and rows[name].again_at > now]
             if early:
                 waits.append((max(early) - now).total_seconds())

@@ -58,7 +58,7 @@ class SecurityLog:
         key = (happened, actor, *sorted(payload.items()))
         now = self._clock.wall()
         with self._mutex:
-            for old in [old for old, at in self._told.items() if now - at >= ONCE_IN]:
+            for old in [old for old, at in self._told.items() if abs(now - at) >= ONCE_IN]:
                 del self._told[old]
             if key in self._told or len(self._told) >= _REMEMBERED:
                 return

@@ -138,8 +138,14 @@ class Door:
             why = "unknown" if user is None else "disabled" if user.disabled else "password"
             self.log.note(Happened.SIGN_IN_REFUSED, actor=NOBODY, user=shown, address=address, why=why)
             return _WRONG
-        self.attempts.passed(*counted)
         session, secret = self.sessions.begin(user.name, now, address=address, agent=agent)
+        again = self.directory.find(name)
+        if again is None or again.disabled or again.password != user.password:
+            # Changed meanwhile: what changed it ended the sessions that were there before this one.
+            self.sessions.end(lambda row: row.id == session.id)
+            self.log.note(Happened.SIGN_IN_REFUSED, actor=NOBODY, user=shown, address=address, why="changed")
+            return _WRONG
+        self.attempts.passed(*counted)
         self.log.note(Happened.SIGNED_IN, actor=user.name, session=session.id[:8], address=address)
         note = (
             ""

@@ -17,8 +17,11 @@ IDLE: Final = timedelta(hours=12)
 LONGEST: Final = timedelta(days=14)
 TOGETHER: Final = timedelta(seconds=10)
 """Two windows of a browser may renew with the same secret within this time; later it was stolen."""
+SLACK: Final = timedelta(minutes=5)
+"""So far a clock may be set back without ending a session; one that began later than that is not believed."""
 MOST_OF_ONE: Final = 20
 _LONGEST_AGENT: Final = 200
+_FINGERPRINTS: Final = ("secret", "before", "family")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +36,7 @@ class Session:
         expires_at: When it ends unless it is renewed.
         secret: Fingerprint of what renews it.
         before: Fingerprint of what renewed it last; empty where it never was.
+        family: Fingerprint of what all of its secrets begin with, by which an older one is known.
         address: Where they signed in from.
         agent: What their browser called itself.
     """
@@ -44,6 +48,7 @@ class Session:
     expires_at: datetime
     secret: str
     before: str
+    family: str
     address: str
     agent: str
 
@@ -79,18 +84,19 @@ class Sessions:
 
     def all(self, now: datetime, user: str | None = None) -> tuple[Session, ...]:
         """Those that live, of one user or of all, the newest first."""
-        rows = [row for row in self._kept.rows().values() if row.expires_at > now]
+        rows = [row for row in self._kept.rows().values() if _lives(row, now)]
         found = [row for row in rows if user is None or row.user == user]
         return tuple(sorted(found, key=lambda row: row.made_at, reverse=True))
 
     def find(self, session_id: str, now: datetime) -> Session | None:
         """The session of that id, if it lives."""
         row = self._kept.rows().get(session_id)
-        return row if row is not None and row.expires_at > now else None
+        return row if row is not None and _lives(row, now) else None
 
     def begin(self, user: str, now: datetime, *, address: str, agent: str) -> tuple[Session, str]:
         """A new session, and the secret that renews it. A user's oldest ends where there are too many."""
-        secret = self._random()
+        family = self._random()
+        secret = f"{family}.{self._random()}"
         made = Session(
             id=self._random(),
             user=user,
@@ -99,6 +105,7 @@ class Sessions:
             expires_at=now + IDLE,
             secret=fingerprint(secret),
             before="",
+            family=fingerprint(family),
             address=address,
             agent=agent[:_LONGEST_AGENT],
         )
@@ -119,12 +126,13 @@ class Sessions:
         Returns:
             What came of it, the session concerned, and the new secret where it was renewed.
         """
-        fresh = self._random()
+        family = secret.partition(".")[0]
+        fresh = f"{family}.{self._random()}"
         came: list[tuple[Renewal, Session | None]] = [(Renewal.UNKNOWN, None)]
 
         def put(rows: dict[str, Session]) -> None:
             row = rows.get(session_id)
-            if row is None or row.expires_at <= now:
+            if row is None or not _lives(row, now):
                 return
             if same(row.secret, secret):
                 rows[session_id] = dataclasses.replace(
@@ -135,12 +143,11 @@ class Sessions:
                     before=row.secret,
                 )
                 came[0] = Renewal.RENEWED, rows[session_id]
-            elif row.before and same(row.before, secret):
-                if now - row.renewed_at <= TOGETHER:
-                    came[0] = Renewal.JUST_RENEWED, row
-                else:
-                    del rows[session_id]
-                    came[0] = Renewal.STOLEN, row
+            elif same(row.before, secret) and abs(now - row.renewed_at) <= TOGETHER:
+                came[0] = Renewal.JUST_RENEWED, row
+            elif same(row.family, family) or same(row.before, secret):
+                del rows[session_id]
+                came[0] = Renewal.STOLEN, row
 
         self._kept.change(put)
         renewal, session = came[0]
@@ -159,8 +166,12 @@ class Sessions:
         return tuple(ended)
 
 
+def _lives(row: Session, now: datetime) -> bool:
+    return row.expires_at > now and max(row.made_at, row.renewed_at) <= now + SLACK
+
+
 def _sweep(rows: dict[str, Session], now: datetime) -> None:
-    for key in [key for key, row in rows.items() if row.expires_at <= now]:
+    for key in [key for key, row in rows.items() if not _lives(row, now)]:
         del rows[key]
 
 
@@ -173,12 +184,13 @@ def _read(session_id: str, row: Mapping[str, Any]) -> Session:
         expires_at=parse_iso(row["expires_at"]),
         secret=str(row["secret"]),
         before=str(row["before"]),
+        family=str(row.get("family", "")),  # of one that began before there were any: nothing has it
         address=str(row["address"]),
         agent=str(row["agent"]),
     )
 
 
 def _written(session: Session) -> dict[str, Any]:
-    shown = session.shown() | {"secret": session.secret, "before": session.before}
+    shown = session.shown() | {name: getattr(session, name) for name in _FINGERPRINTS}
     del shown["id"]
     return shown

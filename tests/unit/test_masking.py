@@ -33,6 +33,9 @@ def test_every_way_in_which_it_may_be_written_is_masked() -> None:
         "GET /?apikey=c4n4ry%2Fof%2Ba%3Dprovider%26key failed",
         json.dumps({"key": CANARY}),
         repr({"key": CANARY}),
+        "GET /c4n4ry/of%2Ba%3Dprovider%26key failed",
+        "GET /?apikey=c4n4ry%2fof%2ba%3dprovider%26key failed",
+        "<p>The key c4n4ry/of+a=provider&amp;key is not valid</p>",
     ):
         assert "c4n4ry" in text
         assert "c4n4ry" not in masking.hide(text)
@@ -60,15 +63,27 @@ def test_a_secret_out_of_the_store_is_masked_from_then_on(tmp_path: Path) -> Non
     assert CANARY not in masking.hide(f"asked with {CANARY}")
 
 
-def test_so_are_those_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("redis://:c4n4ry-redis@127.0.0.1:1/0", "AUTH c4n4ry-redis"),
+        ("redis://me:c4n4ry%2Bredis@127.0.0.1:1/0", "AUTH me c4n4ry+redis"),
+        ("redis://:c4n4ry@redis@127.0.0.1:1/0", "AUTH c4n4ry@redis"),
+        ("sentinel://:other-one@h:1;sentinel://:c4n4ry-redis@h:2", "AUTH c4n4ry-redis"),
+        ("redis://:c4n4ry@127.0.0.1:1/0", "no answer of redis://:c4n4ry@127.0.0.1:1/0"),
+    ],
+)
+def test_so_are_those_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, said: str
+) -> None:
     monkeypatch.setenv("MT5UI_TERMINAL_PASSWORD", "c4n4ry-terminal")
-    monkeypatch.setenv("REDIS_URL", "redis://:c4n4ry-redis@127.0.0.1:1/0")
+    monkeypatch.setenv("REDIS_URL", address)
     factory = logging.getLogRecordFactory()
     try:
         load_settings(home=tmp_path)
     finally:
         logging.setLogRecordFactory(factory)
-    assert "c4n4ry" not in masking.hide("c4n4ry-terminal at redis://:c4n4ry-redis@127.0.0.1")
+    assert "c4n4ry" not in masking.hide(f"c4n4ry-terminal at {address}: {said}")
 
 
 @pytest.mark.parametrize("variable", ["MT5UI_TRUSTED_PROXIES", "MT5UI_PORT"])
@@ -107,14 +122,24 @@ def test_logs_tracebacks_failures_and_answers_have_the_mask(monkeypatch: pytest.
         assert "provider_down" in text or "Unavailable" in text
 
 
-def test_the_last_words_of_a_process_have_it_too() -> None:
+@pytest.mark.parametrize(
+    ("how", "code_of_exit"),
+    [
+        ("fail()", 1),
+        ("threading.Thread(target=fail).start()", 0),
+        ("type('Ended', (), {'__del__': fail})()", 0),
+    ],
+    ids=["process", "thread", "finalizer"],
+)
+def test_the_last_words_have_it_too(how: str, code_of_exit: int) -> None:
     code = (
+        "import threading\n"
         "from backend.core import masking\n"
         "masking.install()\n"
         "key = masking.remember('c4n4ry' + '-of-this')\n"
-        "raise ValueError(key)"
+        "def fail(*_):\n    raise ValueError(key)\n" + how
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
+    assert done.returncode == code_of_exit
     assert f"ValueError: {masking.MASK}" in done.stderr
     assert "c4n4ry-of-this" not in done.stderr
