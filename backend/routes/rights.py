@@ -26,9 +26,11 @@ GET /api/decisions/why-not
 GET /api/decisions/{decision_id}
 GET /api/decisions/{decision_id}/replay
 GET /api/events
+GET /api/feeds
 GET /api/history
 GET /api/history/check
 GET /api/history/reports/{name}
+GET /api/integrations
 GET /api/market/{symbol}
 GET /api/market/{symbol}/bars
 GET /api/market/{symbol}/quality
@@ -60,6 +62,7 @@ GET /api/strategies/{strategy_id}/explain
 GET /api/strategies/{strategy_id}/source
 GET /api/strategies/{strategy_id}/versions
 GET /api/strategies/{strategy_id}/versions/{number}
+GET /api/symbols
 GET /api/tasks
 GET /api/tasks/summary
 GET /api/tasks/{task_id}
@@ -119,12 +122,22 @@ POST /api/trade-ideas/{idea_id}/resolve
 _OWN: Final = """
 POST /api/control/mode
 POST /api/control/resume
+POST /api/feeds
+PATCH /api/feeds/{feed_id}
+DELETE /api/feeds/{feed_id}
+POST /api/feeds/{feed_id}/test
+PATCH /api/integrations/{name}
+PUT /api/integrations/{name}/key
+DELETE /api/integrations/{name}/key
+POST /api/integrations/{name}/test
 PUT /api/prop/rulebook
 DELETE /api/prop/rulebook
 PATCH /api/risk/limits
 POST /api/schedules/{name}/pause
 POST /api/schedules/{name}/resume
 GET /api/security/events
+POST /api/symbols
+PATCH /api/symbols/{symbol}
 GET /api/users
 POST /api/users
 PATCH /api/users/{name}
