@@ -16,6 +16,7 @@ from backend.core.clock import Clock
 from backend.core.errors import Unavailable
 from backend.core.fetching import Fetcher
 from backend.economic_calendar.shapes import Clocks
+from backend.jobs.schedule_desk import ScheduleDesk
 from backend.journal.journal import Journal
 from backend.mt5.client import MT5Client
 from backend.mt5.server_time import ServerClock
@@ -67,6 +68,7 @@ class SettingsDesks:
         self.feeds: Final = FeedDesk(
             config, storage, journal, parts.clock, means.fetcher, FeedparserReader(), time.monotonic
         )
+        self.schedules: Final = ScheduleDesk(config, storage, journal, parts.clock)
         self.integrations: Final = Integrations(
             config_dir=config,
             storage=storage,

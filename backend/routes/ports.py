@@ -20,6 +20,7 @@ from backend.economic_calendar.model import CalendarView, Event
 from backend.history.incoming import Incoming
 from backend.history.service import Kept, Series
 from backend.ideas.lines import Filter
+from backend.jobs.schedule_desk import ScheduleDesk
 from backend.jobs.service import Jobs
 from backend.journal.columns import Wanted
 from backend.journal.journal import Journal
@@ -212,6 +213,10 @@ class SettingsDesks(Protocol):
     @property
     def symbols(self) -> SymbolDesk:
         """The symbol map."""
+
+    @property
+    def schedules(self) -> ScheduleDesk:
+        """When things are done."""
 
 
 class Desk(Protocol):

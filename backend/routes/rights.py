@@ -51,6 +51,7 @@ GET /api/risk/checks
 GET /api/risk/limits
 GET /api/risk/standing
 GET /api/schedules
+GET /api/schedules/{name}
 GET /api/status
 GET /api/strategies
 GET /api/strategies/facts
@@ -133,7 +134,9 @@ POST /api/integrations/{name}/test
 PUT /api/prop/rulebook
 DELETE /api/prop/rulebook
 PATCH /api/risk/limits
+PATCH /api/schedules/{name}
 POST /api/schedules/{name}/pause
+POST /api/schedules/{name}/reset
 POST /api/schedules/{name}/resume
 GET /api/security/events
 POST /api/symbols
