@@ -105,8 +105,8 @@ class ScheduleDesk:
         reason: str,
         if_match: str,
     ) -> None:
-        def change(entries: Any) -> dict[str, Any]:
-            entries = dict(entries or {})
+        def change(present: Any) -> dict[str, Any]:
+            entries: dict[str, Any] = dict(present or {})
             _known(name, entries)
             entry = entries.get(name, {})
             if (made := changed(dict(entry) if isinstance(entry, dict) else {})) is not None:

@@ -71,6 +71,10 @@ GET /api/trade-approval/pending
 GET /api/trade-ideas
 GET /api/trade-ideas/{idea_id}
 GET /api/trades
+GET /api/trades/csv
+GET /api/trades/days
+GET /api/trades/statistics
+GET /api/trades/{trade_id}/notes
 GET /api/workers
 """
 
@@ -118,6 +122,7 @@ POST /api/trade-ideas/{idea_id}/cancel
 POST /api/trade-ideas/{idea_id}/preview
 POST /api/trade-ideas/{idea_id}/reject
 POST /api/trade-ideas/{idea_id}/resolve
+PUT /api/trades/{trade_id}/notes
 """
 
 _OWN: Final = """
