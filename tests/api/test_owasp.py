@@ -169,13 +169,26 @@ def test_api6_what_moves_money_is_done_once_and_by_a_person_who_may(desk: Attack
     assert [step["by"] for step in desk.idea()["history"]][-1] == "tim"
 
 
-def test_api7_the_desk_fetches_no_address_that_a_caller_names(desk: Attacked) -> None:
+ADDRESSES = {"uri", "url", "callback", "webhook", "redirect_uri"}
+
+
+def test_api7_only_an_owner_names_an_address_and_it_is_fetched_with_every_guard(desk: Attacked) -> None:
     described = desk.person(Role.OWNER).get("/openapi.json").json()
-    assert not [
-        text
-        for text in json.dumps(described).lower().split('"')
-        if text in {"uri", "url", "callback", "webhook", "redirect_uri"}
+    schemas = described["components"]["schemas"]
+    naming = {name for name, schema in schemas.items() if ADDRESSES & schema.get("properties", {}).keys()}
+    assert naming == {"FeedRow", "NewFeed", "FeedChange"}
+    elsewhere = json.dumps(
+        described | {"components": {name: schemas[name] for name in schemas.keys() - naming}}
+    )
+    assert not ADDRESSES & set(elsewhere.lower().split('"'))
+    taking = [
+        operation["x-right"]
+        for methods in described["paths"].values()
+        for operation in methods.values()
+        if any(f'schemas/{name}"' in json.dumps(operation.get("requestBody")) for name in naming)
     ]
+    assert taking == [Right.OWN, Right.OWN]
+    refused(desk.person(Role.TRADER).post("/api/feeds", json={"name": "n", "url": "http://10.0.0.1/"}), 403)
     fetcher = HttpFetcher(FixedClock(NOW))
     port = desk.url.rpartition(":")[2]
     for url in (
