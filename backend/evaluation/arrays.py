@@ -167,6 +167,11 @@ class ConditionArrays:
             for direction, side in self.sides.items()
         }
 
+    def indicators(self) -> dict[str, Floats]:
+        """Every indicator that a condition uses, by its text, each of shape (n,); NaN where undefined."""
+        part = slice(self._offset, self._offset + len(self.bars))
+        return {name: self._interpreter.number(node)[part] for name, node in self._indicators.items()}
+
     def values(self, index: int = -1) -> dict[str, float | None]:
         """Every indicator that a condition uses, by its text, at one bar; undefined is None."""
         index = self._offset + range(len(self.bars))[index]

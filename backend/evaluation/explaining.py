@@ -12,6 +12,7 @@ from backend.core.timeframes import Timeframe
 from backend.evaluation.arrays import Condition, ConditionArrays, Role, SideArrays
 from backend.evaluation.conditions import NO_HIGHER, CompiledStrategy, describe
 from backend.evaluation.interpreter import Frame, Interpreter
+from backend.evaluation.patterns import Bools
 from backend.strategies.functions import Kind
 from backend.strategies.model import Direction, Strategy
 from backend.strategies.tree import Ago, Call, Compare, Expression, Logic, Node, Number, Series, home
@@ -83,17 +84,76 @@ def explain_bar(
     }
 
 
+def series_of(
+    compiled: CompiledStrategy,
+    bars: Bars,
+    higher: Mapping[Timeframe, Bars] = NO_HIGHER,
+    *,
+    sessions: tuple[str, ...] | None = None,
+    count: int,
+) -> dict[str, Any]:
+    """Indicators and the truth of every condition at the newest bars, as JSON values; undefined is None.
+
+    What stands at a bar is what `explain_bar` says of it. Every list has one entry a bar, the oldest first.
+
+    Args:
+        compiled: The strategy.
+        bars: Closed bars of its timeframe.
+        higher: Closed bars of `compiled.higher`.
+        sessions: Sessions that gate entries; the strategy's own if None.
+        count: How many of the newest bars are told; where there are fewer, all.
+
+    Raises:
+        Invalid: As `CompiledStrategy.evaluate`.
+    """
+    arrays = compiled.evaluate(bars, higher, sessions=sessions)
+    told = slice(max(len(bars) - count, 0), len(bars))
+    quiet = ~arrays.conflict[told]
+    return {
+        "strategy": compiled.strategy.id,
+        "symbol": bars.symbol,
+        "timeframe": str(bars.timeframe),
+        "times": bars.time[told].tolist(),
+        "indicators": [
+            {"text": name, "values": [_json(value) for value in values[told]]}
+            for name, values in arrays.indicators().items()
+        ],
+        "in_session": arrays.in_session[told].tolist(),
+        "sides": [
+            {
+                "direction": str(side.direction),
+                "signal": (side.signal[told] & quiet).tolist(),
+                "conditions": [
+                    {
+                        "role": str(condition.role),
+                        "pointer": pointer,
+                        "condition": condition.text,
+                        "meaning": condition.meaning,
+                        "holds": _truths(truth.true[told], truth.defined[told]),
+                    }
+                    for condition, truth, pointer in zip(
+                        side.conditions, side.truths, _pointers(compiled.strategy, side), strict=True
+                    )
+                ],
+            }
+            for side in arrays.sides.values()
+        ],
+    }
+
+
+def _truths(true: Bools, defined: Bools) -> list[bool | None]:
+    both = zip(true.tolist(), defined.tolist(), strict=True)
+    return [holds if known else None for holds, known in both]
+
+
 def _side(
     strategy: Strategy, arrays: ConditionArrays, side: SideArrays, reading: "_Reading"
 ) -> dict[str, Any]:
-    places = dict.fromkeys(Role, 0)
-    conditions = []
-    for condition in side.conditions:
-        index = places[condition.role]
-        places[condition.role] += 1
-        conditions.append(
-            reading.condition(condition, _pointer(strategy, side.direction, condition.role, index))
-        )
+    pointers = _pointers(strategy, side)
+    conditions = [
+        reading.condition(condition, pointer)
+        for condition, pointer in zip(side.conditions, pointers, strict=True)
+    ]
     return {
         "direction": str(side.direction),
         "signal": bool(side.signal[0]) and not bool(arrays.conflict[0]),
@@ -104,6 +164,13 @@ def _side(
         "weak": float(side.weak[0]),
         "conditions": conditions,
     }
+
+
+def _pointers(strategy: Strategy, side: SideArrays) -> Iterator[str]:
+    places = dict.fromkeys(Role, 0)
+    for condition in side.conditions:
+        yield _pointer(strategy, side.direction, condition.role, places[condition.role])
+        places[condition.role] += 1
 
 
 def _pointer(strategy: Strategy, direction: Direction, role: Role, index: int) -> str:

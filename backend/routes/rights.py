@@ -65,6 +65,7 @@ GET /api/strategies/problems
 GET /api/strategies/schema
 GET /api/strategies/{strategy_id}
 GET /api/strategies/{strategy_id}/explain
+GET /api/strategies/{strategy_id}/series
 GET /api/strategies/{strategy_id}/source
 GET /api/strategies/{strategy_id}/versions
 GET /api/strategies/{strategy_id}/versions/{number}

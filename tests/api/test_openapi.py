@@ -62,6 +62,7 @@ STRATEGIES = [
     ("post", "/api/strategies/{strategy_id}/duplicate"),
     ("get", "/api/strategies/{strategy_id}/source"),
     ("get", "/api/strategies/{strategy_id}/explain"),
+    ("get", "/api/strategies/{strategy_id}/series"),
     ("get", "/api/strategies/{strategy_id}/versions"),
     ("get", "/api/strategies/{strategy_id}/versions/{number}"),
 ]

@@ -183,6 +183,7 @@ def test_an_id_that_is_no_safe_file_name_is_refused_and_writes_nothing(
         ("GET", "{}/versions"),
         ("GET", "{}/versions/1"),
         ("GET", "{}/explain"),
+        ("GET", "{}/series"),
     ],
 )
 def test_a_path_that_leads_elsewhere_is_not_found(
@@ -527,6 +528,43 @@ def test_a_time_without_a_bar_explains_the_one_before_and_says_so(explaining: Te
     told = explaining.get(f"{URL}/NEW/explain", params={"at": sunday}).json()
     assert told["bar"]["closed"] == "2026-01-02T22:00:00Z"
     assert "2026-01-02T22:00:00Z" in told["note"]
+
+
+def test_a_series_says_of_each_bar_what_the_explanation_of_that_bar_says(explaining: TestClient) -> None:
+    last = 300
+    until = HOURS.opened(last) + timedelta(hours=1)
+    told = explaining.get(f"{URL}/NEW/series", params={"until": until.isoformat(), "bars": 40}).json()
+    assert told["times"] == HOURS.time[last - 39 : last + 1].tolist()
+    (side,) = told["sides"]
+    indicators = {each["text"]: each["values"] for each in told["indicators"]}
+    assert len(indicators["rsi(5)"]) == len(told["in_session"]) == len(side["signal"]) == 40
+    for index in (0, 7, 39):
+        at = HOURS.opened(last - 39 + index) + timedelta(hours=1)
+        one = explaining.get(f"{URL}/NEW/explain", params={"at": at.isoformat()}).json()
+        (expected,) = one["sides"]
+        assert side["signal"][index] is expected["signal"]
+        assert [each["holds"][index] for each in side["conditions"]] == [
+            each["holds"] for each in expected["conditions"]
+        ]
+        assert [each["pointer"] for each in side["conditions"]] == [
+            each["pointer"] for each in expected["conditions"]
+        ]
+        compared = {each["text"]: each["value"] for each in expected["conditions"][1]["operands"]}
+        assert indicators["rsi(5)"][index] == pytest.approx(compared["rsi(5)"], rel=1e-9)
+
+
+def test_a_series_begins_where_history_does_and_says_what_is_undefined(explaining: TestClient) -> None:
+    until = HOURS.opened(30) + timedelta(hours=1)
+    told = explaining.get(f"{URL}/NEW/series", params={"until": until.isoformat(), "bars": 5000}).json()
+    assert told["times"] == HOURS.time[:31].tolist()
+    rsi = next(each["values"] for each in told["indicators"] if each["text"] == "rsi(5)")
+    assert rsi[:5] == [None] * 5
+    assert None not in rsi[5:]
+    (side,) = told["sides"]
+    assert side["conditions"][1]["holds"][:5] == [None] * 5
+    for bars in (0, 5001):
+        refused(explaining.get(f"{URL}/NEW/series", params={"bars": bars}), 422, "invalid_request")
+    refused(explaining.get(f"{URL}/NEW/series", params={"until": "2020-01-01T00:00:00Z"}), 404, "no_bars")
 
 
 def test_what_cannot_be_explained_says_why(explaining: TestClient, client: TestClient) -> None:
