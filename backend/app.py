@@ -23,6 +23,7 @@ from backend.config import Settings, settings
 from backend.core.version import VERSION
 from backend.routes import (
     calendar,
+    console,
     control,
     decisions,
     description,
@@ -85,6 +86,7 @@ ROUTERS: Final = (
     session.router,
     users.router,
     description.router,
+    console.router,  # the last: it answers to every address that no other has
 )
 
 

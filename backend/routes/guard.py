@@ -37,8 +37,8 @@ _SECURITY_HEADERS: Final = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
+_POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _NO_STORE: Final = (b"cache-control", b"no-store")
 
 
@@ -116,8 +116,8 @@ class Guard:
             if message["type"] == "http.response.start":
                 started = True
                 given = message["headers"] = [*message.get("headers", ()), *extra]
-                if not any(name == b"cache-control" for name, _ in given):
-                    given.append(_NO_STORE)
+                said = {name.lower() for name, _ in given}
+                given.extend(usual for usual in (_POLICY, _NO_STORE) if usual[0] not in said)
             await send(message)
 
         try:

@@ -144,6 +144,10 @@ DELETE /api/tokens/{token_id}
 """
 
 _OPEN: Final = """
+GET /assets/{name}
+HEAD /assets/{name}
+GET /{page:page}
+HEAD /{page:page}
 GET /healthz
 GET /readyz
 GET /api/session

@@ -1,0 +1,4 @@
+export { common } from "./common";
+export { dashboard } from "./dashboard";
+export { shell } from "./shell";
+export { signin } from "./signin";
