@@ -34,12 +34,12 @@ export function TopBar(): ReactNode {
       <Tooltip label={standing && !standing.measured ? standing.reason : shell.dayTip}>
         <span className="num wide" tabIndex={0}>
           <span className="dim">{shell.day} </span>
-          <span className={lost !== null && lost < 0 ? "down" : "up"}>{money(lost, account?.currency)}</span>
+          <span className={!lost ? "" : lost < 0 ? "down" : "up"}>{money(lost, account?.currency)}</span>
           {day && <span className="dim"> / {percent(day.limit, 1)}</span>}
         </span>
       </Tooltip>
       <span className="grow" />
-      {me?.sign_in === "not needed" && <span className="dim wide" title={me.why}>{shell.openDesk}</span>}
+      {me?.sign_in === "not needed" && <span className="dim wide gives" title={me.why}>{shell.openDesk}</span>}
       <Clock />
       <span className={state === "lost" ? "danger" : "dim"} role="status">{state === "live" ? shell.connected : state === "lost" ? shell.lost : shell.connecting}</span>
       <Kill />

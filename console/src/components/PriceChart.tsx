@@ -1,6 +1,6 @@
 import { useMantineColorScheme } from "@mantine/core";
 import {
-  CandlestickSeries, createChart, createSeriesMarkers, LineStyle, type IChartApi, type IPriceLine, type ISeriesApi,
+  CandlestickSeries, createChart, CrosshairMode, createSeriesMarkers, LineStyle, type IChartApi, type IPriceLine, type ISeriesApi,
   type SeriesMarker, type Time, type UTCTimestamp,
 } from "lightweight-charts";
 import { useEffect, useRef, type ReactNode } from "react";
@@ -46,7 +46,7 @@ export function PriceChart(props: {
 
   useEffect(() => {
     if (!place.current) return undefined;
-    const chart = createChart(place.current, { autoSize: true, layout: { attributionLogo: false }, timeScale: { timeVisible: true }, crosshair: { mode: 0 } });
+    const chart = createChart(place.current, { autoSize: true, layout: { attributionLogo: false }, timeScale: { timeVisible: true }, crosshair: { mode: CrosshairMode.Normal } });
     const series = chart.addSeries(CandlestickSeries, { borderVisible: false });
     const primitive = new BandsPrimitive();
     series.attachPrimitive(primitive);

@@ -1,15 +1,15 @@
-import type { IPrimitivePaneRenderer, IPrimitivePaneView, ISeriesPrimitive, SeriesAttachedParameter, Time, UTCTimestamp } from "lightweight-charts";
+import type { IPrimitivePaneRenderer, IPrimitivePaneView, ISeriesPrimitive, SeriesAttachedParameter, UTCTimestamp } from "lightweight-charts";
 
 export type Band = { from: UTCTimestamp; to: UTCTimestamp; colour: string };
 
 /** Spans of time behind the candles, each from the first to the last bar that lies in it. */
-export class BandsPrimitive implements ISeriesPrimitive<Time>, IPrimitivePaneView {
+export class BandsPrimitive implements ISeriesPrimitive, IPrimitivePaneView {
   private bands: readonly Band[] = [];
   private chart: SeriesAttachedParameter["chart"] | null = null;
   private redraw: () => void = () => undefined;
 
   attached({ chart, requestUpdate }: SeriesAttachedParameter): void {
-    this.chart = chart as SeriesAttachedParameter["chart"];
+    this.chart = chart;
     this.redraw = requestUpdate;
   }
 

@@ -49,15 +49,17 @@ export function onSignedOut(listener: Listener): void {
 }
 
 let renewing: Promise<boolean> | null = null;
-/** One renewal at a time for the whole tab: a refresh secret that is used twice ends the session. */
+/** One renewal at a time, over all tabs where the browser can: a refresh secret that is used twice ends the session. */
 export function renew(): Promise<boolean> {
-  renewing ??= navigator.locks
-    .request("mt5ui-renew", async () => (await fetch("/api/session/refresh", { method: "POST" })).ok)
+  const ask = async (): Promise<boolean> => (await fetch("/api/session/refresh", { method: "POST" })).ok;
+  const locks = navigator.locks as LockManager | undefined; // there only where the page comes over https or loopback
+  const asked = (renewing ??= (locks ? locks.request("mt5ui-renew", ask) : ask())
+    .then((done) => done)
     .catch(() => false)
     .finally(() => {
       renewing = null;
-    });
-  return renewing;
+    }));
+  return asked;
 }
 
 async function send(request: Request): Promise<Response> {
@@ -92,5 +94,5 @@ export async function take<T>(call: Promise<{ data?: T }>): Promise<T> {
 
 /** A header that makes a write that is sent twice happen once: make it when the form opens. */
 export function idempotencyKey(): string {
-  return crypto.randomUUID();
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -21,7 +21,7 @@ export function useWrite<In, Out>(
   const queries = useQueryClient();
   return useMutation({
     mutationFn: write,
-    onSuccess: options.done,
+    onSuccess: (out, input) => options.done?.(out, input),
     onError: (error) => {
       const fields = error instanceof DeskError ? error.fields : {};
       if (options.onFields && Object.keys(fields).length > 0) options.onFields(fields);

@@ -1,7 +1,7 @@
 import type { Schemas } from "@/lib/api";
 
 /**
- * What would be lost at the stops, in account currency, scaled by what the price has moved and made so far.
+ * What would be lost at the stops, in account currency, by what the move so far was worth.
  * Null where a position has not moved, so that the worth of a move is not known from it.
  */
 export function openRisk(items: readonly Schemas["PositionRow"][]): { money: number | null; unbounded: number } {
@@ -15,7 +15,7 @@ export function openRisk(items: readonly Schemas["PositionRow"][]): { money: num
     const way = side === "buy" ? 1 : -1;
     const moved = (price_current - price_open) * way;
     if (moved === 0) money = null;
-    else if (money !== null) money += Math.max(0, ((price_current - stop) * way * profit) / moved - profit);
+    else if (money !== null) money += Math.max(0, ((price_open - stop) * way * profit) / moved);
   }
   return { money, unbounded };
 }
