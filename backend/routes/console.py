@@ -72,8 +72,8 @@ def page(page: str) -> Response:  # noqa: ARG001 - which page it is, the page it
     nonce = secrets.token_urlsafe(16)
     policy = (
         f"default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; "
-        "img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
-        "form-action 'self'"
+        "img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; frame-src 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
     )
     headers = {"Cache-Control": "no-cache", "Content-Security-Policy": policy}
     return Response(html.replace(_NONCE, nonce.encode()), media_type="text/html", headers=headers)

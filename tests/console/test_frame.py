@@ -61,4 +61,4 @@ def test_the_kill_switch_wants_its_word_and_shows_what_is_left(page: Page, desk:
     act.click()
     expect(page.get_by_text("The halt is on record")).to_be_visible()
     assert desk.get("/api/control").json()["halted"] is True
-    expect(page.locator("header")).to_contain_text("HALTED")
+    expect(page.locator("header.top")).to_contain_text("HALTED")
