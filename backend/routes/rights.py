@@ -52,6 +52,7 @@ GET /api/risk/limits
 GET /api/risk/standing
 GET /api/schedules
 GET /api/schedules/{name}
+GET /api/settings/changes
 GET /api/status
 GET /api/strategies
 GET /api/strategies/facts
