@@ -1,6 +1,6 @@
-import { IconLayoutDashboard, type Icon } from "@tabler/icons-react";
+import { IconAdjustmentsHorizontal, IconLayoutDashboard, IconNotebook, type Icon } from "@tabler/icons-react";
 import type { ComponentType } from "react";
-import { dashboard } from "@/lib/strings";
+import { dashboard, journal, settings } from "@/lib/strings";
 
 /** One page of the console. */
 export type PageEntry = {
@@ -21,6 +21,9 @@ export type PageEntry = {
 /** Every page, in the order of the rail. A new page is a line here. */
 export const PAGES: readonly PageEntry[] = [
   { path: "/", label: dashboard.title, icon: IconLayoutDashboard, key: "d", load: () => import("@/features/dashboard/Page") },
+  { path: "/journal", label: journal.title, icon: IconNotebook, key: "j", load: () => import("@/features/journal/Page") },
+  { path: "/settings", label: settings.title, icon: IconAdjustmentsHorizontal, key: ",", load: () => import("@/features/settings/Page") },
+  { path: "/settings/$section", label: settings.title, icon: IconAdjustmentsHorizontal, key: "", load: () => import("@/features/settings/Page"), hidden: true },
 ];
 
 /** What stands in the bar of a phone before "More", where it exists. */

@@ -2,6 +2,7 @@ import { Tooltip } from "@mantine/core";
 import { useRef, useEffect, type ReactNode } from "react";
 import { useClocks, useNow } from "@/lib/clock";
 import { clock, localOffset, money, priceParts, relative } from "@/lib/format";
+import { useMoment } from "@/lib/moment";
 import { common, shell } from "@/lib/strings";
 
 function useFlash(value: unknown): React.RefObject<HTMLSpanElement | null> {
@@ -35,6 +36,13 @@ export function Money(props: { value: number | null | undefined; currency?: stri
   const place = useFlash(value);
   const colour = plain || value == null || value === 0 ? "" : value > 0 ? "up" : "down";
   return <span ref={place} className={`num ${colour}`} title={why}>{money(value, currency, { digits, signed: !plain })}</span>;
+}
+
+/** An instant (ISO with offset) on the clock that the person chose, to the minute; UTC on hover. */
+export function Moment({ at }: { at: string | null | undefined }): ReactNode {
+  const { name, text } = useMoment();
+  if (!at) return <span className="num">{common.unknown}</span>;
+  return <time className="num" dateTime={at} title={`${text(at, true)} ${shell.clocks[name]} · ${clock(Date.parse(at), 0)} UTC`}>{text(at)}</time>;
 }
 
 /** An instant (ISO with offset) as its age, by desk time or by `wall` time (jobs); broker, local and UTC on hover. */

@@ -17,10 +17,10 @@ export class DeskError extends Error {
     this.name = "DeskError";
   }
 
-  /** The server's words by field, from `details.problems` (requests) or `details.fields` (ideas). */
+  /** The server's words by field, from `details.problems` (requests), `details.fields` (ideas) or `details.key` (settings). */
   get fields(): Record<string, string> {
     const found: Record<string, string> = {};
-    const { problems, fields } = this.details;
+    const { problems, fields, key } = this.details;
     if (Array.isArray(problems)) {
       for (const one of problems as { at?: unknown; reason?: unknown }[]) {
         if (typeof one.at === "string" && typeof one.reason === "string")
@@ -30,6 +30,7 @@ export class DeskError extends Error {
     if (fields !== null && typeof fields === "object") {
       for (const [name, reason] of Object.entries(fields)) if (typeof reason === "string") found[name] = reason;
     }
+    if (typeof key === "string" && key !== "" && Object.keys(found).length === 0) found[key] = this.message;
     return found;
   }
 }

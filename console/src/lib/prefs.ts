@@ -1,9 +1,9 @@
 import { useSyncExternalStore } from "react";
 
 /** What one person likes on this screen; kept in this browser. */
-export type Prefs = { density: "dense" | "normal"; pair: "blue-orange" | "green-red" };
+export type Prefs = { density: "dense" | "normal"; pair: "blue-orange" | "green-red"; clock: "broker" | "local" | "utc" };
 const KEY = "mt5ui-prefs";
-const USUAL: Prefs = { density: "dense", pair: "blue-orange" };
+const USUAL: Prefs = { density: "dense", pair: "blue-orange", clock: "broker" };
 
 function read(): Prefs {
   try {
@@ -11,6 +11,7 @@ function read(): Prefs {
     return {
       density: kept.density === "normal" ? "normal" : USUAL.density,
       pair: kept.pair === "green-red" ? "green-red" : USUAL.pair,
+      clock: kept.clock === "local" || kept.clock === "utc" ? kept.clock : USUAL.clock,
     };
   } catch {
     return USUAL;

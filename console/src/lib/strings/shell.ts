@@ -14,6 +14,7 @@ export const shell = {
   dayTip: "Lost since the day's reset as a share of that equity, against the limit (/api/risk/standing)",
   broker: "broker",
   local: "local",
+  clocks: { broker: "broker", local: "local", utc: "UTC" },
   connected: "Live",
   connecting: "Connecting",
   lost: "No connection",
