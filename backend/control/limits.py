@@ -105,9 +105,11 @@ class LimitsJournal:
             files.rulebook, storage, journal, known=KNOWN_RULEBOOK, key="rulebook", first=lambda: None
         )
 
-    def change(self, patch: Mapping[str, Any], *, actor: str, reason: str) -> RiskLimits:
+    def change(self, patch: Mapping[str, Any], *, actor: str, reason: str, if_match: str = "*") -> RiskLimits:
         """Merge a patch (RFC 7396) into the limits; `Invalid` if they would be wrong as a whole."""
-        return self._own.change(lambda values: merged(values, patch), actor=actor, reason=reason)
+        return self._own.change(
+            lambda values: merged(values, patch), actor=actor, reason=reason, if_match=if_match
+        )
 
     def put_rulebook(self, rulebook: Mapping[str, Any] | None, *, actor: str, reason: str) -> Rulebook | None:
         """Put another rulebook in force, or none; `Invalid` if it is wrong."""

@@ -117,11 +117,15 @@ class RiskLimits(Part):
     """Everything that ``config/risk.json`` may say. Shares are fractions: 0.05 is 5 %."""
 
     mode: Mode = Mode.SUPERVISED
+    """Who decides: observe, supervised or autonomous."""
     ai_enabled: bool = True
+    """Whether strategies may lead to ideas."""
     risk_fraction: Annotated[float, BeforeValidator(fraction)] = 0.01
     """Largest risk of one trade; a strategy or profile may ask for less."""
     weights: Weights = Weights()
+    """Points of each part of the confidence."""
     thresholds: Thresholds = Thresholds()
+    """Scores from which something is done."""
     margin_limit: Share = 0.5
     """Margin after the trade ÷ equity."""
     exposure_cap: Multiple = 20.0
@@ -131,23 +135,33 @@ class RiskLimits(Part):
     open_risk_limit: Share = 0.06
     """Loss of all open trades at their stops, the new one included ÷ equity."""
     daily_loss: DailyLoss = DailyLoss()
+    """Loss since the day's reset, on floating equity."""
     drawdown: Drawdown = Drawdown()
+    """Loss since the account's high or beginning."""
     on_breach: Literal["halt", "halt_and_close"] = "halt"
     """What reaching daily loss or drawdown does besides cancelling what waits: halts, or closes as well."""
     max_positions: Count = 10
+    """Positions open at once."""
     max_positions_per_symbol: Count = 2
+    """Of them in one symbol."""
     max_trades_per_day: Count = 30
+    """Entries since the day's reset."""
     max_orders_per_minute: Count = 10
+    """Orders sent within any minute."""
     max_spread_points: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """No entry while the spread is wider; a symbol's profile may say less."""
     news_embargo: NewsEmbargo = NewsEmbargo()
+    """Pause around news for every strategy and symbol."""
     embargo_when_calendar_unknown: Literal["warn", "block"] = "warn"
     """What an unknown calendar does; in autonomous mode it always blocks."""
     max_idea_age_seconds: Amount = 900.0
+    """An older idea is not sent any more."""
     idea_expires_after_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """An idea expires so long after its bar's close, if that is sooner than the next close and a minute."""
     max_drift_atr: Amount = 0.25
+    """How far the price may be from the idea's, in ATR."""
     no_entries_before_weekend_minutes: Amount = 60.0
+    """No entry so many minutes before the weekend."""
     commission_per_lot: Amount | None = None
     """Account currency per lot and side where a profile says none; null is unknown."""
     expected_slippage_points: Amount = 1.0

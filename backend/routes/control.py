@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.control.state import ControlState, HaltKind
@@ -14,6 +14,7 @@ from backend.risk import checks
 from backend.risk.limits import RiskLimits
 from backend.routes.access import DeskRoute, actor, desk
 from backend.routes.errors import refusals
+from backend.routes.tagging import IfMatch, tag
 from backend.trading.desk import Mode
 
 router = APIRouter(prefix="/api", tags=["control"], route_class=DeskRoute)
@@ -122,15 +123,23 @@ def resume(request: Request, body: Because) -> ControlView:
 
 
 @router.get("/risk/limits", responses=refusals(422))
-def show_limits(request: Request) -> RiskLimits:
-    """The limits in force, defaults written out."""
+def show_limits(request: Request, response: Response) -> RiskLimits:
+    """The limits in force, defaults written out; the ETag is that of config/risk.json."""
+    tag(response, desk(request).control.limits_etag())
     return desk(request).control.limits()
 
 
 @router.patch("/risk/limits", responses=_REFUSALS)
-def change_limits(request: Request, body: LimitsChange) -> RiskLimits:
+def change_limits(
+    request: Request, response: Response, body: LimitsChange, if_match: IfMatch = None
+) -> RiskLimits:
     """Change the limits: checked as a whole, in force in every process at once, on record."""
-    return desk(request).control.change_limits(body.changes, actor=actor(request), reason=body.reason)
+    control = desk(request).control
+    changed = control.change_limits(
+        body.changes, actor=actor(request), reason=body.reason, if_match=if_match or "*"
+    )
+    tag(response, control.limits_etag())
+    return changed
 
 
 @router.get("/risk/standing", responses=refusals(422))

@@ -57,6 +57,7 @@ GET /api/risk/limits
 GET /api/risk/standing
 GET /api/schedules
 GET /api/schedules/{name}
+GET /api/settings/changes
 GET /api/status
 GET /api/strategies
 GET /api/strategies/facts
@@ -172,6 +173,10 @@ DELETE /api/tokens/{token_id}
 """
 
 _OPEN: Final = """
+GET /assets/{name}
+HEAD /assets/{name}
+GET /{page:page}
+HEAD /{page:page}
 GET /healthz
 GET /readyz
 GET /api/session

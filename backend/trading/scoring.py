@@ -11,7 +11,7 @@ Points = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 class Weights(BaseModel):
     """Points of each part of the confidence; what a part can reach is stated beside it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     entry: Points = 30
     """Given when the entry conditions hold."""
@@ -49,7 +49,7 @@ class Weights(BaseModel):
 class Thresholds(BaseModel):
     """Scores from which something is done."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     pending_only: Points = 60
     """From here an idea with half risk and a better entry; below it is only observed."""

@@ -34,7 +34,8 @@ def site_packages(project: Path) -> Path:
 
 
 def install_environment(project: Path) -> None:
-    """Give the copy a `.venv` that borrows the packages installed here, marked as a finished one.
+    """Give the copy a `.venv` that borrows the packages installed here, marked as a finished one,
+    and the console that was built here.
 
     What `run.py` does with a network is shown by the long form; here it must find nothing to do.
     """
@@ -44,6 +45,9 @@ def install_environment(project: Path) -> None:
     (site_packages(project) / "borrowed.pth").write_text(f"{site.getsitepackages()[0]}\n", encoding="utf-8")
     run["write_launcher"]()
     run["INSTALLED"].write_text(run["fingerprint"](), encoding="utf-8")
+    built = ROOT / "backend" / "console"
+    if built.is_dir():
+        shutil.copytree(built, project / "backend" / "console", dirs_exist_ok=True)
 
 
 def lend_machine_code(project: Path) -> None:

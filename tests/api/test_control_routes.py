@@ -82,6 +82,36 @@ def test_limits_are_changed_as_a_whole_or_not_at_all(client: TestClient) -> None
     assert "mode" in mode["message"]
 
 
+def test_limits_that_somebody_else_changed_are_not_overwritten(client: TestClient) -> None:
+    read = client.get("/api/risk/limits").headers["ETag"]
+    mine = {"changes": {"max_positions": 4}, "reason": "mine"}
+    first = client.patch("/api/risk/limits", json=mine, headers={"If-Match": read})
+    assert first.status_code == 200
+    theirs = {"changes": {"max_positions": 5}}
+    refused(
+        client.patch("/api/risk/limits", json=theirs, headers={"If-Match": read}), 409, "settings_changed"
+    )
+    assert client.get("/api/risk/limits").json()["max_positions"] == 4
+    assert client.get("/api/risk/limits").headers["ETag"] == first.headers["ETag"]
+
+
+def test_who_changed_which_setting_is_told_the_newest_first(client: TestClient, desk: FakeDesk) -> None:
+    client.patch("/api/risk/limits", json={"changes": {"max_positions": 4}, "reason": "calm"})
+    client.post("/api/control/mode", json={"mode": "observe", "reason": "holiday"})
+    client.post("/api/feeds", json={"name": "Mine", "url": "https://example.org/rss"})
+    told = client.get("/api/settings/changes").json()["items"]
+    assert [(one["file"], one["by"], one["reason"]) for one in told[1:]] == [
+        ("config/risk.json", "local", "holiday"),
+        ("config/risk.json", "local", "calm"),
+    ]
+    assert (told[0]["file"], told[2]["changes"]) == ("config/rss_feeds.json", {"max_positions": [10, 4]})
+    of_one = client.get("/api/settings/changes", params={"file": "config/risk.json", "limit": 1}).json()[
+        "items"
+    ]
+    assert [one["changes"] for one in of_one] == [{"mode": ["supervised", "observe"]}]
+    assert client.get("/api/settings/changes", params={"file": "../x"}).json() == {"items": []}
+
+
 def test_a_broken_file_is_named(client: TestClient, desk: FakeDesk) -> None:
     (desk.settings.config_dir / "risk.json").write_text('{"max_positions": "many"}')
     error = refused(client.get("/api/risk/limits"), 422, "bad_risk_limits")

@@ -1,0 +1,30 @@
+import { IconAdjustmentsHorizontal, IconLayoutDashboard, IconNotebook, type Icon } from "@tabler/icons-react";
+import type { ComponentType } from "react";
+import { dashboard, journal, settings } from "@/lib/strings";
+
+/** One page of the console. */
+export type PageEntry = {
+  /** Its address; may hold `$id`. */
+  path: string;
+  label: string;
+  icon: Icon;
+  /** The letter after `g`. */
+  key: string;
+  /** Its own chunk: the module exports the component as `Page`. */
+  load: () => Promise<{ Page: ComponentType }>;
+  /** Shown to these roles only; to everybody where it is absent. */
+  roles?: readonly string[];
+  /** Reached from other pages, not from the rail. */
+  hidden?: boolean;
+};
+
+/** Every page, in the order of the rail. A new page is a line here. */
+export const PAGES: readonly PageEntry[] = [
+  { path: "/", label: dashboard.title, icon: IconLayoutDashboard, key: "d", load: () => import("@/features/dashboard/Page") },
+  { path: "/journal", label: journal.title, icon: IconNotebook, key: "j", load: () => import("@/features/journal/Page") },
+  { path: "/settings", label: settings.title, icon: IconAdjustmentsHorizontal, key: ",", load: () => import("@/features/settings/Page") },
+  { path: "/settings/$section", label: settings.title, icon: IconAdjustmentsHorizontal, key: "", load: () => import("@/features/settings/Page"), hidden: true },
+];
+
+/** What stands in the bar of a phone before "More", where it exists. */
+export const ON_A_PHONE: readonly string[] = ["/", "/ideas", "/market", "/tasks"];

@@ -1,0 +1,6 @@
+export { common } from "./common";
+export { dashboard } from "./dashboard";
+export { journal } from "./journal";
+export { settings } from "./settings";
+export { shell } from "./shell";
+export { signin } from "./signin";
