@@ -5,7 +5,7 @@ Parts are built on first use, so that a process carries only what it needs.
 
 import random
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property, lru_cache, partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from backend.storage.files import FileStorage
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from backend.adapters.calendars import Means
     from backend.adapters.connector_client import ConnectorAddress, ConnectorClock, ConnectorLink
     from backend.adapters.connector_kind import ConnectorKind
     from backend.adapters.fetch import HttpFetcher
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from backend.control.watch import Watch
     from backend.core.timeframes import Timeframe
     from backend.economic_calendar.service import CalendarService
-    from backend.economic_calendar.shapes import Clocks
     from backend.history.incoming import Incoming
     from backend.history.pieces import Choices
     from backend.history.service import HistoryService
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from backend.orders.service import OrderService
     from backend.queries.service import Queries
     from backend.risk.rulebook import Rulebook
+    from backend.services_settings import SettingsDesks
     from backend.simulator.file_history import FileHistory
     from backend.storage.secrets import SecretStore
     from backend.strategies.files import StrategyFiles
@@ -348,18 +349,25 @@ class Services:
     @cached_property
     def calendar(self) -> "CalendarService":
         """The economic calendar."""
-        from backend.adapters.calendars import Means, calendar_source
+        from backend.adapters.calendars import calendar_source
         from backend.economic_calendar.service import CalendarService
 
-        means = Means(
-            home=self._settings.home,
-            fetcher=self._fetcher,
-            secrets=self.secrets,
-            common_folder=self.terminal.common_folder,
-            clocks=self._calendar_clocks,
-        )
-        source = calendar_source(self._settings.config_dir / "api_integrations.json", means)
+        source = calendar_source(self._settings.config_dir / "api_integrations.json", self._calendar_means)
         return CalendarService(source, self.storage, self.clock, jitter=random.SystemRandom().random)
+
+    @cached_property
+    def _calendar_means(self) -> "Means":
+        from backend.services_settings import calendar_means
+
+        ask, clock = self.terminal.common_folder, self.clock
+        return calendar_means(self._settings, self._fetcher, self.secrets, ask, clock, self.server_clock)
+
+    @cached_property
+    def settings_desks(self) -> "SettingsDesks":
+        """What the settings pages show, change and try."""
+        from backend.services_settings import SettingsDesks
+
+        return SettingsDesks(self, self._calendar_means, TERMINAL_PASSWORD)
 
     @cached_property
     def embargoes(self) -> "Embargoes":
@@ -373,12 +381,6 @@ class Services:
             limits=self.control.limits,
             calendar=self.calendar,
         )
-
-    def _calendar_clocks(self) -> "Clocks":
-        from backend.economic_calendar.shapes import Clocks
-
-        now = int(self.clock.wall().timestamp())
-        return Clocks(server_offset=timedelta(seconds=self.server_clock.to_server(now) - now))
 
     @cached_property
     def news(self) -> "NewsService":

@@ -124,7 +124,8 @@ class HttpFetcher:
     def _read(self, url: str, response: httpx.Response, validators: Validators, max_bytes: int) -> Fetched:
         status, shown = response.status_code, safe_url(url)
         if status == _NOT_MODIFIED and validators != NO_VALIDATORS:
-            return Fetched(url=url, not_modified=True, validators=_validators(response, validators))
+            kept = _validators(response, validators)
+            return Fetched(url=url, not_modified=True, validators=kept, status=status)
         if status in _BUSY:
             wait = self._retry_after(response.headers.get("Retry-After"))
             raise Unavailable(
@@ -148,6 +149,7 @@ class HttpFetcher:
             body=_body(response, shown, max_bytes),
             content_type=response.headers.get("Content-Type", ""),
             validators=_validators(response, NO_VALIDATORS),
+            status=status,
         )
 
     def _retry_after(self, text: str | None) -> float | None:

@@ -10,7 +10,7 @@ from backend.backtest.columns import Trades
 from backend.backtest.measures import Measures, varies
 from backend.backtest.passes import ruin_share
 from backend.backtest.significance import mean_p_value
-from backend.core.bars import Floats
+from backend.core.bars import Floats, Ints
 
 RUIN_LEVEL = 0.5
 """Ruin is the loss of this share of the balance."""
@@ -26,27 +26,35 @@ _TWO = 2  # values that a deviation needs
 
 def put_trades(measures: Measures, trades: Trades) -> None:
     """Everything that closed trades tell; money net of costs."""
-    _money(measures, trades)
-    _in_r(measures, trades)
-    _held(measures, trades)
-    _runs(measures, trades)
+    put_money(measures, trades.net, trades.digits)
+    put_r(measures, trades.r[trades.risk > 0])
+    put_held(measures, (trades.exit_time - trades.entry_time) / _HOUR)
+    _of(measures, "average_bars_held", trades.bars_held.astype(np.float64), np.mean, _NO_TRADES)
+    put_runs(measures, trades.net)
     _excursions(measures, trades)
 
 
-def _money(measures: Measures, trades: Trades) -> None:
-    count, unit = len(trades), 10.0**trades.digits
-    won, lost = trades.net > 0, trades.net < 0
+def put_money(measures: Measures, net: Ints, digits: int) -> None:
+    """What trades earned.
+
+    Args:
+        measures: Takes the figures.
+        net: Their results in order of their exits, in whole units, shape (m,).
+        digits: Decimals of money of which a unit is the last.
+    """
+    count, unit = len(net), 10.0**digits
+    won, lost = net > 0, net < 0
     wins, losses = int(won.sum()), int(lost.sum())
-    gained, given = int(trades.net[won].sum()) / unit, -int(trades.net[lost].sum()) / unit
+    gained, given = int(net[won].sum()) / unit, -int(net[lost].sum()) / unit
     measures.values |= {"trades": count, "wins": wins, "losses": losses, "draws": count - wins - losses}
     measures.ratio("win_rate_pct", wins, count, _NO_TRADES, scale=100)
-    measures.ratio("expectancy", int(trades.net.sum()) / unit, count, _NO_TRADES)
+    measures.ratio("expectancy", int(net.sum()) / unit, count, _NO_TRADES)
     none_won = "no trade won" if count else _NO_TRADES
     none_lost = "no trade lost" if count else _NO_TRADES
     measures.ratio("average_win", gained, wins, none_won)
     measures.ratio("average_loss", -given, losses, none_lost)
-    measures.put("largest_win", int(trades.net.max()) / unit if wins else None, none_won)
-    measures.put("largest_loss", int(trades.net.min()) / unit if losses else None, none_lost)
+    measures.put("largest_win", int(net.max()) / unit if wins else None, none_won)
+    measures.put("largest_loss", int(net.min()) / unit if losses else None, none_lost)
     measures.ratio("profit_factor", gained, given, none_lost)
     if wins and losses:
         payoff = (gained / wins) / (given / losses)
@@ -55,14 +63,14 @@ def _money(measures: Measures, trades: Trades) -> None:
         measures.put("kelly_pct", 100 * (share - (1 - share) / payoff))
     else:
         measures.absent(("payoff_ratio", "kelly_pct"), "it needs winning and losing trades")
-    net = trades.in_account("net")
-    tested = count >= _TWO and varies(net)
+    earned: Floats = net / unit
+    tested = count >= _TWO and varies(earned)
     reason = "fewer than two trades" if count < _TWO else "all trades gave the same"
-    measures.put("p_value_mean_trade", mean_p_value(net) if tested else None, reason)
+    measures.put("p_value_mean_trade", mean_p_value(earned) if tested else None, reason)
 
 
-def _in_r(measures: Measures, trades: Trades) -> None:
-    multiples = trades.r[trades.risk > 0]
+def put_r(measures: Measures, multiples: Floats) -> None:
+    """What trades earned in R, of those that had a first stop to measure by."""
     count = len(multiples)
     measures.put("trades_with_r", count)
     measures.put("expectancy_r", float(multiples.mean()) if count else None, _NO_RISK)
@@ -74,16 +82,16 @@ def _in_r(measures: Measures, trades: Trades) -> None:
         measures.put("sqn", math.sqrt(count) * float(multiples.mean()) / float(multiples.std(ddof=1)))
 
 
-def _held(measures: Measures, trades: Trades) -> None:
-    hours = (trades.exit_time - trades.entry_time) / _HOUR
+def put_held(measures: Measures, hours: Floats) -> None:
+    """How long trades were open."""
     for name, figure in (("average", np.mean), ("median", np.median), ("longest", np.max)):
         _of(measures, f"{name}_hold_hours", hours, figure, _NO_TRADES)
-    _of(measures, "average_bars_held", trades.bars_held.astype(np.float64), np.mean, _NO_TRADES)
 
 
-def _runs(measures: Measures, trades: Trades) -> None:
-    measures.put("max_consecutive_wins", _longest(trades.net > 0))
-    measures.put("max_consecutive_losses", _longest(trades.net < 0))
+def put_runs(measures: Measures, net: Ints) -> None:
+    """The longest rows of wins and of losses, in order of the exits."""
+    measures.put("max_consecutive_wins", _longest(net > 0))
+    measures.put("max_consecutive_losses", _longest(net < 0))
 
 
 def _longest(flags: npt.NDArray[np.bool_]) -> int:

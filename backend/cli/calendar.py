@@ -173,11 +173,10 @@ def key(
 
 
 def _asked(provider: str) -> str:
+    from backend.economic_calendar.config import checked_key
+
     piped = not sys.stdin.isatty()
-    given = (sys.stdin.readline() if piped else typer.prompt(f"Key of {provider}", hide_input=True)).strip()
-    if not given or not given.isascii() or not given.isprintable() or " " in given:
-        raise Invalid("bad_key", "a key is one word of printable ASCII; nothing was kept")
-    return given
+    return checked_key(sys.stdin.readline() if piped else typer.prompt(f"Key of {provider}", hide_input=True))
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -4,16 +4,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from backend.core.errors import Invalid
+from pydantic import BaseModel
+
+from backend.core.errors import Conflict, Invalid
 from backend.journal.journal import Journal
 from backend.journal.record import Kind, Record
-from backend.risk.limits import Part
-from backend.storage.encoding import decode
+from backend.storage.encoding import decode, encode
 from backend.storage.files import FileStorage
+from backend.strategies.versions import etag_of, names_content
 
 LOCK_SECONDS = 10.0
 
-Value = TypeVar("Value", bound=Part | None)
+Value = TypeVar("Value", bound=BaseModel | None)
 
 
 class SettingsFile(Generic[Value]):
@@ -24,17 +26,29 @@ class SettingsFile(Generic[Value]):
         name: What messages call it, such as ``config/risk.json``.
         parse: Makes the value of JSON values; `Invalid` where they are wrong.
         absent: What an absent file means.
-        code: Of the error where it is no JSON.
+        code: Of the error where it cannot be read.
+        read: Makes JSON values of the file's bytes; ValueError says what is wrong with them.
+        write: Makes the file's bytes of JSON values and of the bytes that are there, None without a file.
     """
 
     def __init__(
-        self, path: Path, *, name: str, parse: Callable[[Any], Value], absent: Value, code: str
+        self,
+        path: Path,
+        *,
+        name: str,
+        parse: Callable[[Any], Value],
+        absent: Value,
+        code: str,
+        read: Callable[[bytes], Any] = decode,
+        write: Callable[[Any, bytes | None], bytes] | None = None,
     ) -> None:
         self.path = path
         self.name = name
         self.absent = absent
         self._parse = parse
         self._code = code
+        self._read = read
+        self._write = write
         self._version: tuple[int, int, int] | None = None
         self._value = absent
 
@@ -62,9 +76,25 @@ class SettingsFile(Generic[Value]):
         except FileNotFoundError:
             return None
 
+    def etag(self) -> str:
+        """The tag of what the file says; of an absent one, that of nothing."""
+        return etag_of(self._bytes() or b"")
+
+    def encoded(self, values: Mapping[str, Any]) -> bytes:
+        """The file's bytes with these values in it."""
+        if self._write is None:
+            return encode(values, where=self.name, pretty=True)
+        return self._write(values, self._bytes())
+
+    def _bytes(self) -> bytes | None:
+        try:
+            return self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+
     def _decoded(self) -> Any:
         try:
-            return decode(self.path.read_bytes())
+            return self._read(self.path.read_bytes())
         except ValueError as error:
             reason = f"{self.name}: it is not JSON: {error}"
             raise Invalid(self._code, reason, file=self.name, key="") from error
@@ -109,14 +139,28 @@ class SettingsJournal(Generic[Value]):
         self._kinds = kinds
         self._kind_of = kind_of
 
-    def change(self, change: Callable[[Any], Mapping[str, Any] | None], *, actor: str, reason: str) -> Value:
+    def change(
+        self,
+        change: Callable[[Any], Mapping[str, Any] | None],
+        *,
+        actor: str,
+        reason: str,
+        if_match: str = "*",
+    ) -> Value:
         """Put what `change` makes of the file's values into it; None removes the file.
 
         Raises:
             Invalid: The settings would be wrong as a whole; nothing is changed then.
+            Conflict: ``settings_changed``: the file is not the one with the tag `if_match`.
         """
         with self._storage.lock(self._known, LOCK_SECONDS):
             self._caught_up()
+            if not names_content(if_match, self._file.etag()):
+                raise Conflict(
+                    "settings_changed",
+                    f"{self._file.name} was changed by somebody else; read it again, then save",
+                    etag=self._file.etag(),
+                )
             written = change(self._file.raw())
             value = self._file.absent if written is None else self._file.parse(written)
             before = self._file.value()
@@ -172,7 +216,7 @@ class SettingsJournal(Generic[Value]):
         if written is None:
             self._config.delete(self._file.path.name)
         else:
-            self._config.write_json(self._file.path.name, dict(written))
+            self._config.write_bytes(self._file.path.name, self._file.encoded(written))
         self._storage.write_json(self._known, {"seq": record.seq, self._key: record.payload["after"]})
 
     def _last_change(self) -> Record | None:
@@ -190,7 +234,7 @@ class SettingsJournal(Generic[Value]):
         return max((each for each in found if each is not None), key=lambda each: each.seq, default=None)
 
 
-def _stated(value: Part | None) -> dict[str, Any] | None:
+def _stated(value: BaseModel | None) -> dict[str, Any] | None:
     return None if value is None else value.model_dump(mode="json")
 
 

@@ -51,6 +51,7 @@ class Fetched:
         not_modified: The server said 304: what the caller holds is still current.
         content_type: As the server named it, or empty.
         validators: To be sent with the next request.
+        status: What HTTP calls the answer.
     """
 
     url: str
@@ -58,6 +59,7 @@ class Fetched:
     not_modified: bool = False
     content_type: str = ""
     validators: Validators = field(default_factory=Validators)
+    status: int = 200
 
 
 class Fetcher(Protocol):

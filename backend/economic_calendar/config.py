@@ -154,8 +154,13 @@ class CalendarConfig(_Part):
             raise _bad("", f"it is not JSON: {error}") from error
         if not isinstance(document, dict):
             raise _bad("", "it holds no JSON object")
+        return cls.parse(document.get(SECTION, {}))
+
+    @classmethod
+    def parse(cls, section: object) -> Self:
+        """The configuration that the section states; `Invalid` as in `load`."""
         try:
-            return cls.model_validate(document.get(SECTION, {}))
+            return cls.model_validate(section)
         except ValidationError as error:
             raise _refused(error) from None
 
@@ -169,6 +174,14 @@ def secret_name(provider: str) -> str:
             allowed=list(KEYED),
         )
     return f"calendar.{provider}"
+
+
+def checked_key(given: str) -> str:
+    """A key as it was given, without blanks around it; `Invalid` ``bad_key``, never showing it."""
+    key = given.strip()
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise Invalid("bad_key", "a key is one word of printable ASCII; nothing was kept")
+    return key
 
 
 def _refused(error: ValidationError) -> Invalid:

@@ -181,7 +181,7 @@ def replay_conductor(runtime: Runtime, planner: Planner, control: ClockControl |
         control,
         planner,
         runtime.ledger,
-        [schedule for schedule in runtime.book.schedules.values() if schedule.clock == "desk"],
+        lambda: [each for each in runtime.book.schedules.values() if each.clock == "desk"],
         lambda: stops(
             files.load().strategies,
             lambda: {str(idea.get("strategy_id")) for idea in book.find(Status.OPEN, Status.PLACED)},

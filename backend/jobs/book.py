@@ -1,6 +1,7 @@
 """What is remembered of each schedule: one JSON file, changed under a lock by beat and by people."""
 
 import contextlib
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,13 +12,15 @@ from backend.core.clock import Clock, parse_iso
 from backend.core.errors import Invalid, NotFound, Unavailable
 from backend.jobs.leases import Leases, exclusive
 from backend.jobs.rows import written
-from backend.jobs.schedules import LoadedSchedules, Schedule, load_schedules
+from backend.jobs.schedules import FILE, LoadedSchedules, Schedule, load_schedules
 from backend.jobs.spec import Catalogue
 from backend.storage.files import FileStorage
 
 STATE = "task_runs/schedules.json"
 LOCK = "schedules"
 LOCK_WAIT = 5.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -30,6 +33,7 @@ class Memory:
         missed: Ticks recorded as missed.
         skipped: Ticks passed over because the job before had not ended.
         paused_by: Who paused it, or None.
+        planned_as: When it ticked while it was looked at last, or that it was off; None before.
     """
 
     last: datetime | None = None
@@ -37,6 +41,7 @@ class Memory:
     missed: int = 0
     skipped: int = 0
     paused_by: str | None = None
+    planned_as: str | None = None
 
     @property
     def paused(self) -> bool:
@@ -57,6 +62,7 @@ class Pages(dict[str, Memory]):
                 missed=int(kept.get("missed", 0)),
                 skipped=int(kept.get("skipped", 0)),
                 paused_by=kept.get("paused_by"),
+                planned_as=kept.get("planned_as"),
             )
         self.eras = {clock: int(_mapping(content.get("eras")).get(clock, 0)) for clock in ("desk", "wall")}
         seen = _mapping(content.get("seen"))
@@ -76,6 +82,7 @@ class Pages(dict[str, Memory]):
                     "missed": kept.missed,
                     "skipped": kept.skipped,
                     "paused_by": kept.paused_by,
+                    "planned_as": kept.planned_as,
                 }
                 for name, kept in sorted(self.items())
             },
@@ -85,7 +92,7 @@ class Pages(dict[str, Memory]):
 
 
 class ScheduleBook:
-    """The schedules as configured, with what is remembered of each."""
+    """The schedules as configured, read again when their file changed, with what is remembered of each."""
 
     def __init__(
         self,
@@ -100,21 +107,50 @@ class ScheduleBook:
         self._config_dir = config_dir
         self._locks = locks
         self._catalogue = catalogue
+        self._version = self._file_version()
         self.broken: Invalid | None = None
         try:
-            loaded = load_schedules(config_dir, catalogue)
+            self._loaded = load_schedules(config_dir, catalogue)
         except Invalid as error:
             # Nothing is known of what was wanted: beat does not start, and everything else goes on.
             self.broken = error
-            loaded = LoadedSchedules({}, (error,))
-        self.schedules = loaded.schedules
-        self.problems = loaded.problems
+            self._loaded = LoadedSchedules({}, (error,))
+
+    @property
+    def schedules(self) -> Mapping[str, Schedule]:
+        """The schedules that are in order, by name."""
+        return self._now().schedules
+
+    @property
+    def problems(self) -> tuple[Invalid, ...]:
+        """What is wrong with the others, or with the file."""
+        return self._now().problems
+
+    def _now(self) -> LoadedSchedules:
+        version = self._file_version()
+        if version != self._version:
+            self._version = version
+            try:
+                self._loaded, self.broken = load_schedules(self._config_dir, self._catalogue), None
+            except Invalid as error:  # what was planned before goes on
+                self._loaded = LoadedSchedules(self._loaded.schedules, (error,))
+            for problem in self._loaded.problems:
+                log.error("not planned: %s", problem.message)
+        return self._loaded
+
+    def _file_version(self) -> tuple[int, int, int] | None:
+        try:
+            status = (self._config_dir / FILE).stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size, status.st_ino
 
     def schedule(self, name: str) -> Schedule:
         """The schedule of that name; `NotFound` ``unknown_schedule``."""
-        if name not in self.schedules:
-            raise NotFound("unknown_schedule", f"there is no schedule {name}", known=sorted(self.schedules))
-        return self.schedules[name]
+        schedules = self.schedules
+        if name not in schedules:
+            raise NotFound("unknown_schedule", f"there is no schedule {name}", known=sorted(schedules))
+        return schedules[name]
 
     def pages(self) -> Pages:
         """The memory as it stands. A damaged file was set aside, and memory begins anew."""
@@ -143,12 +179,12 @@ class ScheduleBook:
                     raise Unavailable("locked", f"{STATE} was taken over by another: nothing was changed")
                 self._storage.write_json(STATE, after)
 
-    def changed_at(self) -> int:
-        """A number that differs after each change, by anybody."""
+    def changed_at(self) -> object:
+        """Something that differs after each change of schedules or memory, by anybody."""
         try:
-            return self._storage.path(STATE).stat().st_mtime_ns
+            return self._storage.path(STATE).stat().st_mtime_ns, self._file_version()
         except FileNotFoundError:
-            return 0
+            return None, self._file_version()
 
     def pause(self, name: str, *, actor: str) -> None:
         """Plan nothing under this name until it is resumed."""

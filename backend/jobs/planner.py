@@ -16,6 +16,7 @@ from backend.jobs.ticks import count_between, interval
 SET_BACK = timedelta(seconds=60)  # a clock that goes back further than this was set, not corrected
 LONGEST_SLEEP = 1.0
 SEEN_EVERY = timedelta(seconds=60)
+OFF = "off"
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ class Planner:
         self._claim = claim or (lambda _key: True)
         self._clock = clock
         self._next: datetime | None = None
-        self._seen_change = -1
+        self._seen_change: object = None
 
     def run(self, *, starting: bool = False) -> float:
         """Queue what is due and tell how many seconds one may sleep, at most one.
@@ -116,7 +117,9 @@ class Planner:
         with self._book.open() as pages:
             self._notice_clocks(pages)
             for schedule in wanted:
-                if schedule.enabled and not pages.of(schedule.name).paused:
+                memory = pages.of(schedule.name)
+                _notice_change(schedule, memory)
+                if schedule.enabled and not memory.paused:
                     self._plan(schedule, pages, starting=starting)
         self._seen_change = self._book.changed_at()
         self._next = self._soonest(wanted, wall)
@@ -222,6 +225,14 @@ class Planner:
             if following is not None:
                 soonest = min(soonest, wall + (following - now))
         return soonest
+
+
+def _notice_change(schedule: Schedule, memory: Memory) -> None:
+    """Begin anew where it ticks otherwise than before: its new ticks of the past were never planned."""
+    stated = str(schedule.when) if schedule.enabled else OFF
+    if memory.planned_as not in {None, stated}:
+        memory.last = None
+    memory.planned_as = stated
 
 
 def _second(moment: datetime) -> datetime:

@@ -35,7 +35,7 @@ class Conductor:
         control: The desk's clock.
         planner: Queues what is due.
         ledger: Tells when it is done.
-        schedules: Those that follow desk time.
+        schedules: Gives those that follow desk time.
         timeframes: Gives the timeframes whose closes are stopped at.
         speed: Desk seconds a real second, at most.
     """
@@ -47,17 +47,14 @@ class Conductor:
         control: ClockControl,
         planner: Planner,
         ledger: Ledger,
-        schedules: Sequence[Schedule],
+        schedules: Callable[[], Sequence[Schedule]],
         timeframes: Callable[[], Sequence[str]],
         speed: float,
     ) -> None:
         self._control = control
         self._planner = planner
         self._ledger = ledger
-        self._parts = [
-            [schedule for schedule in schedules if (schedule.queue == KEEPS_ORDERS) is first]
-            for first in (True, False)
-        ]
+        self._schedules = schedules
         self._timeframes = timeframes
         self._speed = speed
         self._waiting: set[str] = set()
@@ -105,7 +102,12 @@ class Conductor:
             return REST
         self._control.advance(close)
         self._goes_on_at = now + (close - before.now).total_seconds() / self._speed
-        self._bar, self._todo = close, list(self._parts)
+        schedules = self._schedules()
+        self._bar = close
+        self._todo = [
+            [schedule for schedule in schedules if (schedule.queue == KEEPS_ORDERS) is first]
+            for first in (True, False)
+        ]
         return STEP if self._works_off(close, now) else 0.0
 
     def _works_off(self, close: datetime, now: float) -> bool:

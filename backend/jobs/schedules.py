@@ -185,6 +185,8 @@ DEFAULTS: tuple[Schedule, ...] = (
     ),
 )
 
+DEFAULT_OF: Mapping[str, Schedule] = {schedule.name: schedule for schedule in DEFAULTS}
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedSchedules:
@@ -205,7 +207,7 @@ def load_schedules(config_dir: Path, catalogue: Catalogue | None = None) -> Load
         Invalid: The file as a whole is not a JSON object: nothing is known of what was wanted.
     """
     path = config_dir / FILE
-    schedules = {schedule.name: schedule for schedule in DEFAULTS}
+    schedules = dict(DEFAULT_OF)
     problems: list[Invalid] = []
     for name, entry in _entries(path).items():
         if name.startswith("$"):
@@ -221,6 +223,11 @@ def load_schedules(config_dir: Path, catalogue: Catalogue | None = None) -> Load
             }
             problems.append(Invalid("bad_schedule", f"{path}: {name}: {error.message}", **details))
     return LoadedSchedules(schedules, tuple(problems))
+
+
+def checked_entry(name: str, entry: Mapping[str, Any], catalogue: Catalogue | None = None) -> Schedule:
+    """The schedule that an entry of the file states; `Invalid` ``bad_schedule``, with the key."""
+    return _changed(name, DEFAULT_OF.get(name), dict(entry), catalogue)
 
 
 def _entries(path: Path) -> dict[str, Any]:

@@ -1,15 +1,15 @@
 """The symbol map: which symbols the desk trades and what the broker calls them."""
 
 import csv
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Protocol
 
 from backend.core.errors import Invalid, NotFound
 
-_COLUMNS = ("canonical", "broker_symbol", "enabled", "min_vol", "vol_step", "comment")
+COLUMNS = ("canonical", "broker_symbol", "enabled", "min_vol", "vol_step", "comment")
 _REQUIRED = ("canonical", "broker_symbol", "enabled")
 _YES = frozenset({"true", "yes", "1", "on"})
 _NO = frozenset({"false", "no", "0", "off"})
@@ -44,10 +44,12 @@ class SymbolMap:
     Attributes:
         rows: One row a canonical symbol.
         problems: JSON values with file, line, key, reason; a row with a problem is left out.
+        lines: In which line of the file each canonical symbol stands, from 1.
     """
 
     rows: tuple[SymbolRow, ...]
     problems: tuple[dict[str, Any], ...] = ()
+    lines: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path) -> "SymbolMap":
@@ -69,6 +71,11 @@ class SymbolMap:
             raise Invalid(
                 "bad_symbol_map", f"{path}: it is not UTF-8 text (byte {error.start})", file=str(path)
             ) from error
+        return cls.read(text, path)
+
+    @classmethod
+    def read(cls, text: str, path: Path) -> "SymbolMap":
+        """The map that a text states; `path` is what problems call it. Raises as `load`."""
         return _Reader(path).read(text)
 
     def enabled(self) -> tuple[str, ...]:
@@ -146,16 +153,17 @@ class _Reader:
             raise Invalid(
                 "bad_symbol_map",
                 f"{self._path} line {reader.line_num or 1}: column {missing[0]} is missing; "
-                f"the columns are {','.join(_COLUMNS)}, separated by commas",
+                f"the columns are {','.join(COLUMNS)}, separated by commas",
                 file=str(self._path),
                 line=reader.line_num or 1,
                 key=missing[0],
             )
         for name in names:
-            if name not in _COLUMNS:
-                self._problem(reader.line_num, name, f"no such column; the columns are {', '.join(_COLUMNS)}")
+            if name not in COLUMNS:
+                self._problem(reader.line_num, name, f"no such column; the columns are {', '.join(COLUMNS)}")
         rows: dict[str, SymbolRow] = {}
         brokers: dict[str, str] = {}
+        lines: dict[str, int] = {}
         for cells in self._lines(reader):
             if len(cells) != len(names):
                 self._problem(
@@ -175,8 +183,9 @@ class _Reader:
                 )
             else:
                 rows[row.canonical] = row
+                lines[row.canonical] = reader.line_num
                 brokers[row.broker_symbol] = row.canonical
-        return SymbolMap(tuple(rows.values()), tuple(self._problems))
+        return SymbolMap(tuple(rows.values()), tuple(self._problems), lines)
 
     @staticmethod
     def _lines(reader: Iterator[list[str]]) -> Iterator[list[str]]:

@@ -46,6 +46,8 @@ class TradeFilter:
         strategy: Id of the strategy; empty for trades of persons.
         side: long or short.
         exit_reason: Why it ended.
+        ids: Only these trades.
+        but: None of these.
     """
 
     since: datetime | None = None
@@ -54,6 +56,8 @@ class TradeFilter:
     strategy: str | None = None
     side: str | None = None
     exit_reason: str | None = None
+    ids: frozenset[str] | None = None
+    but: frozenset[str] = frozenset()
 
     def takes(self, row: dict[str, str]) -> bool:
         """Whether a row, as the file has it, is wanted."""
@@ -61,6 +65,8 @@ class TradeFilter:
         if (self.since is not None and closed < self.since) or (
             self.until is not None and closed >= self.until
         ):
+            return False
+        if row["id"] in self.but or (self.ids is not None and row["id"] not in self.ids):
             return False
         return all(getattr(self, name) in {None, row[name]} for name in _WORDS)
 

@@ -9,6 +9,9 @@ from backend.backtest.monte_carlo import Draws
 from backend.config import Settings
 from backend.control.account import DeskAccount
 from backend.control.desk import Control
+from backend.control.feeds import FeedDesk
+from backend.control.integrations import Integrations
+from backend.control.symbol_rows import SymbolDesk
 from backend.core.bars import Bars
 from backend.core.clock import Clock
 from backend.core.problems import Problem
@@ -17,6 +20,7 @@ from backend.economic_calendar.model import CalendarView, Event
 from backend.history.incoming import Incoming
 from backend.history.service import Kept, Series
 from backend.ideas.lines import Filter
+from backend.jobs.schedule_desk import ScheduleDesk
 from backend.jobs.service import Jobs
 from backend.journal.columns import Wanted
 from backend.journal.journal import Journal
@@ -195,6 +199,26 @@ class History(Protocol):
         """The whole report of an import; `NotFound` if there is none."""
 
 
+class SettingsDesks(Protocol):
+    """What the settings pages show, change and try."""
+
+    @property
+    def integrations(self) -> Integrations:
+        """Calendar providers, terminal, broker."""
+
+    @property
+    def feeds(self) -> FeedDesk:
+        """News feeds."""
+
+    @property
+    def symbols(self) -> SymbolDesk:
+        """The symbol map."""
+
+    @property
+    def schedules(self) -> ScheduleDesk:
+        """When things are done."""
+
+
 class Desk(Protocol):
     """The services of one process, read only."""
 
@@ -304,3 +328,7 @@ class Desk(Protocol):
     @property
     def dealer(self) -> Dealer:
         """The trading side of the terminal."""
+
+    @property
+    def settings_desks(self) -> SettingsDesks:
+        """What the settings pages show, change and try."""

@@ -26,9 +26,11 @@ GET /api/decisions/why-not
 GET /api/decisions/{decision_id}
 GET /api/decisions/{decision_id}/replay
 GET /api/events
+GET /api/feeds
 GET /api/history
 GET /api/history/check
 GET /api/history/reports/{name}
+GET /api/integrations
 GET /api/market/{symbol}
 GET /api/market/{symbol}/bars
 GET /api/market/{symbol}/quality
@@ -49,6 +51,7 @@ GET /api/risk/checks
 GET /api/risk/limits
 GET /api/risk/standing
 GET /api/schedules
+GET /api/schedules/{name}
 GET /api/status
 GET /api/strategies
 GET /api/strategies/facts
@@ -60,6 +63,7 @@ GET /api/strategies/{strategy_id}/explain
 GET /api/strategies/{strategy_id}/source
 GET /api/strategies/{strategy_id}/versions
 GET /api/strategies/{strategy_id}/versions/{number}
+GET /api/symbols
 GET /api/tasks
 GET /api/tasks/summary
 GET /api/tasks/{task_id}
@@ -67,6 +71,10 @@ GET /api/trade-approval/pending
 GET /api/trade-ideas
 GET /api/trade-ideas/{idea_id}
 GET /api/trades
+GET /api/trades/csv
+GET /api/trades/days
+GET /api/trades/statistics
+GET /api/trades/{trade_id}/notes
 GET /api/workers
 """
 
@@ -114,17 +122,30 @@ POST /api/trade-ideas/{idea_id}/cancel
 POST /api/trade-ideas/{idea_id}/preview
 POST /api/trade-ideas/{idea_id}/reject
 POST /api/trade-ideas/{idea_id}/resolve
+PUT /api/trades/{trade_id}/notes
 """
 
 _OWN: Final = """
 POST /api/control/mode
 POST /api/control/resume
+POST /api/feeds
+PATCH /api/feeds/{feed_id}
+DELETE /api/feeds/{feed_id}
+POST /api/feeds/{feed_id}/test
+PATCH /api/integrations/{name}
+PUT /api/integrations/{name}/key
+DELETE /api/integrations/{name}/key
+POST /api/integrations/{name}/test
 PUT /api/prop/rulebook
 DELETE /api/prop/rulebook
 PATCH /api/risk/limits
+PATCH /api/schedules/{name}
 POST /api/schedules/{name}/pause
+POST /api/schedules/{name}/reset
 POST /api/schedules/{name}/resume
 GET /api/security/events
+POST /api/symbols
+PATCH /api/symbols/{symbol}
 GET /api/users
 POST /api/users
 PATCH /api/users/{name}

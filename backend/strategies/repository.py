@@ -17,7 +17,7 @@ from backend.strategies.fields import id_fault
 from backend.strategies.files import read_document
 from backend.strategies.model import Strategy
 from backend.strategies.validation import Problem, parse_strategy, unacceptable
-from backend.strategies.versions import Version, Versions, etag_of
+from backend.strategies.versions import Version, Versions, etag_of, names_content
 
 BY_HAND: Final = "file"
 _LOCK: Final = "strategies/write"
@@ -194,8 +194,7 @@ class StrategyRepository:
         """Hold the lock; give the present content, which is kept as a version if it is not one yet."""
         with self._storage.lock(_LOCK, _WAIT_SECONDS):
             data, etag = self.source(strategy_id)
-            given = [tag.strip().removeprefix("W/").strip('"') for tag in if_match.split(",")]
-            if "*" not in given and etag not in given:
+            if not names_content(if_match, etag):
                 raise Conflict(
                     "strategy_changed",
                     f"strategy {strategy_id} was changed by somebody else; read it again, then save",

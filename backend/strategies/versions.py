@@ -73,6 +73,12 @@ def etag_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
 
 
+def names_content(if_match: str, etag: str) -> bool:
+    """Whether an If-Match header takes a content of that tag."""
+    given = [tag.strip().removeprefix("W/").strip('"') for tag in if_match.split(",")]
+    return "*" in given or etag in given
+
+
 def _index(strategy_id: str) -> str:
     return f"{FOLDER}/{strategy_id}/index.jsonl"
 

@@ -49,11 +49,14 @@ from backend.mt5.offset import OffsetVerdict, ServerOffset
 from backend.mt5.server_time import ServerClock
 from backend.news.reader import NewsReader
 from backend.risk.rulebook import Rulebook
+from backend.services_settings import SettingsDesks
 from backend.storage.files import FileStorage
 from backend.strategies.files import StrategyFiles
 from backend.strategies.repository import StrategyRepository
 from backend.users.management import Management
 from backend.users.service import Door
+from tests.fakes.calendar_means import means
+from tests.fakes.fetcher import FakeFetcher, Site
 from tests.fakes.instruments import instrument
 from tests.fakes.users import users_of
 
@@ -529,6 +532,15 @@ class FakeDesk:
             limits=self.control.limits,
             calendar=self.calendar,
         )
+
+    @cached_property
+    def site(self) -> Site:
+        """The web, as far as this desk can fetch it."""
+        return Site()
+
+    @cached_property
+    def settings_desks(self) -> SettingsDesks:
+        return SettingsDesks(self, means(self.settings.home, FakeFetcher(self.site)), "terminal.password")
 
     @property
     def decisions(self) -> DecisionService:

@@ -334,3 +334,56 @@ def test_idle_planning_writes_nothing(tmp_path: Path, clock: SetClock, publisher
     assert state.stat().st_mtime_ns == before
     assert Every(60).seconds == 60
     runtime.ledger.close()
+
+
+def rewritten(home: Path, **entry: Any) -> None:
+    path = home / "config/schedules.json"
+    entries = json.loads(path.read_text())
+    entries["q"] = {"task": "desk.tasks.plain", "overlap": "queue"} | entry
+    path.write_text(json.dumps(entries))
+
+
+def test_an_edit_of_the_file_is_followed_at_once_and_begins_anew(
+    tmp_path: Path, clock: SetClock, publisher: FakePublisher
+) -> None:
+    runtime = desk(tmp_path, clock, publisher)
+    planner = planner_of(runtime)
+    planner.run()
+    clock.forward(minutes=7)  # 12:07; by every five minutes 12:05 was never planned, and is not missed
+    rewritten(tmp_path, crontab={"minute": "*/5"})
+    for _ in range(181):
+        planner.run()
+        clock.forward(seconds=1)
+    assert planned(runtime) == ["12:10"]
+    (shown,) = [one for one in runtime.jobs.schedules() if one.name == "q"]
+    assert (shown.missed, shown.schedule) == (0, 'crontab(minute="*/5")')
+    rewritten(tmp_path, crontab={"minute": "*/5"}, enabled=False)
+    planner.run()
+    clock.forward(minutes=31)
+    planner.run()
+    rewritten(tmp_path, crontab={"minute": "*/5"})  # what passed while it was off is not caught up
+    planner.run()
+    (shown,) = [one for one in runtime.jobs.schedules() if one.name == "q"]
+    assert (planned(runtime), shown.missed) == (["12:10"], 0)
+    clock.forward(minutes=4)  # 12:45:01
+    planner.run()
+    assert planned(runtime) == ["12:10", "12:45"]
+    runtime.ledger.close()
+
+
+def test_a_file_that_breaks_while_the_desk_runs_leaves_what_was_planned(
+    tmp_path: Path, clock: SetClock, publisher: FakePublisher
+) -> None:
+    runtime = desk(tmp_path, clock, publisher)
+    planner = planner_of(runtime)
+    planner.run()
+    (tmp_path / "config/schedules.json").write_text("{")
+    clock.forward(minutes=15)
+    planner.run()
+    assert planned(runtime) == ["12:15"]
+    (told,) = runtime.jobs.schedule_problems()
+    assert told.code == "bad_schedules"
+    rewritten_whole = {"q": {"task": "desk.tasks.plain", "every": 60}}
+    (tmp_path / "config/schedules.json").write_text(json.dumps(rewritten_whole))
+    assert runtime.jobs.schedule_problems() == ()
+    runtime.ledger.close()

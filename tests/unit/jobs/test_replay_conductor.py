@@ -79,7 +79,7 @@ def played(tmp_path: Path, clock: SetClock) -> Iterator[tuple[Runtime, HourlyMar
 
 def conductor(runtime: Runtime, market: HourlyMarket, speed: float = 3600.0) -> Conductor:
     planner = Planner(runtime.book, runtime.jobs, runtime.ledger, clock="wall")
-    return Conductor(market, planner, runtime.ledger, SCHEDULES, lambda: ["H1"], speed)
+    return Conductor(market, planner, runtime.ledger, lambda: SCHEDULES, lambda: ["H1"], speed)
 
 
 def end_all(runtime: Runtime, publisher: FakePublisher) -> None:
@@ -170,7 +170,7 @@ def test_orders_come_first_then_decisions_then_what_they_gave_to_do(
         name="expire-ideas", task="desk.tasks.plain", when=Every(60), queue="orders", clock="desk"
     )
     planner = Planner(runtime.book, runtime.jobs, runtime.ledger, clock="wall")
-    leader = Conductor(market, planner, runtime.ledger, [*SCHEDULES, keeps], lambda: ["H1"], 3600.0)
+    leader = Conductor(market, planner, runtime.ledger, lambda: [*SCHEDULES, keeps], lambda: ["H1"], 3600.0)
 
     def queued() -> list[str]:
         leader.step()

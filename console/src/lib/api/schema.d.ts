@@ -664,6 +664,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/feeds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Feeds
+         * @description The feeds, with their state from the last collection.
+         */
+        get: operations["list_feeds_api_feeds_get"];
+        put?: never;
+        /**
+         * Add Feed
+         * @description Add a feed; the next collection asks it.
+         */
+        post: operations["add_feed_api_feeds_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/feeds/{feed_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Feed
+         * @description Take a feed off the list.
+         */
+        delete: operations["remove_feed_api_feeds__feed_id__delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change Feed
+         * @description Change a feed or switch it; the next collection follows.
+         */
+        patch: operations["change_feed_api_feeds__feed_id__patch"];
+        trace?: never;
+    };
+    "/api/feeds/{feed_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test Feed
+         * @description Fetch and read a feed once, within 20 seconds; what goes wrong is the answer, not an error.
+         */
+        post: operations["test_feed_api_feeds__feed_id__test_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/history": {
         parameters: {
             query?: never;
@@ -780,6 +848,90 @@ export interface paths {
          * @description Take a file in, straight to the disk; `POST /api/history/imports` imports it then.
          */
         post: operations["upload_api_history_uploads_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/integrations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Integrations
+         * @description What the desk is joined to, and how each does.
+         */
+        get: operations["list_integrations_api_integrations_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/integrations/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change Integration
+         * @description Put a calendar provider in use, or change its settings; the next update follows, without a restart.
+         */
+        patch: operations["change_integration_api_integrations__name__patch"];
+        trace?: never;
+    };
+    "/api/integrations/{name}/key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Key
+         * @description Keep a provider's key, or the terminal's password, encrypted.
+         */
+        put: operations["put_key_api_integrations__name__key_put"];
+        post?: never;
+        /**
+         * Remove Key
+         * @description Forget it.
+         */
+        delete: operations["remove_key_api_integrations__name__key_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/integrations/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test Integration
+         * @description Try the connection once, within 20 seconds; what goes wrong is the answer, not an error.
+         */
+        post: operations["test_integration_api_integrations__name__test_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1280,6 +1432,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/schedules/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Schedule
+         * @description When it is done, and what the default is.
+         */
+        get: operations["show_schedule_api_schedules__name__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change Schedule
+         * @description Change when it is done, or switch it on or off; beat follows within seconds.
+         *
+         *     It begins anew with the change: ticks that it would have had before are neither run nor missed.
+         */
+        patch: operations["change_schedule_api_schedules__name__patch"];
+        trace?: never;
+    };
     "/api/schedules/{name}/pause": {
         parameters: {
             query?: never;
@@ -1294,6 +1472,26 @@ export interface paths {
          * @description Plan nothing more under this name until it is resumed, also after restarts.
          */
         post: operations["pause_api_schedules__name__pause_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules/{name}/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reset Schedule
+         * @description Back to the default in everything.
+         */
+        post: operations["reset_schedule_api_schedules__name__reset_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1764,6 +1962,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/symbols": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Symbols
+         * @description The symbols of the map, with their stored specifications.
+         */
+        get: operations["list_symbols_api_symbols_get"];
+        put?: never;
+        /**
+         * Add Symbol
+         * @description Add a symbol to the map; every process follows at its next look.
+         */
+        post: operations["add_symbol_api_symbols_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/symbols/{symbol}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change Symbol
+         * @description Switch a symbol on or off, or change what the broker calls it.
+         */
+        patch: operations["change_symbol_api_symbols__symbol__patch"];
+        trace?: never;
+    };
     "/api/tasks": {
         parameters: {
             query?: never;
@@ -2127,6 +2369,90 @@ export interface paths {
          */
         get: operations["list_trades_api_trades_get"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/trades/csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * As Csv
+         * @description Closed trades with tags and notes, for a spreadsheet; a text that it would compute begins with '.
+         */
+        get: operations["as_csv_api_trades_csv_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/trades/days": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Days
+         * @description The net result of each of the broker's days.
+         */
+        get: operations["days_api_trades_days_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/trades/statistics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Statistics
+         * @description What closed trades earned, all together and by group.
+         */
+        get: operations["statistics_api_trades_statistics_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/trades/{trade_id}/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Notes
+         * @description What was said of a trade.
+         */
+        get: operations["show_notes_api_trades__trade_id__notes_get"];
+        /**
+         * Put Note
+         * @description Tag a closed trade and note something on it; what was said before stays on record.
+         */
+        put: operations["put_note_api_trades__trade_id__notes_put"];
         post?: never;
         delete?: never;
         options?: never;
@@ -2702,6 +3028,12 @@ export interface components {
          */
         BrokerKind: "redis" | "memory";
         /**
+         * By
+         * @description What trades are grouped by; weekday and hour are those of the entry in UTC, as in a report.
+         * @enum {string}
+         */
+        By: "symbol" | "strategy" | "side" | "weekday" | "hour" | "tag" | "reason";
+        /**
          * Calendar
          * @description The economic calendar as it was known at one moment.
          */
@@ -3187,6 +3519,29 @@ export interface components {
             task: string;
         };
         /**
+         * Day
+         * @description One of the broker's days on which trades were closed.
+         */
+        Day: {
+            /**
+             * Day
+             * @description YYYY-MM-DD on the broker's clock
+             */
+            day: string;
+            /**
+             * Net
+             * @description Of the others; null where there are none
+             */
+            net: number | null;
+            /** Trades */
+            trades: number;
+            /**
+             * Unknown
+             * @description Trades whose result is not known
+             */
+            unknown: number;
+        };
+        /**
          * DayAudit
          * @description One audited day with its trades.
          */
@@ -3312,6 +3667,21 @@ export interface components {
              * @description Zone whose midnight resets the day; null is the broker's.
              */
             reset_tz?: string | null;
+        };
+        /**
+         * Days
+         * @description For a calendar; days without a closed trade are left out.
+         */
+        Days: {
+            /**
+             * Clock
+             * @description The rule of the broker's clock
+             */
+            clock: string;
+            /** Days */
+            days: components["schemas"]["Day"][];
+            /** Problems */
+            problems: components["schemas"]["FileFault"][];
         };
         /**
          * DeadLetters
@@ -3543,6 +3913,19 @@ export interface components {
             missed: number;
             /** Total */
             total: number;
+        };
+        /**
+         * Definition
+         * @description A schedule as it is configured, to be edited.
+         */
+        Definition: {
+            /** @description null for a schedule of your own */
+            default: components["schemas"]["Timing"] | null;
+            /** Name */
+            name: string;
+            now: components["schemas"]["Timing"];
+            /** Task */
+            task: string;
         };
         /**
          * Deleted
@@ -3983,6 +4366,106 @@ export interface components {
             waiting_until: string | null;
         };
         /**
+         * FeedChange
+         * @description What changes of a feed; null takes a field back to its default.
+         */
+        FeedChange: {
+            /** Category */
+            category?: string | null;
+            /** Currencies */
+            currencies?: string[] | null;
+            /** Enabled */
+            enabled?: boolean | null;
+            /** Max Bytes */
+            max_bytes?: number | null;
+            /** Name */
+            name?: string | null;
+            /** Timeout */
+            timeout?: number | null;
+            /** Url */
+            url?: string | null;
+        };
+        /**
+         * FeedList
+         * @description Every feed that can be used, in the file's order.
+         */
+        FeedList: {
+            /** Feeds */
+            feeds: components["schemas"]["FeedRow"][];
+            /**
+             * Problems
+             * @description Entries of config/rss_feeds.json that are left out, and why
+             */
+            problems: string[];
+        };
+        /**
+         * FeedRemoved
+         * @description A feed that is no more; its articles stay.
+         */
+        FeedRemoved: {
+            /** Id */
+            id: string;
+            /** Removed */
+            removed: boolean;
+        };
+        /**
+         * FeedRow
+         * @description A feed and how it did when the news were last collected.
+         */
+        FeedRow: {
+            /** Answered At */
+            answered_at: string | null;
+            /** Category */
+            category: string;
+            /** Currencies */
+            currencies: string[];
+            /** Enabled */
+            enabled: boolean;
+            /** Failed At */
+            failed_at: string | null;
+            /**
+             * Failures
+             * @description Since it last answered
+             */
+            failures: number;
+            /**
+             * Id
+             * @description Its own as long as it keeps its name
+             */
+            id: string;
+            /**
+             * Max Bytes
+             * @description Larger answers are refused
+             */
+            max_bytes: number;
+            /** Name */
+            name: string;
+            /**
+             * Newest At
+             * @description The latest good date of its articles
+             */
+            newest_at: string | null;
+            /**
+             * Reason
+             * @description Why it failed then
+             */
+            reason: string | null;
+            /**
+             * Status
+             * @description off, never (not asked yet), ok, failed or waiting (as its server asked)
+             */
+            status: string;
+            /**
+             * Timeout
+             * @description Seconds for the whole of a fetch
+             */
+            timeout: number;
+            /** Url */
+            url: string;
+            /** Waiting Until */
+            waiting_until: string | null;
+        };
+        /**
          * FetchRequest
          * @description Which of the terminal's bars to fetch.
          */
@@ -4000,6 +4483,23 @@ export interface components {
             symbol: string;
             /** @default H1 */
             timeframe: components["schemas"]["Timeframe"];
+        };
+        /**
+         * Figures
+         * @description Figures as a backtest's report defines them; null has its reason in `undefined`.
+         */
+        Figures: {
+            /** Undefined */
+            undefined: {
+                [key: string]: string;
+            };
+            /**
+             * Values
+             * @description net, trades, wins, win_rate_pct, profit_factor, expectancy, expectancy_r, average_win, average_loss, max_drawdown_of_closed (below the highest sum of closed results) ...; unknown counts trades whose result is not known, which are in no other figure
+             */
+            values: {
+                [key: string]: number | null;
+            };
         };
         /**
          * FileFault
@@ -4022,6 +4522,28 @@ export interface components {
          * @enum {string}
          */
         Filling: "fok" | "ioc" | "return" | "boc";
+        /**
+         * Group
+         * @description The figures of one group.
+         */
+        Group: {
+            /**
+             * Name
+             * @description Empty for trades of persons, without a tag, or without a time of entry
+             */
+            name: string;
+            /** Undefined */
+            undefined: {
+                [key: string]: string;
+            };
+            /**
+             * Values
+             * @description net, trades, wins, win_rate_pct, profit_factor, expectancy, expectancy_r, average_win, average_loss, max_drawdown_of_closed (below the highest sum of closed results) ...; unknown counts trades whose result is not known, which are in no other figure
+             */
+            values: {
+                [key: string]: number | null;
+            };
+        };
         /**
          * HaltInForce
          * @description One reason for which nothing new is sent.
@@ -4238,6 +4760,123 @@ export interface components {
              *     }
              */
             rsi: components["schemas"]["Rsi"];
+        };
+        /**
+         * Integration
+         * @description One of them as it stands.
+         */
+        Integration: {
+            /**
+             * Checked At
+             * @description When it was last asked, also in vain
+             */
+            checked_at: string | null;
+            /**
+             * Error
+             * @description The last failure; null after a success
+             */
+            error: string | null;
+            /**
+             * Failures
+             * @description In a row, since it answered; null where nobody counts them
+             */
+            failures: number | null;
+            /**
+             * Fetched At
+             * @description When its answer was last kept
+             */
+            fetched_at: string | null;
+            /**
+             * Host
+             * @description Which is asked; null where it is none
+             */
+            host: string | null;
+            /**
+             * In Use
+             * @description Whether the desk uses it now; of the calendar providers one is
+             */
+            in_use: boolean;
+            /**
+             * Key
+             * @description The key that is kept, masked; null without one
+             */
+            key: string | null;
+            /**
+             * Key Problem
+             * @description Why it cannot be used
+             */
+            key_problem: string | null;
+            /**
+             * Kind
+             * @description calendar, terminal or broker
+             */
+            kind: string;
+            /** Name */
+            name: string;
+            /**
+             * Next At
+             * @description Not asked before
+             */
+            next_at: string | null;
+            /**
+             * Settings
+             * @description Defaults written out
+             */
+            settings: {
+                [key: string]: unknown;
+            };
+            /** Title */
+            title: string;
+            /** Wants Key */
+            wants_key: boolean;
+        };
+        /**
+         * IntegrationChange
+         * @description A change of a calendar provider.
+         */
+        IntegrationChange: {
+            /**
+             * Choose
+             * @description true puts it in use in place of the present one
+             * @default false
+             */
+            choose: boolean;
+            /**
+             * Max Age Hours
+             * @description Likewise
+             */
+            max_age_hours?: number | null;
+            /**
+             * Settings
+             * @description JSON merge patch of its settings; null takes a key back to its default
+             * @default {}
+             */
+            settings: {
+                [key: string]: unknown;
+            };
+            /**
+             * Update Minutes
+             * @description Of the calendar, whoever provides it
+             */
+            update_minutes?: number | null;
+        };
+        /**
+         * IntegrationList
+         * @description All of them, and how often the calendar is asked.
+         */
+        IntegrationList: {
+            /** Integrations */
+            integrations: components["schemas"]["Integration"][];
+            /**
+             * Max Age Hours
+             * @description Calendar data older than this no longer counts as known
+             */
+            max_age_hours: number;
+            /**
+             * Update Minutes
+             * @description The calendar's provider is asked at most this often
+             */
+            update_minutes: number;
         };
         /**
          * JobError
@@ -4788,6 +5427,70 @@ export interface components {
             timeframe: string;
         };
         /**
+         * NewFeed
+         * @description A feed to add.
+         */
+        NewFeed: {
+            /**
+             * Category
+             * @default
+             */
+            category: string;
+            /**
+             * Currencies
+             * @description What every article of it concerns
+             * @default []
+             */
+            currencies: string[];
+            /**
+             * Enabled
+             * @default true
+             */
+            enabled: boolean;
+            /**
+             * Max Bytes
+             * @default 10000000
+             */
+            max_bytes: number;
+            /** Name */
+            name: string;
+            /**
+             * Timeout
+             * @default 15
+             */
+            timeout: number;
+            /** Url */
+            url: string;
+        };
+        /**
+         * NewKey
+         * @description A key or password; it is never told again.
+         */
+        NewKey: {
+            /**
+             * Key
+             * Format: password
+             */
+            key: string;
+        };
+        /**
+         * NewNote
+         * @description What to say of a trade, in place of what was said before.
+         */
+        NewNote: {
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * Tags
+             * @description Each once, whatever its case
+             * @default []
+             */
+            tags: string[];
+        };
+        /**
          * NewOrder
          * @description An order ticket. Prices that a person sets stay where they are put.
          */
@@ -4857,6 +5560,33 @@ export interface components {
              * @description The one that holds now
              */
             present: string;
+        };
+        /**
+         * NewSymbol
+         * @description A row to add.
+         */
+        NewSymbol: {
+            /** Broker Symbol */
+            broker_symbol: string;
+            /**
+             * Canonical
+             * @description The desk's name
+             */
+            canonical: string;
+            /**
+             * Comment
+             * @default
+             */
+            comment: string;
+            /**
+             * Enabled
+             * @default true
+             */
+            enabled: boolean;
+            /** Min Vol */
+            min_vol?: number | string | null;
+            /** Vol Step */
+            vol_step?: number | string | null;
         };
         /**
          * NewToken
@@ -5006,6 +5736,36 @@ export interface components {
          * @description The task takes none; an empty body and `{}` are the same.
          */
         NoParameters: Record<string, never>;
+        /**
+         * NoteHistory
+         * @description All that was ever said of a trade, the newest first; the first is in force.
+         */
+        NoteHistory: {
+            /** Items */
+            items: components["schemas"]["NoteView"][];
+        };
+        /**
+         * NoteView
+         * @description What somebody said of a trade.
+         */
+        NoteView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** By */
+            by: string;
+            /**
+             * Id
+             * @description Of the trade
+             */
+            id: string;
+            /** Note */
+            note: string;
+            /** Tags */
+            tags: string[];
+        };
         /**
          * OnOpposite
          * @description What an opposite signal does to an open position.
@@ -5697,6 +6457,33 @@ export interface components {
             seq: number;
         };
         /**
+         * RequestMade
+         * @description One request of a try.
+         */
+        RequestMade: {
+            /**
+             * Address
+             * @description Without the values of its query
+             */
+            address: string;
+            /** Bytes */
+            bytes: number | null;
+            /**
+             * Error
+             * @description Code of what went wrong
+             */
+            error: string | null;
+            /** Host */
+            host: string;
+            /** Seconds */
+            seconds: number;
+            /**
+             * Status
+             * @description What HTTP called the answer; null where none came
+             */
+            status: number | null;
+        };
+        /**
          * Resolved
          * @description What a person found out of an idea whose order is unknown.
          */
@@ -5892,6 +6679,18 @@ export interface components {
          * @enum {string}
          */
         Role: "viewer" | "trader" | "owner";
+        /**
+         * RowProblem
+         * @description A row that is left out.
+         */
+        RowProblem: {
+            /** Key */
+            key: string;
+            /** Line */
+            line: number;
+            /** Reason */
+            reason: string;
+        };
         /**
          * Rsi
          * @description Wilder's relative strength index and its two levels.
@@ -6462,6 +7261,21 @@ export interface components {
             reset_at?: string | null;
         };
         /**
+         * Statistics
+         * @description Closed trades by group.
+         */
+        Statistics: {
+            by: components["schemas"]["By"];
+            /**
+             * Groups
+             * @description A trade with several tags stands in the group of each
+             */
+            groups: components["schemas"]["Group"][];
+            /** Problems */
+            problems: components["schemas"]["FileFault"][];
+            total: components["schemas"]["Figures"];
+        };
+        /**
          * Status
          * @description Where an idea stands.
          * @enum {string}
@@ -6634,6 +7448,42 @@ export interface components {
              * @description Canonical symbol, such as EURUSD
              */
             symbol: string;
+        };
+        /**
+         * SymbolChange
+         * @description What changes of a row; a volume of null leaves it to the broker.
+         */
+        SymbolChange: {
+            /**
+             * Broker Symbol
+             * @description Stays, if absent; so the others
+             * @default
+             */
+            broker_symbol: string;
+            /**
+             * Comment
+             * @default
+             */
+            comment: string;
+            /**
+             * Enabled
+             * @default true
+             */
+            enabled: boolean;
+            /** Min Vol */
+            min_vol?: number | string | null;
+            /** Vol Step */
+            vol_step?: number | string | null;
+        };
+        /**
+         * SymbolList
+         * @description Every row, in the file's order.
+         */
+        SymbolList: {
+            /** Problems */
+            problems: components["schemas"]["RowProblem"][];
+            /** Symbols */
+            symbols: components["schemas"]["Watched"][];
         };
         /**
          * TaskError
@@ -6813,6 +7663,71 @@ export interface components {
          */
         Timeframe: "M1" | "M2" | "M3" | "M4" | "M5" | "M6" | "M10" | "M12" | "M15" | "M20" | "M30" | "H1" | "H2" | "H3" | "H4" | "H6" | "H8" | "H12" | "D1" | "W1" | "MN1";
         /**
+         * Timing
+         * @description When something is done.
+         */
+        Timing: {
+            /**
+             * At Start
+             * @description Also when the desk starts
+             */
+            at_start: boolean;
+            /**
+             * Catch Up
+             * @description Seconds a late tick is worth running; null is an interval
+             */
+            catch_up: number | null;
+            /**
+             * Crontab
+             * @description minute, hour ... in UTC; null where it is `every`
+             */
+            crontab: {
+                [key: string]: string;
+            } | null;
+            /** Enabled */
+            enabled: boolean;
+            /**
+             * Every
+             * @description Seconds between ticks; null where it is `crontab`
+             */
+            every: number | null;
+            /**
+             * Offset
+             * @description Seconds after the multiples of `every`
+             */
+            offset: number | null;
+            /**
+             * Overlap
+             * @description skip a tick while the one before still runs, or queue it
+             */
+            overlap: string;
+        };
+        /**
+         * TimingChange
+         * @description What changes; null takes a key back to its default. Crontab and every replace each other.
+         */
+        TimingChange: {
+            /** At Start */
+            at_start?: boolean | null;
+            /** Catch Up */
+            catch_up?: number | null;
+            /**
+             * Crontab
+             * @description minute, hour, day_of_month, month_of_year, day_of_week; the rest is *
+             */
+            crontab?: {
+                [key: string]: string | number;
+            } | null;
+            /** Enabled */
+            enabled?: boolean | null;
+            /** Every */
+            every?: number | null;
+            /** Offset */
+            offset?: number | null;
+            /** Overlap */
+            overlap?: string | null;
+        };
+        /**
          * Toggle
          * @description On or off; without it, the other of both.
          */
@@ -6931,6 +7846,8 @@ export interface components {
              * @description Account currency; null where it is not known
              */
             net: number | null;
+            /** Note */
+            note: string;
             /**
              * R
              * @description Net ÷ what the first stop would have lost
@@ -6965,11 +7882,43 @@ export interface components {
             swap: number | null;
             /** Symbol */
             symbol: string;
+            /** Tags */
+            tags: string[];
             /**
              * Volume
              * @description Lots, all that was closed of it
              */
             volume: number;
+        };
+        /**
+         * Tried
+         * @description What a try showed. Nothing of it was kept.
+         */
+        Tried: {
+            /**
+             * Code
+             * @description Of what went wrong
+             */
+            code: string | null;
+            /** Ok */
+            ok: boolean;
+            /**
+             * Requests
+             * @description What was asked over HTTP
+             */
+            requests: components["schemas"]["RequestMade"][];
+            /**
+             * Said
+             * @description One sentence for a person
+             */
+            said: string;
+            /** Seconds */
+            seconds: number;
+            /**
+             * Shape
+             * @description What the answer was found to be
+             */
+            shape: string | null;
         };
         /**
          * Uploaded
@@ -7146,6 +8095,50 @@ export interface components {
             settled: number;
             /** Timeframe */
             timeframe: string;
+        };
+        /**
+         * Watched
+         * @description A row of the symbol map, and the specification that is stored.
+         */
+        Watched: {
+            /** Broker Symbol */
+            broker_symbol: string;
+            /** Canonical */
+            canonical: string;
+            /** Comment */
+            comment: string;
+            /**
+             * Enabled
+             * @description Whether the desk collects and evaluates it
+             */
+            enabled: boolean;
+            /**
+             * Min Vol
+             * @description Least lots that you want; null leaves it to the broker
+             */
+            min_vol: string | null;
+            /**
+             * Specification
+             * @description As the terminal stated it last; exact numbers as text
+             */
+            specification: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Stated At
+             * @description When it did, desk time
+             */
+            stated_at: string | null;
+            /**
+             * Vol Step
+             * @description Likewise, between volumes
+             */
+            vol_step: string | null;
+            /**
+             * Why None
+             * @description Why there is no specification
+             */
+            why_none: string | null;
         };
         /**
          * Way
@@ -10186,6 +11179,444 @@ export interface operations {
             };
         };
     };
+    list_feeds_api_feeds_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedList"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    add_feed_api_feeds_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read: 409 if somebody changed the file since; absent or * for any */
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewFeed"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedRow"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not declared as what the route takes: JSON, or the bytes of a file */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something outside does not answer; trying again later may help */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_feed_api_feeds__feed_id__delete: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read: 409 if somebody changed the file since; absent or * for any */
+                "If-Match"?: string | null;
+            };
+            path: {
+                feed_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedRemoved"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something outside does not answer; trying again later may help */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_feed_api_feeds__feed_id__patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read: 409 if somebody changed the file since; absent or * for any */
+                "If-Match"?: string | null;
+            };
+            path: {
+                feed_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FeedChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedRow"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not declared as what the route takes: JSON, or the bytes of a file */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something outside does not answer; trying again later may help */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    test_feed_api_feeds__feed_id__test_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                feed_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tried"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     history_api_history_get: {
         parameters: {
             query?: never;
@@ -10672,6 +12103,431 @@ export interface operations {
             };
             /** @description Something outside does not answer; trying again later may help */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_integrations_api_integrations_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntegrationList"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_integration_api_integrations__name__patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read: 409 if somebody changed the file since; absent or * for any */
+                "If-Match"?: string | null;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IntegrationChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Integration"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not declared as what the route takes: JSON, or the bytes of a file */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something outside does not answer; trying again later may help */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    put_key_api_integrations__name__key_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKey"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Integration"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not declared as what the route takes: JSON, or the bytes of a file */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something outside does not answer; trying again later may help */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_key_api_integrations__name__key_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Integration"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something outside does not answer; trying again later may help */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    test_integration_api_integrations__name__test_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tried"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13121,6 +14977,192 @@ export interface operations {
             };
         };
     };
+    show_schedule_api_schedules__name__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Definition"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_schedule_api_schedules__name__patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read: 409 if somebody changed the file since; absent or * for any */
+                "If-Match"?: string | null;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TimingChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Definition"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not declared as what the route takes: JSON, or the bytes of a file */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something outside does not answer; trying again later may help */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     pause_api_schedules__name__pause_post: {
         parameters: {
             query?: never;
@@ -13179,6 +15221,94 @@ export interface operations {
             };
             /** @description Unexpected; the log holds the correlation id */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    reset_schedule_api_schedules__name__reset_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read: 409 if somebody changed the file since; absent or * for any */
+                "If-Match"?: string | null;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Definition"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something outside does not answer; trying again later may help */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15281,6 +17411,298 @@ export interface operations {
             };
         };
     };
+    list_symbols_api_symbols_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SymbolList"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    add_symbol_api_symbols_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read: 409 if somebody changed the file since; absent or * for any */
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSymbol"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Watched"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not declared as what the route takes: JSON, or the bytes of a file */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something outside does not answer; trying again later may help */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_symbol_api_symbols__symbol__patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read: 409 if somebody changed the file since; absent or * for any */
+                "If-Match"?: string | null;
+            };
+            path: {
+                symbol: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SymbolChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Watched"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Its state forbids this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not declared as what the route takes: JSON, or the bytes of a file */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something outside does not answer; trying again later may help */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_tasks_api_tasks_get: {
         parameters: {
             query?: {
@@ -17014,6 +19436,8 @@ export interface operations {
     list_trades_api_trades_get: {
         parameters: {
             query?: {
+                limit?: number;
+                cursor?: string | null;
                 /** @description Closed at or after */
                 since?: string | null;
                 /** @description Closed before */
@@ -17023,8 +19447,8 @@ export interface operations {
                 strategy?: string | null;
                 side?: ("long" | "short") | null;
                 exit_reason?: string | null;
-                limit?: number;
-                cursor?: string | null;
+                /** @description In any case; empty for trades without one */
+                tag?: string | null;
             };
             header?: never;
             path?: never;
@@ -17070,6 +19494,385 @@ export interface operations {
             };
             /** @description Unexpected; the log holds the correlation id */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    as_csv_api_trades_csv_get: {
+        parameters: {
+            query?: {
+                /** @description Closed at or after */
+                since?: string | null;
+                /** @description Closed before */
+                until?: string | null;
+                symbol?: string | null;
+                /** @description Its id; empty for trades of persons */
+                strategy?: string | null;
+                side?: ("long" | "short") | null;
+                exit_reason?: string | null;
+                /** @description In any case; empty for trades without one */
+                tag?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One row a trade */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    days_api_trades_days_get: {
+        parameters: {
+            query?: {
+                /** @description Closed at or after */
+                since?: string | null;
+                /** @description Closed before */
+                until?: string | null;
+                symbol?: string | null;
+                /** @description Its id; empty for trades of persons */
+                strategy?: string | null;
+                side?: ("long" | "short") | null;
+                exit_reason?: string | null;
+                /** @description In any case; empty for trades without one */
+                tag?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Days"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    statistics_api_trades_statistics_get: {
+        parameters: {
+            query?: {
+                by?: components["schemas"]["By"];
+                /** @description Closed at or after */
+                since?: string | null;
+                /** @description Closed before */
+                until?: string | null;
+                symbol?: string | null;
+                /** @description Its id; empty for trades of persons */
+                strategy?: string | null;
+                side?: ("long" | "short") | null;
+                exit_reason?: string | null;
+                /** @description In any case; empty for trades without one */
+                tag?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Statistics"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    show_notes_api_trades__trade_id__notes_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trade_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoteHistory"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    put_note_api_trades__trade_id__notes_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trade_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewNote"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoteView"];
+                };
+            };
+            /** @description The request cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is not declared as what the route takes: JSON, or the bytes of a file */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something outside does not answer; trying again later may help */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
