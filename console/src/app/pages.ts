@@ -1,6 +1,6 @@
-import { IconLayoutDashboard, type Icon } from "@tabler/icons-react";
+import { IconLayoutDashboard, IconListCheck, type Icon } from "@tabler/icons-react";
 import type { ComponentType } from "react";
-import { dashboard } from "@/lib/strings";
+import { dashboard, tasks } from "@/lib/strings";
 
 /** One page of the console. */
 export type PageEntry = {
@@ -21,6 +21,8 @@ export type PageEntry = {
 /** Every page, in the order of the rail. A new page is a line here. */
 export const PAGES: readonly PageEntry[] = [
   { path: "/", label: dashboard.title, icon: IconLayoutDashboard, key: "d", load: () => import("@/features/dashboard/Page") },
+  { path: "/tasks", label: tasks.title, icon: IconListCheck, key: "t", load: () => import("@/features/tasks/Page") },
+  { path: "/tasks/$id", label: tasks.one, icon: IconListCheck, key: "", load: () => import("@/features/tasks/Task"), hidden: true },
 ];
 
 /** What stands in the bar of a phone before "More", where it exists. */
