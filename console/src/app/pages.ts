@@ -1,6 +1,6 @@
-import { IconAdjustmentsHorizontal, IconLayoutDashboard, IconNotebook, type Icon } from "@tabler/icons-react";
+import { IconAdjustmentsHorizontal, IconLayoutDashboard, IconListCheck, IconNotebook, type Icon } from "@tabler/icons-react";
 import type { ComponentType } from "react";
-import { dashboard, journal, settings } from "@/lib/strings";
+import { dashboard, journal, settings, tasks } from "@/lib/strings";
 
 /** One page of the console. */
 export type PageEntry = {
@@ -24,6 +24,8 @@ export const PAGES: readonly PageEntry[] = [
   { path: "/journal", label: journal.title, icon: IconNotebook, key: "j", load: () => import("@/features/journal/Page") },
   { path: "/settings", label: settings.title, icon: IconAdjustmentsHorizontal, key: ",", load: () => import("@/features/settings/Page") },
   { path: "/settings/$section", label: settings.title, icon: IconAdjustmentsHorizontal, key: "", load: () => import("@/features/settings/Page"), hidden: true },
+  { path: "/tasks", label: tasks.title, icon: IconListCheck, key: "t", load: () => import("@/features/tasks/Page") },
+  { path: "/tasks/$id", label: tasks.one, icon: IconListCheck, key: "", load: () => import("@/features/tasks/Task"), hidden: true },
 ];
 
 /** What stands in the bar of a phone before "More", where it exists. */

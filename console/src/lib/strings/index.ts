@@ -4,3 +4,4 @@ export { journal } from "./journal";
 export { settings } from "./settings";
 export { shell } from "./shell";
 export { signin } from "./signin";
+export { tasks } from "./tasks";
