@@ -1,6 +1,6 @@
-import { IconLayoutDashboard, type Icon } from "@tabler/icons-react";
+import { IconArrowsExchange, IconBulb, IconLayoutDashboard, type Icon } from "@tabler/icons-react";
 import type { ComponentType } from "react";
-import { dashboard } from "@/lib/strings";
+import { dashboard, ideas, positions } from "@/lib/strings";
 
 /** One page of the console. */
 export type PageEntry = {
@@ -21,6 +21,9 @@ export type PageEntry = {
 /** Every page, in the order of the rail. A new page is a line here. */
 export const PAGES: readonly PageEntry[] = [
   { path: "/", label: dashboard.title, icon: IconLayoutDashboard, key: "d", load: () => import("@/features/dashboard/Page") },
+  { path: "/ideas", label: ideas.title, icon: IconBulb, key: "i", load: () => import("@/features/ideas/Page") },
+  { path: "/ideas/$id", label: ideas.title, icon: IconBulb, key: "", load: () => import("@/features/ideas/Page"), hidden: true },
+  { path: "/positions", label: positions.title, icon: IconArrowsExchange, key: "p", load: () => import("@/features/positions/Page") },
 ];
 
 /** What stands in the bar of a phone before "More", where it exists. */
