@@ -15,7 +15,7 @@ from backend.core.clock import Clock, iso, parse_iso, stamp
 from backend.core.errors import Conflict, DeskError, NotFound
 from backend.core.problems import Problem
 from backend.ideas.lifecycle import FINAL, Act, Status, target
-from backend.ideas.lines import Filter, Line, line_of, page_of
+from backend.ideas.lines import Filter, Line, counted, line_of, page_of
 from backend.ideas.shelf import FOLDER, Idea, Shelf
 from backend.ideas.steps import applied, changed, checked, proposed, step_key
 from backend.journal.journal import Journal
@@ -70,6 +70,10 @@ class IdeaBook:
         lines, alive = self._looked()
         ids, after = page_of(lines, wanted, cursor=cursor, limit=limit)
         return self._whole(ids, alive), after
+
+    def counts(self, wanted: Filter) -> dict[Status, int]:
+        """How many there are of each status, whichever of them are wanted; the rest of the filter counts."""
+        return counted(self._looked()[0], wanted)
 
     def find(self, *statuses: Status, symbol: str | None = None, strategy: str | None = None) -> list[Idea]:
         """Ideas of any of these statuses (all if none is named), the newest first.

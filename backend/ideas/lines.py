@@ -4,8 +4,9 @@ The file holds the idea; a line is what lists, pace and recovery ask of all of t
 been used for months needs neither its memory nor its time for each idea that is over.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from sys import intern
 from typing import Any
@@ -113,6 +114,12 @@ def page_of(
                 return found, found[-1]
             found.append(line.id)
     return found, None
+
+
+def counted(lines: Iterable[Line], wanted: Filter) -> dict[Status, int]:
+    """How many there are of each status, whichever of them are wanted; the rest of the filter counts."""
+    every = replace(wanted, statuses=frozenset())
+    return dict(Counter(line.status for line in lines if every.takes(line)))
 
 
 def still_to_come(idea: Mapping[str, Any]) -> bool:

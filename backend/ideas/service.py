@@ -204,6 +204,10 @@ class IdeaService:
         """
         return self._book.page(wanted, cursor=cursor, limit=limit)
 
+    def counts(self, wanted: Filter) -> Mapping[Status, int]:
+        """How many there are of each status, by the rest of the filter."""
+        return self._book.counts(wanted)
+
     def pending(self) -> Sequence[dict[str, Any]]:
         """The ideas that wait for approval, the newest first."""
         return self._book.find(Status.PENDING_APPROVAL)

@@ -28,6 +28,9 @@ class IdeaPage(BaseModel):
 
     items: list[dict[str, Any]]
     next_cursor: str | None = Field(description="Give it as cursor for the next page; null on the last")
+    counts: dict[Status, int] = Field(
+        description="How many there are of each status, by all filters but `status`; absent is none"
+    )
     problems: list[dict[str, Any]] = Field(description="Idea files that cannot be read")
 
 
@@ -140,6 +143,7 @@ def list_ideas(
     answer = {
         "items": page,
         "next_cursor": after,
+        "counts": ideas.counts(wanted),
         "problems": [problem.as_dict() for problem in ideas.problems()],
     }
     return Response(to_json(answer), media_type="application/json")

@@ -19,6 +19,7 @@ from backend.core.timeframes import Timeframe
 from backend.economic_calendar.model import CalendarView, Event
 from backend.history.incoming import Incoming
 from backend.history.service import Kept, Series
+from backend.ideas.lifecycle import Status
 from backend.ideas.lines import Filter
 from backend.jobs.schedule_desk import ScheduleDesk
 from backend.jobs.service import Jobs
@@ -84,6 +85,9 @@ class Ideas(Protocol):
         self, wanted: Filter, *, cursor: str | None, limit: int
     ) -> tuple[Sequence[Mapping[str, Any]], str | None]:
         """The newest that are wanted, and the next page's cursor; `Invalid` for a cursor that is none."""
+
+    def counts(self, wanted: Filter) -> Mapping[Status, int]:
+        """How many there are of each status, by the rest of the filter."""
 
     def pending(self) -> Sequence[Mapping[str, Any]]:
         """Those that wait for approval, the newest first."""

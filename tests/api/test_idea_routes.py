@@ -175,6 +175,15 @@ def test_the_list_is_filtered(client: TestClient, desk: SimulatedDesk) -> None:
     assert rest["next_cursor"] is None
 
 
+def test_the_list_counts_each_status_by_the_other_filters(client: TestClient, desk: SimulatedDesk) -> None:
+    desk.acts.reject(idea(desk, "GBPUSD")["id"], actor="ann", why="no")
+    both = {"rejected": 1, "pending_approval": 1}
+    assert client.get(PATH).json()["counts"] == both
+    assert client.get(PATH, params={"status": "open", "limit": 1}).json()["counts"] == both
+    assert client.get(PATH, params={"symbol": "GBPUSD"}).json()["counts"] == {"rejected": 1}
+    assert client.get(PATH, params={"side": "sell"}).json()["counts"] == {}
+
+
 def test_the_earlier_names_do_the_same(client: TestClient, desk: SimulatedDesk) -> None:
     euro, pound = idea(desk), idea(desk, "GBPUSD")
     pending = client.get("/api/trade-approval/pending").json()

@@ -29,7 +29,8 @@ from backend.history.incoming import Incoming
 from backend.history.service import HistoryService
 from backend.ideas.decisions import DecisionService
 from backend.ideas.embargoes import Embargoes
-from backend.ideas.lines import Filter, line_of, page_of
+from backend.ideas.lifecycle import Status
+from backend.ideas.lines import Filter, counted, line_of, page_of
 from backend.jobs.service import JobRequest, Jobs
 from backend.jobs.views import (
     JobEvent,
@@ -360,6 +361,9 @@ class FakeIdeas:
         lines = [line_of({"history": [], **row}) for row in self.rows]
         ids, after = page_of(lines, wanted, cursor=cursor, limit=limit)
         return [self.get(idea_id) for idea_id in ids], after
+
+    def counts(self, wanted: Filter) -> Mapping[Status, int]:
+        return counted((line_of({"history": [], **row}) for row in self.rows), wanted)
 
     def pending(self) -> Sequence[dict[str, Any]]:
         return [row for row in self.rows if row["status"] == "pending_approval"]

@@ -1,6 +1,6 @@
-import { IconAdjustmentsHorizontal, IconLayoutDashboard, IconListCheck, IconNotebook, type Icon } from "@tabler/icons-react";
+import { IconAdjustmentsHorizontal, IconArrowsExchange, IconBulb, IconLayoutDashboard, IconListCheck, IconNotebook, type Icon } from "@tabler/icons-react";
 import type { ComponentType } from "react";
-import { dashboard, journal, settings, tasks } from "@/lib/strings";
+import { dashboard, ideas, journal, positions, settings, tasks } from "@/lib/strings";
 
 /** One page of the console. */
 export type PageEntry = {
@@ -21,11 +21,14 @@ export type PageEntry = {
 /** Every page, in the order of the rail. A new page is a line here. */
 export const PAGES: readonly PageEntry[] = [
   { path: "/", label: dashboard.title, icon: IconLayoutDashboard, key: "d", load: () => import("@/features/dashboard/Page") },
+  { path: "/ideas", label: ideas.title, icon: IconBulb, key: "i", load: () => import("@/features/ideas/Page") },
+  { path: "/ideas/$id", label: ideas.title, icon: IconBulb, key: "", load: () => import("@/features/ideas/Page"), hidden: true },
+  { path: "/positions", label: positions.title, icon: IconArrowsExchange, key: "p", load: () => import("@/features/positions/Page") },
+  { path: "/tasks", label: tasks.title, icon: IconListCheck, key: "t", load: () => import("@/features/tasks/Page") },
+  { path: "/tasks/$id", label: tasks.one, icon: IconListCheck, key: "", load: () => import("@/features/tasks/Task"), hidden: true },
   { path: "/journal", label: journal.title, icon: IconNotebook, key: "j", load: () => import("@/features/journal/Page") },
   { path: "/settings", label: settings.title, icon: IconAdjustmentsHorizontal, key: ",", load: () => import("@/features/settings/Page") },
   { path: "/settings/$section", label: settings.title, icon: IconAdjustmentsHorizontal, key: "", load: () => import("@/features/settings/Page"), hidden: true },
-  { path: "/tasks", label: tasks.title, icon: IconListCheck, key: "t", load: () => import("@/features/tasks/Page") },
-  { path: "/tasks/$id", label: tasks.one, icon: IconListCheck, key: "", load: () => import("@/features/tasks/Task"), hidden: true },
 ];
 
 /** What stands in the bar of a phone before "More", where it exists. */

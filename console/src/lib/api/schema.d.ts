@@ -653,7 +653,7 @@ export interface paths {
         };
         /**
          * Events
-         * @description Every change of a job from now on, or after the event whose id is given.
+         * @description Every change of a job and every record of the journal from now on, or after the given event.
          */
         get: operations["events_api_events_get"];
         put?: never;
@@ -4616,6 +4616,13 @@ export interface components {
          * @description Trade ideas, newest first.
          */
         IdeaPage: {
+            /**
+             * Counts
+             * @description How many there are of each status, by all filters but `status`; absent is none
+             */
+            counts: {
+                [key: string]: number;
+            };
             /** Items */
             items: {
                 [key: string]: unknown;
@@ -11211,7 +11218,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Server-sent events named `job`; `id` is the cursor to resume after, `data` is JSON with kind, at, job_id, task, state, details. Comments keep the line alive. */
+            /** @description Server-sent events; `id` is the cursor to resume after, `data` is JSON. `job`: kind, at, job_id, task, state, details. `journal`, a record that was appended: seq, kind, at (desk time), at_wall, and what it is about: decision_id, idea_id, symbol, strategy, each null where it is about none; those of kind `security` are told to owners only. `reset`: what came after the given cursor is not known (it is of another desk, or too old): read everything again. Comments keep the line alive. */
             200: {
                 headers: {
                     [name: string]: unknown;
