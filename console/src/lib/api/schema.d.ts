@@ -24,6 +24,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/backtests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Backtests
+         * @description Kept backtests with their key figures, and whether they are stale.
+         */
+        get: operations["list_backtests_api_backtests_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Backtest
+         * @description One backtest with its whole report.
+         */
+        get: operations["get_backtest_api_backtests__backtest_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Backtest
+         * @description Keep it no longer; its files are removed.
+         */
+        delete: operations["delete_backtest_api_backtests__backtest_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/equity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Equity
+         * @description The equity curve; thinned so that the highest, lowest and worst of each part stay.
+         */
+        get: operations["get_equity_api_backtests__backtest_id__equity_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/report.html": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Page
+         * @description The report as one page to look at, shut in: it may draw, and reaches nothing.
+         */
+        get: operations["get_page_api_backtests__backtest_id__report_html_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/trades": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Trades
+         * @description Its trades.
+         */
+        get: operations["get_trades_api_backtests__backtest_id__trades_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/calendar": {
         parameters: {
             query?: never;
@@ -1902,6 +2006,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/strategies/{strategy_id}/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Series
+         * @description Its indicators, and the truth of each condition, at the newest stored bars: what a chart shows.
+         */
+        get: operations["series_api_strategies__strategy_id__series_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/strategies/{strategy_id}/source": {
         parameters: {
             query?: never;
@@ -2904,6 +3028,20 @@ export interface components {
             days: components["schemas"]["DayInShort"][];
         };
         /**
+         * Backtest
+         * @description One backtest.
+         */
+        Backtest: {
+            /**
+             * Report
+             * @description report.json as it was written; see docs/backtests.md
+             */
+            report: {
+                [key: string]: unknown;
+            };
+            row: components["schemas"]["BacktestRow"];
+        };
+        /**
          * BacktestBody
          * @description What to backtest.
          */
@@ -2924,6 +3062,124 @@ export interface components {
              * @description Canonical symbol, such as EURUSD
              */
             symbol: string;
+        };
+        /**
+         * BacktestPage
+         * @description Kept backtests, the last computed first.
+         */
+        BacktestPage: {
+            /** Items */
+            items: components["schemas"]["BacktestRow"][];
+            /**
+             * Next Cursor
+             * @description Give it as cursor for the next page; null on the last
+             */
+            next_cursor: string | null;
+            /** Problems */
+            problems: components["schemas"]["DamagedBacktest"][];
+            /**
+             * Total
+             * @description How many pass the filters, on all pages
+             */
+            total: number;
+        };
+        /**
+         * BacktestRow
+         * @description A kept backtest in short.
+         */
+        BacktestRow: {
+            /** Account */
+            account: {
+                [key: string]: unknown;
+            };
+            /** Computed At */
+            computed_at: string;
+            /**
+             * Id
+             * @description A hash of all that the result depends on
+             */
+            id: string;
+            metrics: components["schemas"]["KeyFigures"];
+            period: components["schemas"]["Period"];
+            /**
+             * Provenance
+             * @description Hashes and versions of what it was computed from
+             */
+            provenance: {
+                [key: string]: unknown;
+            };
+            /**
+             * Stale
+             * @description Why a run made now could give something else: engine, strategy. New bars are not judged
+             */
+            stale: string[];
+            /** Strategies */
+            strategies: string[];
+            /** Symbols */
+            symbols: string[];
+            /** Timeframe */
+            timeframe: string;
+            /** Undefined */
+            undefined: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * BacktestTrade
+         * @description A trade of a backtest; money in the account's currency, times UTC.
+         */
+        BacktestTrade: {
+            /** Ambiguous */
+            ambiguous: boolean;
+            /** Commission */
+            commission: number;
+            /** Entry Price */
+            entry_price: number;
+            /** Entry Time */
+            entry_time: string;
+            /** Exit Price */
+            exit_price: number;
+            /** Exit Reason */
+            exit_reason: string;
+            /** Exit Time */
+            exit_time: string;
+            /** Gap Cost */
+            gap_cost: number;
+            /** Gross */
+            gross: number;
+            /** Id */
+            id: number;
+            /** Initial Stop */
+            initial_stop: number | null;
+            /** Initial Target */
+            initial_target: number | null;
+            /** Mae */
+            mae: number;
+            /** Mfe */
+            mfe: number;
+            /** Net */
+            net: number;
+            /** R */
+            r: number | null;
+            /**
+             * Side
+             * @enum {string}
+             */
+            side: "long" | "short";
+            /** Signal Time */
+            signal_time: string;
+            /** Slippage Cost */
+            slippage_cost: number;
+            /** Spread Cost */
+            spread_cost: number;
+            /** Strategy */
+            strategy: string;
+            /** Swap */
+            swap: number;
+            /** Symbol */
+            symbol: string;
+            /** Volume */
+            volume: number;
         };
         /**
          * BanView
@@ -3440,6 +3696,28 @@ export interface components {
             weak: string[];
         };
         /**
+         * ConditionSeries
+         * @description A condition of the file.
+         */
+        ConditionSeries: {
+            /** Condition */
+            condition: string;
+            /**
+             * Holds
+             * @description null where it is undefined
+             */
+            holds: (boolean | null)[];
+            /** Meaning */
+            meaning: string;
+            /**
+             * Pointer
+             * @description JSON pointer to it in the file
+             */
+            pointer: string;
+            /** Role */
+            role: string;
+        };
+        /**
          * ControlView
          * @description What the desk may do now.
          */
@@ -3516,6 +3794,16 @@ export interface components {
              * @description Share of profit after which no new entry is made that day.
              */
             target?: number | null;
+        };
+        /**
+         * DamagedBacktest
+         * @description A folder whose report cannot be read.
+         */
+        DamagedBacktest: {
+            /** Id */
+            id: string;
+            /** Reason */
+            reason: string;
         };
         /**
          * DataAge
@@ -4152,6 +4440,31 @@ export interface components {
             ended: number;
         };
         /**
+         * Equity
+         * @description Equity at closes as columns of the same length, ascending, in the account's currency.
+         */
+        Equity: {
+            /**
+             * Count
+             * @description Closes of that time, of which these points are a part
+             */
+            count: number;
+            /** Equity */
+            equity: number[];
+            /** Id */
+            id: string;
+            /**
+             * Time
+             * @description UTC epoch seconds of each close
+             */
+            time: number[];
+            /**
+             * Worst
+             * @description The lowest since the close before
+             */
+            worst: number[];
+        };
+        /**
          * ErrorBody
          * @description The shape of every answer that is not a success.
          */
@@ -4753,6 +5066,19 @@ export interface components {
             size: number;
         };
         /**
+         * IndicatorSeries
+         * @description An indicator that a condition uses.
+         */
+        IndicatorSeries: {
+            /** Text */
+            text: string;
+            /**
+             * Values
+             * @description null where it is undefined
+             */
+            values: (number | null)[];
+        };
+        /**
          * Indicators
          * @description Numbers that named facts use.
          */
@@ -5132,6 +5458,28 @@ export interface components {
          * @enum {string}
          */
         Kept: "desk" | "imported";
+        /**
+         * KeyFigures
+         * @description Null where undefined; `undefined` tells why.
+         */
+        KeyFigures: {
+            /** Expectancy R */
+            expectancy_r: number | null;
+            /** Max Drawdown Pct */
+            max_drawdown_pct: number | null;
+            /** Net Profit */
+            net_profit: number | null;
+            /** Profit Factor */
+            profit_factor: number | null;
+            /** Sharpe */
+            sharpe: number | null;
+            /** Total Return Pct */
+            total_return_pct: number | null;
+            /** Trades */
+            trades: number;
+            /** Win Rate Pct */
+            win_rate_pct: number | null;
+        };
         /**
          * Kill
          * @description How far it goes.
@@ -5984,6 +6332,20 @@ export interface components {
             }[];
         };
         /**
+         * Period
+         * @description What was traded over.
+         */
+        Period: {
+            /** Bars */
+            bars: number;
+            /** From */
+            from: string;
+            /** To */
+            to: string;
+            /** Warm Up Bars */
+            warm_up_bars: number;
+        };
+        /**
          * PositionList
          * @description Every open position, ours and others'.
          */
@@ -6430,6 +6792,16 @@ export interface components {
             };
             /** Wins */
             wins: number;
+        };
+        /**
+         * Removed
+         * @description A backtest that is not kept any more.
+         */
+        Removed: {
+            /** Deleted */
+            deleted: boolean;
+            /** Id */
+            id: string;
         };
         /**
          * ReplayedDecision
@@ -7216,6 +7588,18 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * SideSeries
+         * @description One direction.
+         */
+        SideSeries: {
+            /** Conditions */
+            conditions: components["schemas"]["ConditionSeries"][];
+            /** Direction */
+            direction: string;
+            /** Signal */
+            signal: boolean[];
+        };
+        /**
          * SignIn
          * @description Who wants in.
          */
@@ -7481,6 +7865,29 @@ export interface components {
              * @description Set at each save over the API.
              */
             updated_at?: string | null;
+        };
+        /**
+         * StrategySeries
+         * @description What a strategy computes; every list has one entry a bar, the oldest first.
+         */
+        StrategySeries: {
+            /** In Session */
+            in_session: boolean[];
+            /** Indicators */
+            indicators: components["schemas"]["IndicatorSeries"][];
+            /** Sides */
+            sides: components["schemas"]["SideSeries"][];
+            /** Strategy */
+            strategy: string;
+            /** Symbol */
+            symbol: string;
+            /** Timeframe */
+            timeframe: string;
+            /**
+             * Times
+             * @description When each bar opened, seconds since 1970 UTC
+             */
+            times: number[];
         };
         /**
          * Summary
@@ -7974,6 +8381,21 @@ export interface components {
              * @description Lots, all that was closed of it
              */
             volume: number;
+        };
+        /**
+         * TradesPage
+         * @description Trades in the order of the file.
+         */
+        TradesPage: {
+            /** Items */
+            items: components["schemas"]["BacktestTrade"][];
+            /**
+             * Next Cursor
+             * @description Give it as cursor for the next page; null on the last
+             */
+            next_cursor: string | null;
+            /** Total */
+            total: number;
         };
         /**
          * Tried
@@ -8568,6 +8990,425 @@ export interface operations {
             };
             /** @description Something outside does not answer; trying again later may help */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_backtests_api_backtests_get: {
+        parameters: {
+            query?: {
+                strategy?: string | null;
+                symbol?: string | null;
+                /** @description Computed then or later, with an offset */
+                from?: string | null;
+                /** @description Computed before, with an offset */
+                to?: string | null;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BacktestPage"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_backtest_api_backtests__backtest_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backtest"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_backtest_api_backtests__backtest_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Removed"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something outside does not answer; trying again later may help */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_equity_api_backtests__backtest_id__equity_get: {
+        parameters: {
+            query?: {
+                /** @description At most so many */
+                points?: number;
+                /** @description With an offset */
+                from?: string | null;
+                /** @description With an offset */
+                to?: string | null;
+            };
+            header?: never;
+            path: {
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Equity"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_page_api_backtests__backtest_id__report_html_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_trades_api_backtests__backtest_id__trades_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TradesPage"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17199,6 +18040,80 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Explanation"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    series_api_strategies__strategy_id__series_get: {
+        parameters: {
+            query?: {
+                /** @description The newest bar closed by then, with an offset; now if absent */
+                until?: string | null;
+                /** @description The strategy's first symbol if absent */
+                symbol?: string | null;
+                /** @description How many bars */
+                bars?: number;
+            };
+            header?: never;
+            path: {
+                strategy_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StrategySeries"];
                 };
             };
             /** @description Nobody is signed in, or what they came with is not valid any more */
