@@ -12,7 +12,7 @@ export function useFilters<const K extends string>(names: readonly K[]): [Filter
     (wanted: Partial<Record<K, string | null>>) => {
       const next = (before: Record<string, unknown>): Record<string, unknown> =>
         Object.fromEntries(Object.entries({ ...before, ...wanted }).filter(([, value]) => value !== null && value !== undefined && value !== ""));
-      void navigate({ to: ".", search: next as never, replace: true });
+      void navigate({ to: ".", search: next, replace: true });
     },
     [navigate],
   );

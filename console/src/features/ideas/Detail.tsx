@@ -68,8 +68,8 @@ function Known({ idea, back }: { idea: Idea; back: () => void }): ReactNode {
           <div className="dim">
             {idea.strategy_id ? <Link to={`/strategies/${idea.strategy_id}`}>{idea.strategy_id}</Link> : words.noStrategy}
             {idea.decision_id && <> · <Link to={`/decisions/${idea.decision_id}`}>{words.decision}</Link></>}
-            {idea.position && <> · <Link to="/positions" search={(idea.result ? { tab: "deals", position: idea.position.id } : { ticket: idea.position.ticket }) as never}>{words.position} {idea.position.ticket}</Link></>}
-            {!idea.position && idea.order && <> · <Link to="/positions" search={{ tab: "orders", ticket: idea.order.ticket } as never}>{words.order} {idea.order.ticket}</Link></>}
+            {idea.position && <> · <Link to="/positions" search={(idea.result ? { tab: "deals", position: idea.position.id } : { ticket: idea.position.ticket })}>{words.position} {idea.position.ticket}</Link></>}
+            {!idea.position && idea.order && <> · <Link to="/positions" search={{ tab: "orders", ticket: idea.order.ticket }}>{words.order} {idea.order.ticket}</Link></>}
             {" · "}{words.made} <RelativeTime at={idea.created_at} />
             {waits(idea) && <> · <span className="warn">{words.expires} <RelativeTime at={idea.expires_at} /></span></>}
           </div>

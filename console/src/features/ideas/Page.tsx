@@ -47,7 +47,7 @@ export function Page(): ReactNode {
   const first = pages?.[0];
   useArrivals(group, items);
   const go = useCallback(
-    (id: string | undefined) => void navigate({ to: id === undefined ? "/ideas" : `/ideas/${id}`, search: ((before: object) => before) as never }),
+    (id: string | undefined) => void navigate({ to: id === undefined ? "/ideas" : `/ideas/${id}`, search: ((before: object) => before) }),
     [navigate],
   );
   useListKeys(items, open, go);
@@ -72,7 +72,7 @@ export function Page(): ReactNode {
         <Filters filters={filters} change={change} />
         {first && first.problems.length > 0 && <div className="warn" title={JSON.stringify(first.problems)}>{words.unreadable(first.problems.length)}</div>}
         <StateOf
-          query={query as Parameters<typeof StateOf>[0]["query"]} what={words.list} height={320} isEmpty={() => items.length === 0}
+          query={query} what={words.list} height={320} isEmpty={() => items.length === 0}
           empty={filtered ? (
             <Row gap={8}>{words.filtered} <Button size="compact-xs" variant="default" onClick={() => change({ symbol: null, strategy: null, side: null, origin: null, since: null, until: null })}>{words.clear}</Button></Row>
           ) : words.empty[group]}

@@ -26,7 +26,7 @@ const COLUMNS: Column<Deal>[] = [
   { key: "swap", title: col.swap, value: ({ swap }) => swap, cell: ({ swap }) => <Money value={swap} />, right: true, width: "80px" },
   { key: "net", title: col.net, value: ({ net }) => net, cell: ({ net }) => <b><Money value={net} /></b>, right: true, width: "104px" },
   { key: "reason", title: col.reason, value: ({ reason }) => reason, width: "92px" },
-  { key: "position", title: col.position, value: ({ position_id }) => position_id, cell: ({ position_id }) => (position_id ? <Link to="/positions" search={{ tab: "deals", position: position_id } as never}>{position_id}</Link> : common.unknown), right: true, width: "92px" },
+  { key: "position", title: col.position, value: ({ position_id }) => position_id, cell: ({ position_id }) => (position_id ? <Link to="/positions" search={{ tab: "deals", position: position_id }}>{position_id}</Link> : common.unknown), right: true, width: "92px" },
   { key: "comment", title: col.comment, value: ({ comment }) => comment, cell: ({ comment }) => <span className="dim">{comment}</span>, width: "minmax(110px, 1fr)", wide: true },
 ];
 
@@ -55,7 +55,7 @@ export function Deals(props: {
         {position ? <Button size="compact-xs" variant="light" onClick={() => change({ position: null, days: days || null })}>{words.position} {position} ×</Button>
           : <SegmentedControl size="xs" aria-label={words.since} value={span} onChange={(value) => change({ days: value, position: null })} data={Object.entries(words.days).map(([value, label]) => ({ value, label }))} />}
       </Row>
-      <StateOf query={query as Parameters<typeof StateOf>[0]["query"]} what={words.tabs.deals} height={240} isEmpty={() => shown.length === 0} empty={words.noDeals}>
+      <StateOf query={query} what={words.tabs.deals} height={240} isEmpty={() => shown.length === 0} empty={words.noDeals}>
         {() => <DataTable label={words.tabs.deals} rows={shown} columns={COLUMNS} id={({ ticket }) => ticket} height="calc(100dvh - 290px)" onEnd={() => {
           if (query.hasNextPage && !query.isFetchingNextPage) void query.fetchNextPage();
         }} />}

@@ -65,7 +65,7 @@ export function Ticket({ symbols, symbol: first, done }: { symbols: readonly str
   const send = useWrite(
     () => {
       const expires = waits && minutes !== "" ? { expires_at: new Date(Date.now() + deskAhead + minutes * 60_000).toISOString() } : {};
-      return take(api.POST("/api/orders", { body: { ...body, ...expires, note, key } as Schemas["NewOrder"] }));
+      return take(api.POST("/api/orders", { body: { ...body, ...expires, note, key } }));
     },
     { nouns: NOUNS, onFields: (fields) => {
       setRefused(fields);
