@@ -51,6 +51,7 @@ from backend.routes import (
     users,
 )
 from backend.routes.access import DeskRoute
+from backend.routes.feed import Feed
 from backend.routes.guard import Guard
 from backend.routes.peers import Peers
 from backend.routes.ports import Desk
@@ -110,7 +111,7 @@ def create_app(services: Desk | None = None, *, host: str | None = None) -> Fast
         if services is not None:
             await to_thread.run_sync(_open, services)
         app.state.admissions = CapacityLimiter(THREADS)
-        app.state.changes = changes = Changes(app.state.services.jobs)
+        app.state.changes = changes = Changes(Feed(app.state.services.jobs, app.state.services.journal))
         app.state.submitter = submitter = Submitter(app.state.services.jobs)
         try:
             with _at_stop_signal(changes):
