@@ -22,6 +22,7 @@ from backend import celery_routes
 from backend.config import Settings, settings
 from backend.core.version import VERSION
 from backend.routes import (
+    backtests,
     calendar,
     console,
     control,
@@ -77,6 +78,7 @@ ROUTERS: Final = (
     history.router,
     trading.router,
     trades.router,
+    backtests.router,
     strategies.router,
     strategy_changes.router,
     calendar.router,
