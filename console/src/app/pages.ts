@@ -1,6 +1,6 @@
-import { IconLayoutDashboard, type Icon } from "@tabler/icons-react";
+import { IconFlask, IconGavel, IconLayoutDashboard, type Icon } from "@tabler/icons-react";
 import type { ComponentType } from "react";
-import { dashboard } from "@/lib/strings";
+import { dashboard, decisions, research } from "@/lib/strings";
 
 /** One page of the console. */
 export type PageEntry = {
@@ -21,6 +21,11 @@ export type PageEntry = {
 /** Every page, in the order of the rail. A new page is a line here. */
 export const PAGES: readonly PageEntry[] = [
   { path: "/", label: dashboard.title, icon: IconLayoutDashboard, key: "d", load: () => import("@/features/dashboard/Page") },
+  { path: "/research", label: research.title, icon: IconFlask, key: "r", load: () => import("@/features/research/Page") },
+  { path: "/research/compare", label: research.compareTitle, icon: IconFlask, key: "", load: () => import("@/features/research/Compare"), hidden: true },
+  { path: "/research/$id", label: research.one, icon: IconFlask, key: "", load: () => import("@/features/research/Report"), hidden: true },
+  { path: "/decisions", label: decisions.title, icon: IconGavel, key: "e", load: () => import("@/features/decisions/Page") },
+  { path: "/decisions/$id", label: decisions.one, icon: IconGavel, key: "", load: () => import("@/features/decisions/One"), hidden: true },
 ];
 
 /** What stands in the bar of a phone before "More", where it exists. */
