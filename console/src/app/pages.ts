@@ -1,6 +1,6 @@
-import { IconAdjustmentsHorizontal, IconArrowsExchange, IconBulb, IconLayoutDashboard, IconListCheck, IconNotebook, type Icon } from "@tabler/icons-react";
+import { IconAdjustmentsHorizontal, IconArrowsExchange, IconBulb, IconFlask, IconGavel, IconLayoutDashboard, IconListCheck, IconNotebook, type Icon } from "@tabler/icons-react";
 import type { ComponentType } from "react";
-import { dashboard, ideas, journal, positions, settings, tasks } from "@/lib/strings";
+import { dashboard, decisions, ideas, journal, positions, research, settings, tasks } from "@/lib/strings";
 
 /** One page of the console. */
 export type PageEntry = {
@@ -24,6 +24,11 @@ export const PAGES: readonly PageEntry[] = [
   { path: "/ideas", label: ideas.title, icon: IconBulb, key: "i", load: () => import("@/features/ideas/Page") },
   { path: "/ideas/$id", label: ideas.title, icon: IconBulb, key: "", load: () => import("@/features/ideas/Page"), hidden: true },
   { path: "/positions", label: positions.title, icon: IconArrowsExchange, key: "p", load: () => import("@/features/positions/Page") },
+  { path: "/research", label: research.title, icon: IconFlask, key: "r", load: () => import("@/features/research/Page") },
+  { path: "/research/compare", label: research.compareTitle, icon: IconFlask, key: "", load: () => import("@/features/research/Compare"), hidden: true },
+  { path: "/research/$id", label: research.one, icon: IconFlask, key: "", load: () => import("@/features/research/Report"), hidden: true },
+  { path: "/decisions", label: decisions.title, icon: IconGavel, key: "e", load: () => import("@/features/decisions/Page") },
+  { path: "/decisions/$id", label: decisions.one, icon: IconGavel, key: "", load: () => import("@/features/decisions/One"), hidden: true },
   { path: "/tasks", label: tasks.title, icon: IconListCheck, key: "t", load: () => import("@/features/tasks/Page") },
   { path: "/tasks/$id", label: tasks.one, icon: IconListCheck, key: "", load: () => import("@/features/tasks/Task"), hidden: true },
   { path: "/journal", label: journal.title, icon: IconNotebook, key: "j", load: () => import("@/features/journal/Page") },

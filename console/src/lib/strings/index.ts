@@ -1,10 +1,12 @@
 export { common } from "./common";
 export { dashboard } from "./dashboard";
-export { journal } from "./journal";
-export { settings } from "./settings";
+export { decisions } from "./decisions";
 export { ideas } from "./ideas";
+export { journal } from "./journal";
 export { levels } from "./levels";
 export { positions } from "./positions";
+export { research } from "./research";
+export { settings } from "./settings";
 export { shell } from "./shell";
 export { signin } from "./signin";
 export { tasks } from "./tasks";
