@@ -22,6 +22,7 @@ from backend import celery_routes
 from backend.config import Settings, settings
 from backend.core.version import VERSION
 from backend.routes import (
+    backtests,
     calendar,
     console,
     control,
@@ -51,6 +52,7 @@ from backend.routes import (
     users,
 )
 from backend.routes.access import DeskRoute
+from backend.routes.feed import Feed
 from backend.routes.guard import Guard
 from backend.routes.peers import Peers
 from backend.routes.ports import Desk
@@ -76,6 +78,7 @@ ROUTERS: Final = (
     history.router,
     trading.router,
     trades.router,
+    backtests.router,
     strategies.router,
     strategy_changes.router,
     calendar.router,
@@ -110,7 +113,7 @@ def create_app(services: Desk | None = None, *, host: str | None = None) -> Fast
         if services is not None:
             await to_thread.run_sync(_open, services)
         app.state.admissions = CapacityLimiter(THREADS)
-        app.state.changes = changes = Changes(app.state.services.jobs)
+        app.state.changes = changes = Changes(Feed(app.state.services.jobs, app.state.services.journal))
         app.state.submitter = submitter = Submitter(app.state.services.jobs)
         try:
             with _at_stop_signal(changes):

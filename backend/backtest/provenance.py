@@ -105,13 +105,13 @@ def provenance(job: Job, options: Options | None = None) -> Provenance:
     }
     return Provenance(
         engine=ENGINE_VERSION,
-        strategy=_json_hash([dumped(stream.strategy) for stream in job.streams]),
+        strategy=content_hash([dumped(stream.strategy) for stream in job.streams]),
         data=_hash("|".join(data).encode()),
         bars=tuple(hashes[id(stream.bars)] for stream in job.streams),
-        costs=_json_hash(
+        costs=content_hash(
             [{**stream.costs.as_dict(), "warnings": list(stream.costs.warnings)} for stream in job.streams]
         ),
-        configuration=_json_hash(whole),
+        configuration=content_hash(whole),
     )
 
 
@@ -166,5 +166,6 @@ def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _json_hash(value: Any) -> str:
+def content_hash(value: Any) -> str:
+    """SHA-256, in hex, over JSON values, whatever the order of their keys."""
     return _hash(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())

@@ -14,6 +14,9 @@ from backend.backtest.trades_csv import trades_csv
 from backend.core.errors import Invalid
 
 FOLDER = "backtests"
+BESIDE = ("trades.csv", "equity.parquet", "report.html")
+FILES = ("report.json", *BESIDE, "run.json")
+"""The report first: what stands without it is none."""
 
 
 class Files(Protocol):
@@ -65,8 +68,7 @@ def write_report(
 def find_report(files: Files, made: Provenance) -> dict[str, Any] | None:
     """The report of these very hashes, if all of its files are there; None else."""
     name = report_name(made.id)
-    beside = ("trades.csv", "equity.parquet", "report.html")
-    if not all(files.exists(f"{FOLDER}/{made.id}/{one}") for one in beside):
+    if not all(files.exists(f"{FOLDER}/{made.id}/{one}") for one in BESIDE):
         return None
     try:
         report = files.read_json_or(name, None)

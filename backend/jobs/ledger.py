@@ -153,6 +153,11 @@ class Ledger:
         with self._guard:
             return self._cursor(self.refresh().count, written(self.clock.wall()))
 
+    def changes(self) -> int:
+        """How many rows this process has read."""
+        with self._guard:
+            return self.refresh().count
+
     def since(self, cursor: str, limit: int) -> list[tuple[str, Row]]:
         """Rows after the cursor with the cursor of each, oldest first.
 

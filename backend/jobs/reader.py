@@ -220,6 +220,10 @@ class JobsReader:
         """The place in the stream of events after the newest one known now."""
         return self._ledger.cursor()
 
+    def changes(self) -> int:
+        """How many changes this process has seen: another number where there is an event to read."""
+        return self._ledger.changes()
+
     def wait(self, job_id: str, timeout: float) -> JobView:
         """The job once it has ended, or as it stands after `timeout` seconds."""
         end = time.monotonic() + timeout

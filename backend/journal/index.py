@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 
 import numpy as np
 
@@ -99,6 +99,31 @@ class JournalIndex:
                     yield self._place(file, row)
 
         return each()
+
+    def after(self, seq: int, limit: int) -> list[Place]:
+        """Places of the first `limit` records behind `seq`, the oldest first; looks at no older file."""
+        behind: list[tuple[FileColumns, int]] = []
+        for file in reversed(self._in_order()):
+            numbers = file.places.array["seq"]
+            if not len(numbers):
+                continue
+            start = int(np.searchsorted(numbers, seq, side="right"))
+            behind.append((file, start))
+            if start:
+                break
+        rows = ((file, row) for file, start in reversed(behind) for row in range(start, len(file.places)))
+        return [self._place(file, row) for file, row in islice(rows, limit)]
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the newest file that is known has grown."""
+        files = self._in_order()
+        if not files:
+            return True
+        try:
+            return self._storage.path(files[-1].name).stat().st_size > files[-1].upto
+        except FileNotFoundError:
+            return True
 
     def select(self, wanted: Wanted, *, before: int | None, limit: int) -> list[Place]:
         """The newest decisions that are wanted, at most `limit` of them, with `seq` < `before`."""

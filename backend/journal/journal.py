@@ -9,12 +9,12 @@ from backend.core.clock import Clock, day, iso
 from backend.core.errors import DeskError, Invalid, NotFound
 from backend.journal.columns import Wanted
 from backend.journal.counting import counts
-from backend.journal.ends import FOLDER, PATTERN, DayEnd, day_of, file_of, finish, kept_ends, note_last
+from backend.journal.ends import FOLDER, LAST, PATTERN, DayEnd, day_of, file_of, finish, kept_ends, note_last
 from backend.journal.index import JournalIndex, Place
 from backend.journal.record import GENESIS, Entry, Kind, Record, digest, read
 from backend.journal.verifying import Verification, verify
 from backend.storage.encoding import decode, encode
-from backend.storage.files import FileStorage
+from backend.storage.files import FileState, FileStorage
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ class Journal:
         self._clock = clock
         self._index = JournalIndex(storage, PATTERN)
         self._mutex = threading.Lock()
+        self._seen: FileState | None = None
 
     def append(self, kind: Kind, payload: Mapping[str, Any], *, actor: str, key: str | None = None) -> Record:
         """Record one entry; see `append_many`."""
@@ -115,6 +116,22 @@ class Journal:
         for place in places:
             yield self._at(place)
 
+    def seq(self) -> int:
+        """Number of the newest record, 0 before the first; two looks at files while nothing is new."""
+        with self._mutex:
+            noted = self._noted()
+            if noted is None or noted != self._seen or self._index.outdated:
+                self._index.refresh()
+                self._seen = noted
+            last = self._index.last
+        return 0 if last is None else last.seq
+
+    def after(self, seq: int, *, limit: int) -> list[Place]:
+        """Places of the first `limit` records behind number `seq`, the oldest first; `at` reads them."""
+        with self._mutex:
+            self._index.refresh()
+            return self._index.after(seq, limit)
+
     def decisions(self, wanted: Wanted, *, before: int | None = None, limit: int) -> list[Record]:
         """The newest decisions that are wanted, at most `limit` of them, with `seq` < `before`."""
         with self._mutex:
@@ -151,6 +168,13 @@ class Journal:
     def day_ends(self) -> list[DayEnd]:
         """The last record of each day, the oldest first: what can be sent out and expected later."""
         return [*{end.day: end for end in kept_ends(self._storage)}.values()]
+
+    def _noted(self) -> FileState | None:
+        """Changes with each record, also with the first of a day."""
+        try:
+            return self._storage.state(LAST)
+        except NotFound:
+            return None
 
     def _write(self, fresh: Sequence[Record], today: str) -> None:
         before = self._index.last

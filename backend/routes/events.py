@@ -10,10 +10,9 @@ from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import StreamingResponse
 
 from backend.core.errors import DeskError
-from backend.jobs.service import Jobs
-from backend.jobs.views import JobEvent, as_json
 from backend.routes.access import DeskRoute, desk, somebody
 from backend.routes.errors import refusals, to_json
+from backend.routes.feed import Cursor, Told
 from backend.routes.stream import Changes
 from backend.users.model import HERE, Acting, Right
 from backend.users.service import Door
@@ -26,12 +25,16 @@ HEARTBEAT: Final = 15.0
 LOOK_EVERY: Final = 1.0
 """Seconds between two looks at whether whoever watches still may."""
 RETRY_MS: Final = 2000
-BATCH: Final = 500
 
 _ANSWER: Final[dict[int | str, dict[str, Any]]] = {
     200: {
-        "description": "Server-sent events named `job`; `id` is the cursor to resume after, "
-        "`data` is JSON with kind, at, job_id, task, state, details. Comments keep the line alive.",
+        "description": "Server-sent events; `id` is the cursor to resume after, `data` is JSON. "
+        "`job`: kind, at, job_id, task, state, details. "
+        "`journal`, a record that was appended: seq, kind, at (desk time), at_wall, and what it is about: "
+        "decision_id, idea_id, symbol, strategy, each null where it is about none; those of kind "
+        "`security` are told to owners only. "
+        "`reset`: what came after the given cursor is not known (it is of another desk, or too old): "
+        "read everything again. Comments keep the line alive.",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     }
 }
@@ -43,19 +46,19 @@ async def events(
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=200)] = None,
     after: Annotated[str | None, Query(max_length=200, description="As Last-Event-ID")] = None,
 ) -> StreamingResponse:
-    """Every change of a job from now on, or after the event whose id is given."""
-    jobs = desk(request).jobs
+    """Every change of a job and every record of the journal from now on, or after the given event."""
+    services = desk(request)
     changes: Changes = request.app.state.changes
     changed = changes.watch()
+    given = last_event_id or after
     try:
-        given = last_event_id or after
-        cursor = given if given is not None else await to_thread.run_sync(jobs.cursor)
-        first = await to_thread.run_sync(lambda: jobs.events(cursor, limit=BATCH))  # refuses a bad cursor
+        cursor, first = await to_thread.run_sync(changes.feed.resume, given)
     except BaseException:
         changes.leave(changed)
         raise
+    changed.set()  # what is there already is read before anything is waited for
     return StreamingResponse(
-        _stream(jobs, changes, changed, cursor, first, _Watcher(desk(request).door, somebody(request))),
+        _stream(changes, changed, cursor, first, _Watcher(services.door, somebody(request))),
         media_type="text/event-stream",
         headers={"X-Accel-Buffering": "no"},
     )
@@ -69,34 +72,36 @@ class _Watcher:
         self._who = who
         self.patience = HEARTBEAT if who is HERE else min(HEARTBEAT, LOOK_EVERY)
 
-    async def may(self) -> bool:
-        """Whether their session or token still holds."""
+    async def still(self) -> Acting | None:
+        """They as they are now; None where their session or token does not hold, or they may not read."""
         if self._who is HERE:
-            return True
+            return self._who
         now = await to_thread.run_sync(self._door.still_in, self._who)
-        return now is not None and now.may(Right.READ)
+        return now if now is not None and now.may(Right.READ) else None
 
 
 async def _stream(
-    jobs: Jobs,
-    changes: Changes,
-    changed: asyncio.Event,
-    cursor: str,
-    batch: tuple[JobEvent, ...],
-    watcher: _Watcher,
+    changes: Changes, changed: asyncio.Event, cursor: Cursor, told: list[Told], watcher: _Watcher
 ) -> AsyncIterator[bytes]:
     try:
         yield f"retry: {RETRY_MS}\nid: {cursor}\n: the desk is listening\n\n".encode()
-        while not changes.stopping and await watcher.may():
-            if batch:
-                cursor = batch[-1].cursor
-                yield b"".join(_written(event) for event in batch)
-            elif not await _within(changed, watcher.patience):
+        if told:
+            yield _written(told)
+        while not changes.stopping:
+            woken = await _within(changed, watcher.patience)
+            who = await watcher.still()  # after the wait: who was demoted meanwhile is told no more
+            if who is None:
+                return
+            if not woken:
                 yield b": still here\n\n"
                 continue
             changed.clear()
-            after = cursor
-            batch = await to_thread.run_sync(lambda: jobs.events(after, limit=BATCH))  # noqa: B023
+            before, security = cursor, who.may(Right.OWN)
+            cursor, told = await to_thread.run_sync(lambda: changes.feed.after(before, security=security))  # noqa: B023
+            if told:
+                yield _written(told)
+            if cursor != before:
+                changed.set()  # there may be more than a batch
     except DeskError as error:
         log.warning("an event stream ends: %s", error)
     finally:
@@ -111,6 +116,9 @@ async def _within(changed: asyncio.Event, seconds: float) -> bool:
     return True
 
 
-def _written(event: JobEvent) -> bytes:
-    data = to_json({name: value for name, value in as_json(event).items() if name != "cursor"})
-    return b"id: %s\nevent: job\ndata: %s\n\n" % (event.cursor.encode(), data)
+def _written(told: list[Told]) -> bytes:
+    return b"".join(
+        b"id: %s\nevent: %s\ndata: %s\n\n"
+        % (str(each.cursor).encode(), each.event.encode(), to_json(each.data))
+        for each in told
+    )

@@ -11,6 +11,11 @@ _READ: Final = """
 GET /openapi.json
 GET /metrics
 GET /api/account
+GET /api/backtests
+GET /api/backtests/{backtest_id}
+GET /api/backtests/{backtest_id}/equity
+GET /api/backtests/{backtest_id}/report.html
+GET /api/backtests/{backtest_id}/trades
 GET /api/calendar
 GET /api/calendar/embargoes
 GET /api/celery/tasks/active
@@ -71,6 +76,7 @@ GET /api/workers
 """
 
 _TRADE: Final = """
+DELETE /api/backtests/{backtest_id}
 POST /api/celery/tasks/ai/backtest
 POST /api/celery/tasks/ai/evaluate-all
 POST /api/celery/tasks/ai/evaluate-symbol

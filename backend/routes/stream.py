@@ -1,4 +1,4 @@
-"""Wakes those who watch when the ledger changed: one look for all of them, and none while nobody watches."""
+"""Wakes those who watch when there is something new: one look for all of them, none while nobody watches."""
 
 import asyncio
 import logging
@@ -9,11 +9,11 @@ from weakref import WeakSet
 from anyio import to_thread
 
 from backend.core.errors import DeskError, Unavailable
-from backend.jobs.service import Jobs
+from backend.routes.feed import Feed
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY: Final = 0.25
+LOOK_EVERY: Final = 0.1
 MAX_WATCHERS: Final = 32
 
 
@@ -21,12 +21,12 @@ class Changes:
     """Tells watchers in one event loop that there is something new to read.
 
     Args:
-        jobs: Whose cursor is looked at.
+        feed: Whose position is looked at.
         look_every: Seconds between two looks.
     """
 
-    def __init__(self, jobs: Jobs, *, look_every: float = LOOK_EVERY) -> None:
-        self._jobs = jobs
+    def __init__(self, feed: Feed, *, look_every: float = LOOK_EVERY) -> None:
+        self.feed = feed
         self._look_every = look_every
         # Weak: a stream that its client left before the first byte never gets to say goodbye.
         self._watchers: WeakSet[asyncio.Event] = WeakSet()
@@ -68,18 +68,18 @@ class Changes:
                 await self._looking
 
     async def _look(self) -> None:
-        known: str | None = None
+        known: tuple[int, int] | None = None
         while self._watchers:
             if self.stopping:
                 self._wake()
                 return
             try:
-                cursor = await to_thread.run_sync(self._jobs.cursor)
-            except DeskError as error:
-                log.warning("the ledger cannot be watched: %s", error)
+                position = await to_thread.run_sync(self.feed.position)
+            except (DeskError, OSError) as error:
+                log.warning("nothing new can be looked for: %s", error)
             else:
-                if cursor != known:
-                    known = cursor
+                if position != known:
+                    known = position
                     self._wake()
             await asyncio.sleep(self._look_every)
 

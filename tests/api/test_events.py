@@ -14,6 +14,7 @@ import uvicorn
 
 from backend.app import create_app
 from backend.jobs.views import JobState
+from backend.journal.record import GENESIS
 from backend.routes import stream
 from tests.fakes.services import FakeDesk, fake_desk
 
@@ -89,7 +90,7 @@ def test_what_happens_is_told_as_it_happens(served: Served) -> None:
     with open_stream(served.url) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
         reader = Reader(response)
-        assert reader.block()["id"] == "0"
+        assert reader.block()["id"] == f"0~0.{GENESIS[:12]}"
         job_id = served.desk.jobs.submit(EVALUATE, actor="local")
         event = reader.event()
         assert event["event"] == "job"
@@ -120,7 +121,8 @@ def test_a_long_absence_comes_in_several_batches_without_a_gap(served: Served) -
     with open_stream(served.url, **{"Last-Event-ID": "0"}) as response:
         reader = Reader(response)
         reader.block()
-        assert [reader.event()["id"] for _ in range(1200)] == [str(number) for number in range(1, 1201)]
+        ids = [reader.event()["id"].partition("~")[0] for _ in range(1200)]
+    assert ids == [str(number) for number in range(1, 1201)]
 
 
 def test_a_bad_last_event_id_is_refused(served: Served) -> None:

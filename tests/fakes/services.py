@@ -269,6 +269,9 @@ class MemoryJobs(Jobs):
     def cursor(self) -> str:
         return str(len(self.log))
 
+    def changes(self) -> int:
+        return len(self.log)
+
     def schedule_problems(self) -> tuple[Invalid, ...]:
         return ()
 
