@@ -1,6 +1,6 @@
 import { Button, Group } from "@mantine/core";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
+import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 import { csv } from "@/lib/format";
 import { common } from "@/lib/strings";
 
@@ -14,6 +14,8 @@ export type Column<T> = {
   /** A grid track such as "120px"; a share of the rest where absent. */
   width?: string;
   right?: boolean;
+  /** The whole breadth of the card on a phone. */
+  wide?: boolean;
 };
 
 /**
@@ -21,7 +23,7 @@ export type Column<T> = {
  * move, Enter opens, CSV takes all rows in their order; on a phone each row is a card.
  *
  * label: name for screen readers and of the CSV file. id: a row's key. onOpen: what Enter or a click does.
- * height: of the scroll area. actions: what stands left of CSV.
+ * height: of the scroll area. actions: what stands left of CSV. onEnd: called when the last row comes near.
  */
 export function DataTable<T>(props: {
   label: string;
@@ -31,8 +33,9 @@ export function DataTable<T>(props: {
   onOpen?: (row: T) => void;
   height?: number | string;
   actions?: ReactNode;
+  onEnd?: () => void;
 }): ReactNode {
-  const { label, rows, columns, id, onOpen, height = "60vh", actions } = props;
+  const { label, rows, columns, id, onOpen, height = "60vh", actions, onEnd } = props;
   const [order, setOrder] = useState<{ key: string; down: boolean } | null>(null);
   const [at, setAt] = useState(0);
   const scroll = useRef<HTMLDivElement>(null);
@@ -48,6 +51,11 @@ export function DataTable<T>(props: {
     });
   }, [rows, columns, order]);
   const virtual = useVirtualizer({ count: sorted.length, getScrollElement: () => scroll.current, estimateSize: () => 29, overscan: 12 });
+  const last = virtual.getVirtualItems().at(-1)?.index ?? -1;
+  const atEnd = last >= sorted.length - 12;
+  useEffect(() => {
+    if (atEnd) onEnd?.();
+  }, [atEnd, sorted.length, onEnd]);
   const tracks = columns.map(({ width }) => width ?? "minmax(80px, 1fr)").join(" ");
   const keys = (event: KeyboardEvent): void => {
     const row = sorted[at];
@@ -99,8 +107,8 @@ export function DataTable<T>(props: {
                   onOpen?.(row);
                 }}
               >
-                {columns.map(({ key, cell, value, right }) => (
-                  <span key={key} role="gridcell" className={right ? "num right" : ""}>{cell ? cell(row) : (value(row) ?? common.unknown)}</span>
+                {columns.map(({ key, cell, value, right, wide }) => (
+                  <span key={key} role="gridcell" className={[right ? "num right" : "", wide ? "wide" : ""].join(" ").trim()}>{cell ? cell(row) : (value(row) ?? common.unknown)}</span>
                 ))}
               </div>
             );

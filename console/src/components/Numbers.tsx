@@ -37,10 +37,10 @@ export function Money(props: { value: number | null | undefined; currency?: stri
   return <span ref={place} className={`num ${colour}`} title={why}>{money(value, currency, { digits, signed: !plain })}</span>;
 }
 
-/** An instant (ISO with offset) as its age, by desk time; broker, local and UTC on hover. */
-export function RelativeTime({ at }: { at: string | null | undefined }): ReactNode {
+/** An instant (ISO with offset) as its age, by desk time or by `wall` time (jobs); broker, local and UTC on hover. */
+export function RelativeTime({ at, wall = false }: { at: string | null | undefined; wall?: boolean }): ReactNode {
   const now = useNow();
-  const { deskAhead, brokerOffset } = useClocks();
+  const { deskAhead, wallAhead, brokerOffset } = useClocks();
   if (!at) return <span className="num">{common.unknown}</span>;
   const when = Date.parse(at);
   const lines = [
@@ -50,7 +50,7 @@ export function RelativeTime({ at }: { at: string | null | undefined }): ReactNo
   ];
   return (
     <Tooltip label={lines.filter(Boolean).join(" · ")}>
-      <time className="num dim" dateTime={at} tabIndex={0}>{relative(when, now + deskAhead)}</time>
+      <time className="num dim" dateTime={at} tabIndex={0}>{relative(when, now + (wall ? wallAhead : deskAhead))}</time>
     </Tooltip>
   );
 }

@@ -27,8 +27,8 @@ export function useNow(): number {
   );
 }
 
-/** The desk's clocks: how far desk time lies from this browser's, and the broker's offset from UTC in seconds. */
-export function useClocks(): { deskAhead: number; brokerOffset: number | null; reason: string | null } {
+/** The desk's clocks: how far desk time and the server's wall time lie from this browser's, and the broker's offset from UTC in seconds. */
+export function useClocks(): { deskAhead: number; wallAhead: number; brokerOffset: number | null; reason: string | null } {
   const { data } = useQuery({
     queryKey: ["clocks"],
     queryFn: async () => ({ seen: Date.now(), ...(await take(api.GET("/api/clocks"))) }),
@@ -37,6 +37,7 @@ export function useClocks(): { deskAhead: number; brokerOffset: number | null; r
   const seconds = data?.terminal?.["expected_seconds"];
   return {
     deskAhead: data?.desk ? Date.parse(data.desk) - data.seen : 0,
+    wallAhead: data?.api ? Date.parse(data.api) - data.seen : 0,
     brokerOffset: typeof seconds === "number" ? seconds : null,
     reason: data?.terminal_reason ?? null,
   };
