@@ -1,6 +1,6 @@
 import { useMantineColorScheme } from "@mantine/core";
 import {
-  CandlestickSeries, createChart, CrosshairMode, createSeriesMarkers, LineStyle, type IChartApi, type IPriceLine, type ISeriesApi,
+  CandlestickSeries, createChart, CrosshairMode, createSeriesMarkers, LineStyle, type AutoscaleInfo, type IChartApi, type IPriceLine, type ISeriesApi,
   type SeriesMarker, type Time, type UTCTimestamp,
 } from "lightweight-charts";
 import { useEffect, useRef, type ReactNode } from "react";
@@ -16,7 +16,7 @@ const colour = (name: string): string => getComputedStyle(document.documentEleme
 
 /**
  * Candles. bars: by time, ascending; times in seconds, moved by the broker's offset where broker time shall show.
- * digits: the symbol's. lines: price lines; a draggable one calls onDrag while it is moved and onDrop when let go.
+ * digits: the symbol's. lines: price lines, always in sight; a draggable one calls onDrag while it is moved and onDrop when let go.
  * markers: trades, ideas, events. bands: spans of time behind the candles (sessions, pauses around news).
  * onReady: the chart, for further series (indicators) of one's own.
  */
@@ -47,7 +47,16 @@ export function PriceChart(props: {
   useEffect(() => {
     if (!place.current) return undefined;
     const chart = createChart(place.current, { autoSize: true, layout: { attributionLogo: false }, timeScale: { timeVisible: true }, crosshair: { mode: CrosshairMode.Normal } });
-    const series = chart.addSeries(CandlestickSeries, { borderVisible: false });
+    const series = chart.addSeries(CandlestickSeries, {
+      borderVisible: false,
+      autoscaleInfoProvider: (own: () => AutoscaleInfo | null) => {
+        const found = own();
+        const range = found?.priceRange;
+        if (!found || !range) return found;
+        const prices = drawn.current.map(({ line }) => line.price);
+        return { ...found, priceRange: { minValue: Math.min(range.minValue, ...prices), maxValue: Math.max(range.maxValue, ...prices) } };
+      },
+    });
     const primitive = new BandsPrimitive();
     series.attachPrimitive(primitive);
     made.current = { chart, series, marks: createSeriesMarkers(series, []), bands: primitive };
@@ -104,8 +113,14 @@ export function PriceChart(props: {
     const down = (event: PointerEvent): void => {
       held = near(event);
       if (!held) return;
+      event.preventDefault(); // no mouse event follows by which the chart would be moved
       event.stopPropagation();
       element.setPointerCapture(event.pointerId);
+    };
+    const touch = (event: TouchEvent): void => {
+      if (!held) return;
+      event.preventDefault(); // nor does the page scroll
+      event.stopPropagation();
     };
     const move = (event: PointerEvent): void => {
       element.style.cursor = held ?? near(event) ? "ns-resize" : "";
@@ -122,10 +137,12 @@ export function PriceChart(props: {
       held = undefined;
     };
     element.addEventListener("pointerdown", down, true);
+    element.addEventListener("touchstart", touch, { capture: true, passive: false });
     element.addEventListener("pointermove", move, true);
     element.addEventListener("pointerup", up, true);
     return () => {
       element.removeEventListener("pointerdown", down, true);
+      element.removeEventListener("touchstart", touch, true);
       element.removeEventListener("pointermove", move, true);
       element.removeEventListener("pointerup", up, true);
     };

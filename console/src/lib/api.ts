@@ -17,10 +17,11 @@ export class DeskError extends Error {
     this.name = "DeskError";
   }
 
-  /** The server's words by field, from `details.problems` (requests) or `details.fields` (ideas). */
+  /** The server's words by field, from `details.problems` (requests), `details.fields` or `details.field` (one). */
   get fields(): Record<string, string> {
     const found: Record<string, string> = {};
-    const { problems, fields } = this.details;
+    const { problems, fields, field } = this.details;
+    if (typeof field === "string") found[field] = this.message;
     if (Array.isArray(problems)) {
       for (const one of problems as { at?: unknown; reason?: unknown }[]) {
         if (typeof one.at === "string" && typeof one.reason === "string")
