@@ -24,6 +24,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/backtests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Backtests
+         * @description Kept backtests with their key figures, and whether they are stale.
+         */
+        get: operations["list_backtests_api_backtests_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Backtest
+         * @description One backtest with its whole report.
+         */
+        get: operations["get_backtest_api_backtests__backtest_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Backtest
+         * @description Keep it no longer; its files are removed.
+         */
+        delete: operations["delete_backtest_api_backtests__backtest_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/equity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Equity
+         * @description The equity curve; thinned so that the highest, lowest and worst of each part stay.
+         */
+        get: operations["get_equity_api_backtests__backtest_id__equity_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/report.html": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Page
+         * @description The report as one page to look at, shut in: it may draw, and reaches nothing.
+         */
+        get: operations["get_page_api_backtests__backtest_id__report_html_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/trades": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Trades
+         * @description Its trades.
+         */
+        get: operations["get_trades_api_backtests__backtest_id__trades_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/calendar": {
         parameters: {
             query?: never;
@@ -653,7 +757,7 @@ export interface paths {
         };
         /**
          * Events
-         * @description Every change of a job from now on, or after the event whose id is given.
+         * @description Every change of a job and every record of the journal from now on, or after the given event.
          */
         get: operations["events_api_events_get"];
         put?: never;
@@ -2558,6 +2662,20 @@ export interface components {
             days: components["schemas"]["DayInShort"][];
         };
         /**
+         * Backtest
+         * @description One backtest.
+         */
+        Backtest: {
+            /**
+             * Report
+             * @description report.json as it was written; see docs/backtests.md
+             */
+            report: {
+                [key: string]: unknown;
+            };
+            row: components["schemas"]["BacktestRow"];
+        };
+        /**
          * BacktestBody
          * @description What to backtest.
          */
@@ -2578,6 +2696,124 @@ export interface components {
              * @description Canonical symbol, such as EURUSD
              */
             symbol: string;
+        };
+        /**
+         * BacktestPage
+         * @description Kept backtests, the last computed first.
+         */
+        BacktestPage: {
+            /** Items */
+            items: components["schemas"]["BacktestRow"][];
+            /**
+             * Next Cursor
+             * @description Give it as cursor for the next page; null on the last
+             */
+            next_cursor: string | null;
+            /** Problems */
+            problems: components["schemas"]["DamagedBacktest"][];
+            /**
+             * Total
+             * @description How many pass the filters, on all pages
+             */
+            total: number;
+        };
+        /**
+         * BacktestRow
+         * @description A kept backtest in short.
+         */
+        BacktestRow: {
+            /** Account */
+            account: {
+                [key: string]: unknown;
+            };
+            /** Computed At */
+            computed_at: string;
+            /**
+             * Id
+             * @description A hash of all that the result depends on
+             */
+            id: string;
+            metrics: components["schemas"]["KeyFigures"];
+            period: components["schemas"]["Period"];
+            /**
+             * Provenance
+             * @description Hashes and versions of what it was computed from
+             */
+            provenance: {
+                [key: string]: unknown;
+            };
+            /**
+             * Stale
+             * @description Why a run made now could give something else: engine, strategy. New bars are not judged
+             */
+            stale: string[];
+            /** Strategies */
+            strategies: string[];
+            /** Symbols */
+            symbols: string[];
+            /** Timeframe */
+            timeframe: string;
+            /** Undefined */
+            undefined: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * BacktestTrade
+         * @description A trade of a backtest; money in the account's currency, times UTC.
+         */
+        BacktestTrade: {
+            /** Ambiguous */
+            ambiguous: boolean;
+            /** Commission */
+            commission: number;
+            /** Entry Price */
+            entry_price: number;
+            /** Entry Time */
+            entry_time: string;
+            /** Exit Price */
+            exit_price: number;
+            /** Exit Reason */
+            exit_reason: string;
+            /** Exit Time */
+            exit_time: string;
+            /** Gap Cost */
+            gap_cost: number;
+            /** Gross */
+            gross: number;
+            /** Id */
+            id: number;
+            /** Initial Stop */
+            initial_stop: number | null;
+            /** Initial Target */
+            initial_target: number | null;
+            /** Mae */
+            mae: number;
+            /** Mfe */
+            mfe: number;
+            /** Net */
+            net: number;
+            /** R */
+            r: number | null;
+            /**
+             * Side
+             * @enum {string}
+             */
+            side: "long" | "short";
+            /** Signal Time */
+            signal_time: string;
+            /** Slippage Cost */
+            slippage_cost: number;
+            /** Spread Cost */
+            spread_cost: number;
+            /** Strategy */
+            strategy: string;
+            /** Swap */
+            swap: number;
+            /** Symbol */
+            symbol: string;
+            /** Volume */
+            volume: number;
         };
         /**
          * BanView
@@ -3166,6 +3402,16 @@ export interface components {
             target?: number | null;
         };
         /**
+         * DamagedBacktest
+         * @description A folder whose report cannot be read.
+         */
+        DamagedBacktest: {
+            /** Id */
+            id: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
          * DataAge
          * @description How old one kind of data is, by the last success of the task that brings it.
          */
@@ -3747,6 +3993,31 @@ export interface components {
         Ended: {
             /** Ended */
             ended: number;
+        };
+        /**
+         * Equity
+         * @description Equity at closes as columns of the same length, ascending, in the account's currency.
+         */
+        Equity: {
+            /**
+             * Count
+             * @description Closes of that time, of which these points are a part
+             */
+            count: number;
+            /** Equity */
+            equity: number[];
+            /** Id */
+            id: string;
+            /**
+             * Time
+             * @description UTC epoch seconds of each close
+             */
+            time: number[];
+            /**
+             * Worst
+             * @description The lowest since the close before
+             */
+            worst: number[];
         };
         /**
          * ErrorBody
@@ -4466,6 +4737,28 @@ export interface components {
          * @enum {string}
          */
         Kept: "desk" | "imported";
+        /**
+         * KeyFigures
+         * @description Null where undefined; `undefined` tells why.
+         */
+        KeyFigures: {
+            /** Expectancy R */
+            expectancy_r: number | null;
+            /** Max Drawdown Pct */
+            max_drawdown_pct: number | null;
+            /** Net Profit */
+            net_profit: number | null;
+            /** Profit Factor */
+            profit_factor: number | null;
+            /** Sharpe */
+            sharpe: number | null;
+            /** Total Return Pct */
+            total_return_pct: number | null;
+            /** Trades */
+            trades: number;
+            /** Win Rate Pct */
+            win_rate_pct: number | null;
+        };
         /**
          * Kill
          * @description How far it goes.
@@ -5197,6 +5490,20 @@ export interface components {
             }[];
         };
         /**
+         * Period
+         * @description What was traded over.
+         */
+        Period: {
+            /** Bars */
+            bars: number;
+            /** From */
+            from: string;
+            /** To */
+            to: string;
+            /** Warm Up Bars */
+            warm_up_bars: number;
+        };
+        /**
          * PositionList
          * @description Every open position, ours and others'.
          */
@@ -5643,6 +5950,16 @@ export interface components {
             };
             /** Wins */
             wins: number;
+        };
+        /**
+         * Removed
+         * @description A backtest that is not kept any more.
+         */
+        Removed: {
+            /** Deleted */
+            deleted: boolean;
+            /** Id */
+            id: string;
         };
         /**
          * ReplayedDecision
@@ -6972,6 +7289,21 @@ export interface components {
             volume: number;
         };
         /**
+         * TradesPage
+         * @description Trades in the order of the file.
+         */
+        TradesPage: {
+            /** Items */
+            items: components["schemas"]["BacktestTrade"][];
+            /**
+             * Next Cursor
+             * @description Give it as cursor for the next page; null on the last
+             */
+            next_cursor: string | null;
+            /** Total */
+            total: number;
+        };
+        /**
          * Uploaded
          * @description A file that waits to be imported; it is removed after its import, or after a day.
          */
@@ -7480,6 +7812,425 @@ export interface operations {
             };
             /** @description Something outside does not answer; trying again later may help */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_backtests_api_backtests_get: {
+        parameters: {
+            query?: {
+                strategy?: string | null;
+                symbol?: string | null;
+                /** @description Computed then or later, with an offset */
+                from?: string | null;
+                /** @description Computed before, with an offset */
+                to?: string | null;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BacktestPage"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_backtest_api_backtests__backtest_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backtest"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_backtest_api_backtests__backtest_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Removed"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Something outside does not answer; trying again later may help */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_equity_api_backtests__backtest_id__equity_get: {
+        parameters: {
+            query?: {
+                /** @description At most so many */
+                points?: number;
+                /** @description With an offset */
+                from?: string | null;
+                /** @description With an offset */
+                to?: string | null;
+            };
+            header?: never;
+            path: {
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Equity"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_page_api_backtests__backtest_id__report_html_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_trades_api_backtests__backtest_id__trades_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TradesPage"];
+                };
+            };
+            /** @description Nobody is signed in, or what they came with is not valid any more */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role has not the right, or the Host or Origin is not this desk's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The input breaks a rule */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unexpected; the log holds the correlation id */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10130,7 +10881,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Server-sent events named `job`; `id` is the cursor to resume after, `data` is JSON with kind, at, job_id, task, state, details. Comments keep the line alive. */
+            /** @description Server-sent events; `id` is the cursor to resume after, `data` is JSON. `job`: kind, at, job_id, task, state, details. `journal`, a record that was appended: seq, kind, at (desk time), at_wall, and what it is about: decision_id, idea_id, symbol, strategy, each null where it is about none; those of kind `security` are told to owners only. `reset`: what came after the given cursor is not known (it is of another desk, or too old): read everything again. Comments keep the line alive. */
             200: {
                 headers: {
                     [name: string]: unknown;
