@@ -4,7 +4,7 @@ import type { KeyboardEvent, ReactNode } from "react";
 import { Price } from "@/components/Numbers";
 import { StateOf } from "@/components/StateOf";
 import { api, take, type Schemas } from "@/lib/api";
-import { clock, digitsOf, duration, percent, price } from "@/lib/format";
+import { clock, duration, percent, price } from "@/lib/format";
 import * as read from "@/lib/queries";
 import { common, market as words } from "@/lib/strings";
 
@@ -65,7 +65,7 @@ function Row({ symbol, chosen }: { symbol: string; chosen: boolean }): ReactNode
   const quarters = useColumns(symbol, "M15", USUAL_BARS);
   const embargoes = useEmbargoes();
   const { data } = quote;
-  const digits = data ? digitsOf(Number(`1e-${(data.bid.split(".")[1] ?? "").length}`)) : 5;
+  const digits = data ? (data.bid.split(".")[1] ?? "").length : 5;
   const failed = quote.error ? quote.error.message : undefined;
   const old = !data || failed !== undefined || data.age_seconds > STALE;
   const close = days.data?.close?.at(-1);
