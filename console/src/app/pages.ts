@@ -1,6 +1,6 @@
-import { IconAdjustmentsHorizontal, IconArrowsExchange, IconBulb, IconFlask, IconGavel, IconLayoutDashboard, IconListCheck, IconNotebook, type Icon } from "@tabler/icons-react";
+import { IconAdjustmentsHorizontal, IconArrowsExchange, IconBulb, IconChartCandle, IconChecklist, IconFlask, IconGavel, IconLayoutDashboard, IconListCheck, IconNotebook, type Icon } from "@tabler/icons-react";
 import type { ComponentType } from "react";
-import { dashboard, decisions, ideas, journal, positions, research, settings, tasks } from "@/lib/strings";
+import { dashboard, decisions, ideas, journal, market, positions, research, settings, strategies, tasks } from "@/lib/strings";
 
 /** One page of the console. */
 export type PageEntry = {
@@ -24,6 +24,10 @@ export const PAGES: readonly PageEntry[] = [
   { path: "/ideas", label: ideas.title, icon: IconBulb, key: "i", load: () => import("@/features/ideas/Page") },
   { path: "/ideas/$id", label: ideas.title, icon: IconBulb, key: "", load: () => import("@/features/ideas/Page"), hidden: true },
   { path: "/positions", label: positions.title, icon: IconArrowsExchange, key: "p", load: () => import("@/features/positions/Page") },
+  { path: "/market", label: market.title, icon: IconChartCandle, key: "m", load: () => import("@/features/market/Page") },
+  { path: "/market/$symbol", label: market.title, icon: IconChartCandle, key: "", load: () => import("@/features/market/Page"), hidden: true },
+  { path: "/strategies", label: strategies.title, icon: IconChecklist, key: "s", load: () => import("@/features/strategies/Page") },
+  { path: "/strategies/$id", label: strategies.title, icon: IconChecklist, key: "", load: () => import("@/features/strategies/Strategy"), hidden: true },
   { path: "/research", label: research.title, icon: IconFlask, key: "r", load: () => import("@/features/research/Page") },
   { path: "/research/compare", label: research.compareTitle, icon: IconFlask, key: "", load: () => import("@/features/research/Compare"), hidden: true },
   { path: "/research/$id", label: research.one, icon: IconFlask, key: "", load: () => import("@/features/research/Report"), hidden: true },

@@ -16,4 +16,17 @@ export const common = {
   notDone: "Not done",
   details: "Details",
   correlation: "Log id",
+  explained: {
+    bar: "bar of",
+    inSession: "in session",
+    outOfSession: "outside its sessions",
+    conflict: "Both directions gave a signal, so neither counts.",
+    signal: "signal",
+    noSignal: "no signal",
+    strong: "strong",
+    weak: "weak",
+    holds: "true",
+    fails: "false",
+    undefined: "undefined",
+  },
 } as const;
