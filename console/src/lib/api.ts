@@ -86,7 +86,7 @@ const refused: Middleware = {
 };
 
 /** The desk's API. Every call throws a DeskError where the answer is not a success. */
-export const api = createClient<paths>({ baseUrl: globalThis.location?.origin ?? "http://desk", fetch: send });
+export const api = createClient<paths>({ baseUrl: (globalThis as { location?: Location }).location?.origin ?? "http://desk", fetch: send });
 api.use(refused);
 
 /** The data of an answer: `await take(api.GET("/api/account"))`. */

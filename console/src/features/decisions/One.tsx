@@ -124,7 +124,7 @@ function Gate({ made }: { made: Decision }): ReactNode {
   if (made.refusals.length === 0) return <div className="dim">{words.gateNone}</div>;
   return made.refusals.map(({ check, reason, measured, bound, blocks }) => (
     <div key={check} className="row" style={{ flexWrap: "wrap" }}>
-      <Link to="/decisions" search={{ refused_by: check } as never} style={{ width: 180 }}>{plain(check)}</Link>
+      <Link to="/decisions" search={{ refused_by: check }} style={{ width: 180 }}>{plain(check)}</Link>
       <span className="what">{reason}</span>
       <span className="num">{figure(measured)} <span className="dim">/ {figure(bound)}</span></span>
       <span className={blocks ? "danger" : "dim"} style={{ width: 110, textAlign: "right" }}>{blocks ? words.blocks : words.observes}</span>

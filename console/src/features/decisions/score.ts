@@ -7,5 +7,5 @@ export const figure = (value: unknown): string => {
   if (value === null || value === undefined) return common.unknown;
   if (typeof value === "number") return Number.isInteger(value) ? value.toLocaleString("en-US") : String(Number(value.toPrecision(8)));
   if (typeof value === "object") return JSON.stringify(value);
-  return typeof value === "string" ? value || common.unknown : String(value as boolean);
+  return typeof value === "string" ? value || common.unknown : String(value);
 };

@@ -15,7 +15,7 @@ export function Explained({ strategy, symbol, at }: { strategy: string; symbol: 
   });
   return (
     <>
-      <h2>{words.explain}: <Link to="/strategies/$id" params={{ id: strategy } as never}>{strategy}</Link></h2>
+      <h2>{words.explain}: <Link to="/strategies/$id" params={{ id: strategy }}>{strategy}</Link></h2>
       <StateOf query={query} what={words.explain} height={160}>{(told) => <ExplanationView told={told} />}</StateOf>
     </>
   );

@@ -25,7 +25,7 @@ export function Page(): ReactNode {
   const navigate = useNavigate();
   const first = status?.symbols[0];
   useEffect(() => {
-    if (!symbol && first) void navigate({ to: "/market/$symbol", params: { symbol: first } as never, search: true, replace: true });
+    if (!symbol && first) void navigate({ to: "/market/$symbol", params: { symbol: first }, search: true, replace: true });
   }, [symbol, first, navigate]);
   return (
     <>

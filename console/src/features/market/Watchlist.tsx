@@ -71,7 +71,7 @@ function Row({ symbol, chosen }: { symbol: string; chosen: boolean }): ReactNode
   const close = days.data?.close?.at(-1);
   const change = data && close ? Number(data.bid) / close - 1 : null;
   return (
-    <Link to="/market/$symbol" params={{ symbol } as never} search={true} className="watchrow" aria-current={chosen ? "page" : undefined} title={failed ?? (data && old ? words.quoteOld(duration(data.age_seconds)) : undefined)}>
+    <Link to="/market/$symbol" params={{ symbol }} search={true} className="watchrow" aria-current={chosen ? "page" : undefined} title={failed ?? (data && old ? words.quoteOld(duration(data.age_seconds)) : undefined)}>
       <b>{symbol}</b>
       <span className={old ? "dim" : ""}><Price value={data ? Number(data.bid) : null} digits={digits} /></span>
       <span className={old ? "dim" : ""}><Price value={data ? Number(data.ask) : null} digits={digits} /></span>

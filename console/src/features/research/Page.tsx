@@ -66,7 +66,7 @@ export function Page(): ReactNode {
             {problems.map(({ id, reason }) => <Alert key={id} color="yellow" mb={8}>{words.damaged(id, reason)}</Alert>)}
             <DataTable
               label={words.runs} rows={shown} columns={columns} id={idOf} onOpen={open} onEnd={more} height="calc(100dvh - 330px)"
-              actions={<Button size="compact-xs" variant="default" title={words.pickTip} disabled={picked < 2} onClick={() => void navigate({ to: "/research/compare", search: { a, b } as never })}>{words.picked(picked)}</Button>}
+              actions={<Button size="compact-xs" variant="default" title={words.pickTip} disabled={picked < 2} onClick={() => void navigate({ to: "/research/compare", search: { a, b } })}>{words.picked(picked)}</Button>}
             />
           </>
         )}

@@ -67,7 +67,7 @@ function Running({ task }: { task: string }): ReactNode {
     <StateOf query={query} what={words.running} height={40}>
       {(job) => (
         <div style={{ marginTop: 8 }} role="status">
-          {words.running} <Link to="/tasks/$id" params={{ id: task } as never}>{task.slice(0, 8)}</Link>: <b className={job.state === "succeeded" ? "up" : ENDED.includes(job.state) ? "danger" : ""}>{job.state}</b>
+          {words.running} <Link to="/tasks/$id" params={{ id: task }}>{task.slice(0, 8)}</Link>: <b className={job.state === "succeeded" ? "up" : ENDED.includes(job.state) ? "danger" : ""}>{job.state}</b>
           {job.progress && <><Progress mt={4} value={(100 * job.progress.done) / Math.max(1, job.progress.total)} aria-label={words.running} /><span className="dim num">{words.progress(job.progress.done, job.progress.total)}</span></>}
           {job.error && <div className="danger">{job.error.message}</div>}
         </div>
@@ -82,7 +82,7 @@ function Kept({ id }: { id: string }): ReactNode {
     <StateOf query={query} what={words.last} isEmpty={({ items }) => items.length === 0} empty={words.noBacktests}>
       {({ items }) => items.map((one) => (
         <div key={one.id} className="row" style={{ flexWrap: "wrap" }}>
-          <Link to="/research/$id" params={{ id: one.id } as never}>{one.symbols.join(", ")} {one.timeframe}</Link>
+          <Link to="/research/$id" params={{ id: one.id }}>{one.symbols.join(", ")} {one.timeframe}</Link>
           <span className="dim num">{one.period.from.slice(0, 10)} – {one.period.to.slice(0, 10)}</span>
           <span className="what num">
             {one.metrics.trades} {words.figures.trades.toLowerCase()} · {words.figures.profit} <Money value={one.metrics.net_profit} currency={String(one.account["currency"] ?? "")} />

@@ -71,7 +71,7 @@ function Draft({ id, newest }: { id: string; newest: Schemas["Source"] }): React
       nouns: ["strategies"],
       onFields: () => tell(save.error ?? new Error(words.invalid(1))),
       done: (out) => {
-        if ("theirs" in out) return setConflict(out);
+        if ("theirs" in out) { setConflict(out); return; }
         setConflict(null);
         setBase(out);
         setText(out.text);
@@ -112,7 +112,7 @@ function Draft({ id, newest }: { id: string; newest: Schemas["Source"] }): React
         <section className="card" aria-label={words.form}>
           {document === undefined ? <div className="dim">{words.notJson}</div> : (
             <StateOf query={schema} what={words.form} height={400}>
-              {(root) => <SchemaForm root={root as Schema} schema={root as Schema} value={document} errors={errors} facts={names} change={(path, value) => setText(written(placed(document, path, value)))} />}
+              {(root) => <SchemaForm root={root} schema={root} value={document} errors={errors} facts={names} change={(path, value) => setText(written(placed(document, path, value)))} />}
             </StateOf>
           )}
         </section>

@@ -30,9 +30,9 @@ export function Page(): ReactNode {
     queryFn: () => take(api.GET("/api/strategies", { params: { query: { limit: 500, ...(text ? { text } : {}), ...(symbol ? { symbol } : {}), ...(state ? { enabled: state === "on" } : {}) } } })),
   });
   const toggle = useSwitch();
-  const open = (id: string): void => void navigate({ to: "/strategies/$id", params: { id } as never });
+  const open = (id: string): void => void navigate({ to: "/strategies/$id", params: { id } });
   const columns: Column<Row>[] = [
-    { key: "id", title: words.id, value: ({ id }) => id, cell: ({ id }) => <Link to="/strategies/$id" params={{ id } as never}>{id}</Link>, width: "minmax(170px, 1.2fr)" },
+    { key: "id", title: words.id, value: ({ id }) => id, cell: ({ id }) => <Link to="/strategies/$id" params={{ id }}>{id}</Link>, width: "minmax(170px, 1.2fr)" },
     { key: "name", title: words.name, value: ({ name }) => name, width: "minmax(120px, 1.6fr)" },
     { key: "symbol", title: words.symbol, value: (one) => [one.symbol, ...one.symbols].filter(Boolean).join(", "), width: "110px" },
     { key: "timeframe", title: words.timeframe, value: ({ timeframe }) => timeframe, width: "100px" },
