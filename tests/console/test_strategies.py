@@ -29,7 +29,7 @@ def test_the_switch_changes_the_file(page: Page, desk: DeskProcess) -> None:
 
 def test_a_condition_that_is_none_is_told_in_the_servers_words_and_cannot_be_saved(page: Page) -> None:
     page.goto("/strategies/EURUSD_H1")
-    page.get_by_label("Entry 1", exact=True).fill("rsi(14 > 3")
+    page.get_by_role("textbox", name="Entry 1", exact=True).fill("rsi(14 > 3")
     expect(page.locator("main").get_by_text("',' is missing before the end").first).to_be_visible()
     expect(page.get_by_role("button", name="Save")).to_be_disabled()
 
