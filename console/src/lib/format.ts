@@ -11,6 +11,11 @@ function fixed(value: number, digits: number, signed = false): string {
 }
 
 /** "+1,234.50 USD"; a balance is given unsigned. */
+/** Any JSON value as text: text as it is, the rest as JSON. */
+export function asText(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
 export function money(value: Maybe, currency = "", { digits = 2, signed = true } = {}): string {
   return known(value) ? `${fixed(value, digits, signed)} ${currency}`.trimEnd() : common.unknown;
 }

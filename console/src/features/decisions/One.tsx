@@ -14,7 +14,7 @@ import { common, decisions as words } from "@/lib/strings";
 
 /** One decision: everything it saw, and whether the same bytes come out again. */
 export function Page(): ReactNode {
-  const { id = "" } = useParams({ strict: false }) as { id?: string };
+  const { id = "" }: { id?: string } = useParams({ strict: false });
   const found = useQuery({ queryKey: ["decisions", "one", id], queryFn: () => take(api.GET("/api/decisions/{decision_id}", { params: { path: { decision_id: id }, query: { inputs: true } } })), staleTime: Infinity });
   return <StateOf query={found} what={words.one} height={480}>{(row) => <Shown row={row} key={row.seq} />}</StateOf>;
 }

@@ -1,3 +1,4 @@
+import { asText } from "@/lib/format";
 import { common } from "@/lib/strings";
 
 export const fixedScore = (value: number | null): string => (value === null ? common.unknown : value.toFixed(1));
@@ -7,5 +8,5 @@ export const figure = (value: unknown): string => {
   if (value === null || value === undefined) return common.unknown;
   if (typeof value === "number") return Number.isInteger(value) ? value.toLocaleString("en-US") : String(Number(value.toPrecision(8)));
   if (typeof value === "object") return JSON.stringify(value);
-  return typeof value === "string" ? value || common.unknown : String(value);
+  return asText(value) || common.unknown;
 };

@@ -20,7 +20,7 @@ type Timeframe = Schemas["Timeframe"];
 const known = (text: string): Timeframe | null => TIMEFRAMES.find((one) => one === text) ?? null;
 
 export function Page(): ReactNode {
-  const { symbol } = useParams({ strict: false }) as { symbol?: string };
+  const { symbol }: { symbol?: string } = useParams({ strict: false });
   const { data: status } = useQuery(read.status);
   const navigate = useNavigate();
   const first = status?.symbols[0];
@@ -41,7 +41,7 @@ export function Page(): ReactNode {
 function Symbol({ symbol }: { symbol: string }): ReactNode {
   const [filters, change] = useFilters(["tf", "tf2", "strategy", "clock", "hide", "at"]);
   const about = useSymbol(symbol);
-  const narrow = useMediaQuery("(max-width: 768px)") ?? false;
+  const narrow = useMediaQuery("(max-width: 768px)");
   const timeframe = known(filters.tf) ?? "H1";
   const second = known(filters.tf2);
   const hidden = useMemo(() => new Set(filters.hide.split(" ").filter(Boolean)), [filters.hide]);

@@ -48,7 +48,7 @@ export function Panel(props: {
       if (range && range.from < 60) now.current.more();
     };
     const clicked = (event: MouseEventParams): void => {
-      const mark = now.current.marks.find(({ id }) => id === event.hoveredObjectId);
+      const mark = now.current.marks.find(({ id }) => id === event.hoveredInfo?.objectId);
       if (mark?.to) return void navigate({ to: mark.to });
       const index = now.current.chart.bars.findIndex(({ time }) => time === event.time);
       const utc = now.current.chart.utc[index];

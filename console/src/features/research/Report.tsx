@@ -17,7 +17,7 @@ import { common, research as words } from "@/lib/strings";
 
 /** A kept backtest: what it says, and what speaks against it. */
 export function Page(): ReactNode {
-  const { id = "" } = useParams({ strict: false }) as { id?: string };
+  const { id = "" }: { id?: string } = useParams({ strict: false });
   const query = useQuery(reportOf(id));
   return <StateOf query={query} what={words.one} height={600}>{({ row, report }) => <Shown key={row.id} run={row} report={report} />}</StateOf>;
 }

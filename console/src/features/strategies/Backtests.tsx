@@ -7,7 +7,7 @@ import { Money, RelativeTime } from "@/components/Numbers";
 import { StateOf } from "@/components/StateOf";
 import { useFilters } from "@/lib/address";
 import { api, idempotencyKey, take } from "@/lib/api";
-import { inR, percent } from "@/lib/format";
+import { asText, inR, percent } from "@/lib/format";
 import { useMay } from "@/lib/may";
 import { useWrite } from "@/lib/mutation";
 import { common, strategies as words } from "@/lib/strings";
@@ -85,7 +85,7 @@ function Kept({ id }: { id: string }): ReactNode {
           <Link to="/research/$id" params={{ id: one.id }}>{one.symbols.join(", ")} {one.timeframe}</Link>
           <span className="dim num">{one.period.from.slice(0, 10)} – {one.period.to.slice(0, 10)}</span>
           <span className="what num">
-            {one.metrics.trades} {words.figures.trades.toLowerCase()} · {words.figures.profit} <Money value={one.metrics.net_profit} currency={String(one.account["currency"] ?? "")} />
+            {one.metrics.trades} {words.figures.trades.toLowerCase()} · {words.figures.profit} <Money value={one.metrics.net_profit} currency={asText(one.account["currency"] ?? "")} />
             {" · "}{words.figures.dd} {percent(one.metrics.max_drawdown_pct === null ? null : one.metrics.max_drawdown_pct / 100)} · {words.figures.pf} {one.metrics.profit_factor?.toFixed(2) ?? common.unknown} · {words.figures.r} {inR(one.metrics.expectancy_r)}
           </span>
           <span className={one.stale.length > 0 ? "warn" : "dim"}>{one.stale.length > 0 ? words.stale(one.stale.join(", ")) : words.fresh}</span>

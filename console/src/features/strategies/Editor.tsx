@@ -4,7 +4,7 @@ import { notifications } from "@mantine/notifications";
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useMemo, useState, type ReactNode } from "react";
 import { parsed, placed, written } from "./json";
-import { SchemaForm, type Schema } from "./SchemaForm";
+import { SchemaForm } from "./SchemaForm";
 import { ConfirmButton } from "@/components/ConfirmButton";
 import { StateOf } from "@/components/StateOf";
 import { api, DeskError, take, type Schemas } from "@/lib/api";

@@ -19,7 +19,7 @@ import { strategies as words } from "@/lib/strings";
 const Difference = lazy(async () => ({ default: (await import("./CodeEditor")).Difference }));
 
 export function Page(): ReactNode {
-  const { id = "" } = useParams({ strict: false }) as { id?: string };
+  const { id = "" }: { id?: string } = useParams({ strict: false });
   const [filters, change] = useFilters(["tab", "at", "version"]);
   const { trade } = useMay();
   const navigate = useNavigate();
@@ -39,7 +39,7 @@ export function Page(): ReactNode {
         <h1 className="pagetitle" style={{ margin: 0 }}><Link to="/strategies">{words.title}</Link> / {id}</h1>
         {trade && (
           <Group gap={8}>
-            {one.data && <Switch size="xs" label={words.on} checked={one.data.enabled ?? true} onChange={({ currentTarget }) => toggle.mutate({ id, enabled: currentTarget.checked })} />}
+            {one.data && <Switch size="xs" label={words.on} checked={one.data.enabled} onChange={({ currentTarget }) => toggle.mutate({ id, enabled: currentTarget.checked })} />}
             <ConfirmButton size="compact-xs" color="red" action={words.removeWhat(id)} onConfirm={() => remove.mutate(undefined)}>{words.remove}</ConfirmButton>
           </Group>
         )}
@@ -52,7 +52,7 @@ export function Page(): ReactNode {
         <Tabs.Panel value="edit"><Editor key={id} id={id} /></Tabs.Panel>
         <Tabs.Panel value="explain"><Explain id={id} at={filters.at} onAt={(at) => change({ at })} /></Tabs.Panel>
         <Tabs.Panel value="versions"><Versions id={id} number={Number(filters.version) || null} onNumber={(version) => change({ version: String(version) })} /></Tabs.Panel>
-        <Tabs.Panel value="backtest"><Backtests id={id} symbol={one.data?.symbol ?? one.data?.symbols?.[0] ?? null} /></Tabs.Panel>
+        <Tabs.Panel value="backtest"><Backtests id={id} symbol={one.data?.symbol ?? one.data?.symbols[0] ?? null} /></Tabs.Panel>
       </Tabs>
     </>
   );
