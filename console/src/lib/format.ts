@@ -10,12 +10,12 @@ function fixed(value: number, digits: number, signed = false): string {
   return (value < 0 && !zero ? MINUS : signed && !zero ? "+" : "") + text;
 }
 
-/** "+1,234.50 USD"; a balance is given unsigned. */
 /** Any JSON value as text: text as it is, the rest as JSON. */
 export function asText(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
+/** "+1,234.50 USD"; a balance is given unsigned. */
 export function money(value: Maybe, currency = "", { digits = 2, signed = true } = {}): string {
   return known(value) ? `${fixed(value, digits, signed)} ${currency}`.trimEnd() : common.unknown;
 }
