@@ -58,7 +58,7 @@ function Ask(): ReactNode {
     }}>
       <TextInput size="xs" type="date" label={p.day} description={p.last} value={day} error={wrong["day"]} onChange={(event) => setDay(event.currentTarget.value)} />
       <Button size="xs" type="submit" variant="default" loading={ask.isPending}>{p.start}</Button>
-      {ask.data && <span role="status">{p.queued} <Link to={`/tasks/${ask.data.task_id}` as string}>{ask.data.task_id.slice(0, 8)}</Link></span>}
+      {ask.data && <span role="status">{p.queued} <Link to={`/tasks/${ask.data.task_id}`}>{ask.data.task_id.slice(0, 8)}</Link></span>}
     </Group>
   );
 }

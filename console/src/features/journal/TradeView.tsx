@@ -36,7 +36,7 @@ export function TradeView({ trade }: { trade: Trade }): ReactNode {
     [words.facts.mae, <Money key="mae" value={trade.mae} currency={currency} />],
     [words.facts.mfe, <Money key="mfe" value={trade.mfe} currency={currency} />],
     [words.facts.signal, <Moment key="signal" at={trade.signal_time} />],
-    [words.facts.idea, <Link key="idea" to={`/ideas/${encodeURIComponent(trade.id)}` as string}>{trade.id}</Link>],
+    [words.facts.idea, <Link key="idea" to={`/ideas/${encodeURIComponent(trade.id)}`}>{trade.id}</Link>],
   ];
   return (
     <Stack gap={14}>

@@ -149,7 +149,7 @@ function Job({ job }: { job: Schemas["JobView"] }): ReactNode {
   return (
     <div className="row" style={{ flexWrap: "wrap" }}>
       <span className="what">
-        <Link to={`/tasks/${job.id}` as string}>{job.task.split(".").at(-1)?.replaceAll("_", " ")}</Link> <span className="dim">{Object.entries(job.kwargs).map(([key, value]) => `${key} ${String(value)}`).join(", ")}</span>
+        <Link to={`/tasks/${job.id}`}>{job.task.split(".").at(-1)?.replaceAll("_", " ")}</Link> <span className="dim">{Object.entries(job.kwargs).map(([key, value]) => `${key} ${String(value)}`).join(", ")}</span>
         {bad && <div className="danger">{error.message}</div>}
         {progress && live(job.state) && <Progress mt={4} value={progress.total > 0 ? (100 * progress.done) / progress.total : 0} aria-label={`${words.progress} ${progress.done} / ${progress.total}`} />}
       </span>

@@ -41,12 +41,12 @@ export function Page(): ReactNode {
             <div key={group} style={{ display: "contents" }}>
               <div className="dim" style={{ fontSize: 11, padding: "8px 8px 2px" }}>{words.groups[group]}</div>
               {there.filter((one) => one.group === group).map(({ name }) => (
-                <Link key={name} to={to(name) as string} aria-current={found?.name === name ? "page" : undefined}>{words.sections[name]}</Link>
+                <Link key={name} to={to(name)} aria-current={found?.name === name ? "page" : undefined}>{words.sections[name]}</Link>
               ))}
             </div>
           ))}
         </nav>
-        <Select className="narrow" aria-label={words.title} value={found?.name ?? null} allowDeselect={false} onChange={(name) => name && void navigate({ to: to(name) as string })}
+        <Select className="narrow" aria-label={words.title} value={found?.name ?? null} allowDeselect={false} onChange={(name) => name && void navigate({ to: to(name) })}
           data={(Object.keys(words.groups) as (keyof typeof words.groups)[]).map((group) => ({
             group: words.groups[group], items: there.filter((one) => one.group === group).map(({ name }) => ({ value: name, label: words.sections[name] })),
           }))} />

@@ -57,7 +57,7 @@ function Form({ read, all }: { read: Tagged<unknown>; all: Described }): ReactNo
         wrong.set({});
         setReason("");
         setBase(made);
-        setValues(made.data as Values);
+        setValues(made.data);
       },
     },
   );

@@ -39,7 +39,7 @@ export function Rulebook(): ReactNode {
               )}
               {shown && (
                 <StateOf query={description} what={settings.sections.rulebook} height={300}>
-                  {(all) => <Form key={chosen ?? JSON.stringify(rulebook)} all={all} first={shown as Values} inForce={(rulebook ?? null) as Values | null} done={() => setChosen(null)} />}
+                  {(all) => <Form key={chosen ?? JSON.stringify(rulebook)} all={all} first={shown} inForce={(rulebook ?? null)} done={() => setChosen(null)} />}
                 </StateOf>
               )}
               {own && rulebook && (

@@ -10,7 +10,7 @@ import { settings } from "@/lib/strings";
 const words = settings.security;
 const AT_ONCE = 200;
 type Event = Record<string, unknown>;
-const text = (value: unknown): string => (value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value as string | number | boolean));
+const text = (value: unknown): string => (value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value));
 const rest = (event: Event): string =>
   Object.entries(event).filter(([key, value]) => !["seq", "at", "actor", "event"].includes(key) && value !== null && value !== "").map(([key, value]) => `${key.replaceAll("_", " ")}: ${text(value)}`).join(" · ");
 
@@ -29,7 +29,7 @@ export function Security(): ReactNode {
     initialPageParam: 0,
     getNextPageParam: ({ events }) => (events.length < AT_ONCE ? undefined : Number(events.at(-1)?.["seq"])),
   });
-  const rows = useMemo(() => query.data?.pages.flatMap(({ events }) => events as Event[]) ?? [], [query.data]);
+  const rows = useMemo(() => query.data?.pages.flatMap(({ events }) => events) ?? [], [query.data]);
   return (
     <>
       <Head title={settings.sections.security} about={words.about} />

@@ -26,7 +26,7 @@ export function Symbols(): ReactNode {
   const query = useQuery({ queryKey: ["symbols"], queryFn: () => tagged(api.GET("/api/symbols")) });
   const [edited, setEdited] = useState<Row | "new" | null>(null);
   const columns = useMemo((): Column<Row>[] => [
-    { key: "canonical", title: words.canonical, width: "100px", value: ({ canonical }) => canonical, cell: ({ canonical }) => <Link to={`/market/${encodeURIComponent(canonical)}` as string} onClick={(event) => event.stopPropagation()}><b>{canonical}</b></Link> },
+    { key: "canonical", title: words.canonical, width: "100px", value: ({ canonical }) => canonical, cell: ({ canonical }) => <Link to={`/market/${encodeURIComponent(canonical)}`} onClick={(event) => event.stopPropagation()}><b>{canonical}</b></Link> },
     { key: "broker", title: words.broker, width: "110px", value: ({ broker_symbol }) => broker_symbol },
     { key: "enabled", title: words.watched, width: "84px", value: ({ enabled }) => (enabled ? settings.yes : settings.no), cell: ({ enabled }) => <span className={enabled ? "up" : "dim"}>{enabled ? `● ${settings.yes}` : `○ ${settings.no}`}</span> },
     { key: "min", title: words.min, width: "90px", right: true, value: ({ min_vol }) => min_vol },
