@@ -63,7 +63,9 @@ def test_a_note_reaches_the_desk_and_a_refusal_is_told_in_its_words(
     assert (said[0]["note"], said[0]["by"]) == ("held too long", "local")
     note.fill("x" * 4001)
     page.get_by_role("button", name="Save").click()
-    refusal = httpx.put(f"{traded.url}/api/trades/a/notes", json={"note": "x" * 4001}).json()["error"]["message"]
+    refusal = httpx.put(f"{traded.url}/api/trades/a/notes", json={"note": "x" * 4001}).json()["error"][
+        "message"
+    ]
     expect(page.get_by_role("dialog")).to_contain_text(refusal)
     assert traded.get("/api/trades/a/notes").json()["items"] == said
     wrongs.expected("Failed to load resource")
