@@ -21,6 +21,8 @@ from tests.fakes.market_hours import open_clock
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("console"), pytest.mark.timeout(240)]
 
+SYMBOL = "AUDUSD"
+"""No shipped strategy trades it, so that no other idea comes."""
 REFUSED = "Failed to load resource"
 STOP_TICKS, TARGET_TICKS = 400, 800
 WAIT = 15_000
@@ -34,7 +36,7 @@ def services(desk: DeskProcess) -> Iterator[Services]:
     made.connector_link.close()
 
 
-def proposed(services: Services, symbol: str = "EURUSD") -> dict[str, Any]:
+def proposed(services: Services, symbol: str = SYMBOL) -> dict[str, Any]:
     """A strategy's idea that waits for an hour, 400 ticks to its stop and 800 to its target."""
     ask = float(services.market.quote(symbol).ask)
     ticket = Ticket(symbol=symbol, side=Side.BUY, type=OrderType.MARKET, stop=round(ask - 0.01, 5))
@@ -67,10 +69,10 @@ def previewed(desk: DeskProcess, idea: dict[str, Any], **changes: float) -> dict
 def test_an_idea_arrives_is_shown_as_the_desk_judges_it_and_rejected_with_a_reason(
     page: Page, desk: DeskProcess, services: Services, wrongs: Wrongs
 ) -> None:
-    page.goto("/ideas?side=buy")
+    page.goto(f"/ideas?symbol={SYMBOL}")
     expect(page.get_by_text("No idea matches these filters.")).to_be_visible(timeout=WAIT)
     idea = proposed(services)
-    row = page.get_by_role("row").filter(has_text="EURUSD")
+    row = page.get_by_role("row").filter(has_text=SYMBOL)
     expect(row).to_be_visible(timeout=5000)
     row.click()
     told = previewed(desk, idea)
@@ -97,11 +99,11 @@ def test_an_idea_arrives_is_shown_as_the_desk_judges_it_and_rejected_with_a_reas
     on_file = desk.get(f"/api/trade-ideas/{idea['id']}").json()
     assert (on_file["status"], on_file["history"][-1]["why"]) == ("rejected", "News ahead, says a <b>person</b>")
     expect(page.locator(".ideas-history")).to_contain_text("News ahead, says a <b>person</b>")
-    page.goto("/ideas?tab=rejected&side=buy")
+    page.goto(f"/ideas?tab=rejected&symbol={SYMBOL}")
     expect(page.get_by_role("row").filter(has_text="News ahead")).to_be_visible()
     page.reload()
     expect(page.get_by_role("tab", name=re.compile("Rejected"))).to_have_attribute("aria-selected", "true")
-    assert page.url.endswith("/ideas?tab=rejected&side=buy")
+    assert page.url.endswith(f"/ideas?tab=rejected&symbol={SYMBOL}")
 
 
 def test_a_changed_idea_is_approved_becomes_a_position_and_is_closed(
@@ -155,11 +157,11 @@ def test_a_changed_idea_is_approved_becomes_a_position_and_is_closed(
 def test_a_ticket_is_previewed_refused_in_the_desks_words_sent_moved_and_cancelled(
     page: Page, desk: DeskProcess, wrongs: Wrongs
 ) -> None:
-    page.goto("/positions?tab=orders&order=new&symbol=EURUSD")
+    page.goto(f"/positions?tab=orders&order=new&symbol={SYMBOL}")
     form = page.get_by_role("dialog")
     expect(figure(page, "rr")).to_have_text("2.00 : 1", timeout=WAIT)
     form.get_by_text("Limit", exact=True).click()
-    ask = float(desk.get("/api/market/EURUSD/quote").json()["ask"])
+    ask = float(desk.get(f"/api/market/{SYMBOL}/quote").json()["ask"])
     price = round(ask - 0.01, 5)
     form.get_by_label("Price", exact=True).fill(f"{price:.5f}")
     form.get_by_label("Stop is stated in").click()
@@ -167,7 +169,7 @@ def test_a_ticket_is_previewed_refused_in_the_desks_words_sent_moved_and_cancell
     form.get_by_label("Stop", exact=True).fill(f"{price + 0.001:.5f}")
     bad = desk.post(
         "/api/orders/preview",
-        {"symbol": "EURUSD", "side": "buy", "type": "limit", "price": price, "stop": {"price": round(price + 0.001, 5)}},
+        {"symbol": SYMBOL, "side": "buy", "type": "limit", "price": price, "stop": {"price": round(price + 0.001, 5)}},
     ).json()["error"]
     assert bad["code"] in {"bad_ticket", "bad_override"}
     expect(form.get_by_role("alert")).to_contain_text("wrong side", timeout=WAIT)
