@@ -1,4 +1,4 @@
-"""Ideas, positions and orders in a browser: what is shown is the desk's, what is done reaches the terminal."""
+"""Ideas, positions and orders in a browser: figures are the desk's, what is done reaches the terminal."""
 
 import json
 import re
