@@ -43,6 +43,12 @@ export const percent = (share: Maybe, digits = 2, signed = false): string =>
 export const pips = (value: Maybe): string => (known(value) ? `${fixed(value, 1)} pips` : common.unknown);
 export const lots = (value: Maybe): string => (known(value) ? `${fixed(value, 2)} lots` : common.unknown);
 
+/** What a number field was given; one that ends in a zero comes as text. Null where it is no number. */
+export function typed(value: number | string): number | null {
+  const number = typeof value === "string" && value.trim() === "" ? NaN : Number(value);
+  return Number.isFinite(number) ? number : null;
+}
+
 /** Seconds as "12 s", "3 min 5 s", "2 h 4 min", "3 d 2 h". */
 export function duration(seconds: Maybe): string {
   if (!known(seconds)) return common.unknown;
