@@ -1,6 +1,6 @@
-import { IconLayoutDashboard, IconListCheck, type Icon } from "@tabler/icons-react";
+import { IconCalendarEvent, IconLayoutDashboard, IconListCheck, IconNews, type Icon } from "@tabler/icons-react";
 import type { ComponentType } from "react";
-import { dashboard, tasks } from "@/lib/strings";
+import { calendar, dashboard, news, tasks } from "@/lib/strings";
 
 /** One page of the console. */
 export type PageEntry = {
@@ -23,6 +23,8 @@ export const PAGES: readonly PageEntry[] = [
   { path: "/", label: dashboard.title, icon: IconLayoutDashboard, key: "d", load: () => import("@/features/dashboard/Page") },
   { path: "/tasks", label: tasks.title, icon: IconListCheck, key: "t", load: () => import("@/features/tasks/Page") },
   { path: "/tasks/$id", label: tasks.one, icon: IconListCheck, key: "", load: () => import("@/features/tasks/Task"), hidden: true },
+  { path: "/calendar", label: calendar.title, icon: IconCalendarEvent, key: "c", load: () => import("@/features/calendar/Page") },
+  { path: "/news", label: news.title, icon: IconNews, key: "n", load: () => import("@/features/news/Page") },
 ];
 
 /** What stands in the bar of a phone before "More", where it exists. */

@@ -44,7 +44,7 @@ export function Steps({ job }: { job: Job }): ReactNode {
   const start = Date.parse(steps[0]?.at ?? job.queued_at);
   return steps.map((step, index) => {
     const at = Date.parse(step.at);
-    const extra = Object.entries(step.details).filter(([name]) => !KNOWN.has(name)).map(([name, value]) => `${name} ${typeof value === "string" ? value : JSON.stringify(value)}`);
+    const extra = Object.entries(step.details ?? {}).filter(([name]) => !KNOWN.has(name)).map(([name, value]) => `${name} ${typeof value === "string" ? value : JSON.stringify(value)}`);
     return (
       <div key={index} className="row wraps">
         <span className="num dim" style={{ width: 176 }}>{clock(at, 0)}.{String(at % 1000).padStart(3, "0")} UTC</span>
