@@ -12,11 +12,11 @@ export function tell(error: unknown): void {
 
 /**
  * A write. On failure the desk's sentence is shown, unless its details name fields and `onFields` takes
- * them (to stand beside the fields); on success the queries of `nouns` are read again.
+ * them (to stand beside the fields), or unless its code is among `shown`, which the page tells itself; on success the queries of `nouns` are read again.
  */
 export function useWrite<In, Out>(
   write: (input: In) => Promise<Out>,
-  options: { nouns: readonly string[]; done?: (out: Out, input: In) => void; onFields?: (fields: Record<string, string>) => void },
+  options: { nouns: readonly string[]; done?: (out: Out, input: In) => void; onFields?: (fields: Record<string, string>) => void; shown?: readonly string[] },
 ): UseMutationResult<Out, unknown, In> {
   const queries = useQueryClient();
   return useMutation({
@@ -25,7 +25,7 @@ export function useWrite<In, Out>(
     onError: (error) => {
       const fields = error instanceof DeskError ? error.fields : {};
       if (options.onFields && Object.keys(fields).length > 0) options.onFields(fields);
-      else tell(error);
+      else if (!(error instanceof DeskError && options.shown?.includes(error.code))) tell(error);
     },
     onSettled: () => queries.invalidateQueries({ predicate: ({ queryKey }) => options.nouns.includes(String(queryKey[0])) }),
   });

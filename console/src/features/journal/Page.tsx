@@ -4,7 +4,7 @@ import { Parity } from "./Parity";
 import { Statistics } from "./Statistics";
 import { Trades } from "./Trades";
 import { useJournal, useTrades, WITHOUT, wanted } from "./trades";
-import { common, journal as words } from "@/lib/strings";
+import { journal as words } from "@/lib/strings";
 
 const FILTERS = ["symbol", "strategy", "side", "reason", "tag", "since", "until"] as const;
 
@@ -52,7 +52,7 @@ function Filters(): ReactNode {
         <Button size="xs" variant="subtle" onClick={() => change(Object.fromEntries(FILTERS.map((name) => [name, null])))}>{words.filters.clear}</Button>
       )}
       <span style={{ flex: 1 }} />
-      <Anchor size="xs" pb={7} href={`/api/trades/csv${query && `?${query}`}`} download="trades.csv" title={words.allTip}>{words.all} ({common.csv})</Anchor>
+      <Anchor size="xs" pb={7} href={`/api/trades/csv${query && `?${query}`}`} download="trades.csv" title={words.allTip}>{words.all}</Anchor>
     </Group>
   );
 }

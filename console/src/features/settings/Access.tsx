@@ -42,7 +42,7 @@ export function Access(): ReactNode {
           )}
         </StateOf>
       </section>
-      <Tokens most={me?.role ?? "viewer"} />
+      <Tokens most={me?.role ?? "viewer"} person={me?.way === "session"} />
     </>
   );
 }
@@ -69,7 +69,7 @@ function Password(): ReactNode {
   );
 }
 
-function Tokens({ most }: { most: Role }): ReactNode {
+function Tokens({ most, person }: { most: Role; person: boolean }): ReactNode {
   const query = useQuery({ queryKey: ["tokens"], queryFn: () => take(api.GET("/api/tokens")) });
   const [body, setBody] = useState<{ label: string; scope: Role; days: number }>({ label: "", scope: "viewer", days: 90 });
   const wrong = useWrong(["label", "scope", "days"]);
@@ -101,7 +101,8 @@ function Tokens({ most }: { most: Role }): ReactNode {
           </div>
         ))}
       </StateOf>
-      <Group component="form" gap={8} align="end" mt={10} onSubmit={(event) => {
+      {!person && <div className="dim">{words.noPerson}</div>}
+      {person && <Group component="form" gap={8} align="end" mt={10} onSubmit={(event) => {
         event.preventDefault();
         make.mutate(undefined);
       }}>
@@ -109,7 +110,7 @@ function Tokens({ most }: { most: Role }): ReactNode {
         <Select size="xs" w={110} label={words.scope} allowDeselect={false} data={RANK.slice(0, RANK.indexOf(most) + 1)} value={body.scope} error={wrong.of("scope")} onChange={(scope) => scope && setBody({ ...body, scope: scope as Role })} />
         <NumberInput size="xs" w={90} label={words.days} hideControls clampBehavior="none" value={body.days} error={wrong.of("days")} onChange={(days) => setBody({ ...body, days: Number(days) })} />
         <Button size="xs" type="submit" loading={make.isPending}>{words.make}</Button>
-      </Group>
+      </Group>}
     </section>
   );
 }

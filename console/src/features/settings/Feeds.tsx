@@ -1,7 +1,7 @@
 import { Button, Group, Modal, NumberInput, Stack, Switch, TagsInput, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState, type ReactNode } from "react";
-import { ConflictNote, Head, ReadOnlyNote, tagged, useWrong } from "./shared";
+import { CONFLICT, ConflictNote, Head, ReadOnlyNote, tagged, useWrong } from "./shared";
 import { Tried } from "./Tried";
 import { ConfirmButton } from "@/components/ConfirmButton";
 import { RelativeTime } from "@/components/Numbers";
@@ -43,8 +43,8 @@ function One({ feed, etag, edit }: { feed: Feed; etag: string; edit: () => void 
   const { own } = useMay();
   const path = { feed_id: feed.id };
   const header = { "If-Match": etag };
-  const turn = useWrite((enabled: boolean) => take(api.PATCH("/api/feeds/{feed_id}", { params: { path, header }, body: { enabled } })), { nouns: NOUNS });
-  const remove = useWrite(() => take(api.DELETE("/api/feeds/{feed_id}", { params: { path, header } })), { nouns: NOUNS });
+  const turn = useWrite((enabled: boolean) => take(api.PATCH("/api/feeds/{feed_id}", { params: { path, header }, body: { enabled } })), { nouns: NOUNS, shown: CONFLICT });
+  const remove = useWrite(() => take(api.DELETE("/api/feeds/{feed_id}", { params: { path, header } })), { nouns: NOUNS, shown: CONFLICT });
   const test = useWrite(() => take(api.POST("/api/feeds/{feed_id}/test", { params: { path } })), { nouns: [] });
   const bad = feed.status === "failed";
   return (
@@ -79,7 +79,7 @@ function Form({ feed, etag, done }: { feed: Feed | null; etag: string; done: () 
   const header = { "If-Match": etag };
   const save = useWrite(
     () => take(feed ? api.PATCH("/api/feeds/{feed_id}", { params: { path: { feed_id: feed.id }, header }, body }) : api.POST("/api/feeds", { params: { header }, body: { ...body, enabled: true } })),
-    { nouns: NOUNS, onFields: wrong.set, done },
+    { nouns: NOUNS, shown: CONFLICT, onFields: wrong.set, done },
   );
   return (
     <Stack component="form" gap={8} onSubmit={(event) => {

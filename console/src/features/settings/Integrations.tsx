@@ -2,7 +2,7 @@ import { Button, Group, NumberInput, PasswordInput, Switch, TextInput } from "@m
 import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState, type ReactNode } from "react";
 import { nameOf, patchOf, type Values } from "./schema";
-import { ConflictNote, Head, LastChange, ReadOnlyNote, tagged, useLastChanges, useWrong } from "./shared";
+import { CONFLICT, ConflictNote, Head, LastChange, ReadOnlyNote, tagged, useLastChanges, useWrong } from "./shared";
 import { Tried } from "./Tried";
 import { ConfirmButton } from "@/components/ConfirmButton";
 import { RelativeTime } from "@/components/Numbers";
@@ -40,9 +40,9 @@ function One({ one, etag }: { one: Schemas["Integration"]; etag: string }): Reac
   const path = { name: one.name };
   const header = { "If-Match": etag };
   const [open, setOpen] = useState(false);
-  const choose = useWrite(() => take(api.PATCH("/api/integrations/{name}", { params: { path, header }, body: { choose: true } as never })), { nouns: NOUNS });
-  const test = useWrite(() => take(api.POST("/api/integrations/{name}/test", { params: { path } })), { nouns: NOUNS });
-  const forget = useWrite(() => take(api.DELETE("/api/integrations/{name}/key", { params: { path } })), { nouns: NOUNS });
+  const choose = useWrite(() => take(api.PATCH("/api/integrations/{name}", { params: { path, header }, body: { choose: true } as never })), { nouns: NOUNS, shown: CONFLICT });
+  const test = useWrite(() => take(api.POST("/api/integrations/{name}/test", { params: { path } })), { nouns: NOUNS, shown: CONFLICT });
+  const forget = useWrite(() => take(api.DELETE("/api/integrations/{name}/key", { params: { path } })), { nouns: NOUNS, shown: CONFLICT });
   const fact = (name: string, value: ReactNode): ReactNode => <span><span className="dim">{name} </span>{value}</span>;
   return (
     <section className="card" style={{ marginBottom: 10 }} aria-label={one.title}>
@@ -83,7 +83,7 @@ function Key({ name }: { name: string }): ReactNode {
   const [key, setKey] = useState("");
   const wrong = useWrong(["key"]);
   const keep = useWrite(() => take(api.PUT("/api/integrations/{name}/key", { params: { path: { name } }, body: { key } })), {
-    nouns: NOUNS, onFields: wrong.set, done: () => {
+    nouns: NOUNS, shown: CONFLICT, onFields: wrong.set, done: () => {
       wrong.set({});
       setKey("");
     },
@@ -105,7 +105,7 @@ function Settings({ one, etag }: { one: Schemas["Integration"]; etag: string }):
   const wrong = useWrong(names);
   const patch = patchOf(one.settings, values);
   const save = useWrite(() => take(api.PATCH("/api/integrations/{name}", { params: { path: { name: one.name }, header: { "If-Match": etag } }, body: { settings: patch } as never })), {
-    nouns: NOUNS, onFields: wrong.set, done: (made) => {
+    nouns: NOUNS, shown: CONFLICT, onFields: wrong.set, done: (made) => {
       wrong.set({});
       setValues(made.settings);
     },
@@ -136,7 +136,7 @@ function Schedule({ list, etag }: { list: Schemas["IntegrationList"]; etag: stri
   const [values, setValues] = useState<Values>({ update_minutes: list.update_minutes, max_age_hours: list.max_age_hours });
   const wrong = useWrong(["update_minutes", "max_age_hours"]);
   const used = list.integrations.find(({ kind, in_use }) => kind === "calendar" && in_use);
-  const save = useWrite(() => take(api.PATCH("/api/integrations/{name}", { params: { path: { name: used?.name ?? "" }, header: { "If-Match": etag } }, body: values as never })), { nouns: NOUNS, onFields: wrong.set, done: () => wrong.set({}) });
+  const save = useWrite(() => take(api.PATCH("/api/integrations/{name}", { params: { path: { name: used?.name ?? "" }, header: { "If-Match": etag } }, body: values as never })), { nouns: NOUNS, shown: CONFLICT, onFields: wrong.set, done: () => wrong.set({}) });
   const changed = values["update_minutes"] !== list.update_minutes || values["max_age_hours"] !== list.max_age_hours;
   if (!used) return null;
   const field = (name: "update_minutes" | "max_age_hours", label: string): ReactNode => (

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState, type ReactNode } from "react";
 import { leaves, partsOf, patchOf, useDescription, type Described, type Values } from "./schema";
 import { SchemaForm } from "./SchemaForm";
-import { ConflictNote, Head, ReadOnlyNote, tagged, useLastChanges, useWrong, type Tagged } from "./shared";
+import { CONFLICT, ConflictNote, Head, ReadOnlyNote, tagged, useLastChanges, useWrong, type Tagged } from "./shared";
 import { StateOf } from "@/components/StateOf";
 import { api, take } from "@/lib/api";
 import { useMay } from "@/lib/may";
@@ -51,6 +51,7 @@ function Form({ read, all }: { read: Tagged<unknown>; all: Described }): ReactNo
     (etag: string) => tagged(api.PATCH("/api/risk/limits", { params: { header: { "If-Match": etag } }, body: { changes: patch, reason } })),
     {
       nouns: ["risk", "settings", "control"],
+      shown: CONFLICT,
       onFields: wrong.set,
       done: (made) => {
         wrong.set({});

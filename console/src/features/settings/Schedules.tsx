@@ -1,7 +1,7 @@
 import { Button, Group, Modal, NumberInput, SegmentedControl, Select, Stack, Switch, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState, type ReactNode } from "react";
-import { ConflictNote, Head, LastChange, ReadOnlyNote, tagged, useLastChanges, useWrong, type Tagged } from "./shared";
+import { CONFLICT, ConflictNote, Head, LastChange, ReadOnlyNote, tagged, useLastChanges, useWrong, type Tagged } from "./shared";
 import { ConfirmButton } from "@/components/ConfirmButton";
 import { DataTable, type Column } from "@/components/DataTable";
 import { RelativeTime } from "@/components/Numbers";
@@ -64,8 +64,8 @@ function Form({ read, done }: { read: Tagged<Schemas["Definition"]>; done: () =>
   const params = { path: { name }, header: { "If-Match": read.etag } };
   const { every, offset, enabled, overlap, catch_up, at_start } = body;
   const timing = kind === "every" ? { every, offset } : { crontab: cron };
-  const save = useWrite(() => take(api.PATCH("/api/schedules/{name}", { params, body: { ...timing, enabled, overlap, at_start, catch_up } })), { nouns: NOUNS, onFields: wrong.set, done });
-  const reset = useWrite(() => take(api.POST("/api/schedules/{name}/reset", { params })), { nouns: NOUNS, done });
+  const save = useWrite(() => take(api.PATCH("/api/schedules/{name}", { params, body: { ...timing, enabled, overlap, at_start, catch_up } })), { nouns: NOUNS, shown: CONFLICT, onFields: wrong.set, done });
+  const reset = useWrite(() => take(api.POST("/api/schedules/{name}/reset", { params })), { nouns: NOUNS, shown: CONFLICT, done });
   return (
     <Stack component="form" gap={8} onSubmit={(event) => {
       event.preventDefault();

@@ -2,7 +2,7 @@ import { Button, Group, Modal, Stack, Switch, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useMemo, useState, type ReactNode } from "react";
-import { ConflictNote, Head, ReadOnlyNote, tagged, useWrong } from "./shared";
+import { CONFLICT, ConflictNote, Head, ReadOnlyNote, tagged, useWrong } from "./shared";
 import { DataTable, type Column } from "@/components/DataTable";
 import { JsonView } from "@/components/JsonView";
 import { RelativeTime } from "@/components/Numbers";
@@ -64,7 +64,7 @@ function Form({ row, etag, done }: { row: Row | null; etag: string; done: () => 
   const said = { ...body, min_vol: body.min_vol || null, vol_step: body.vol_step || null };
   const save = useWrite(
     () => take(row ? api.PATCH("/api/symbols/{symbol}", { params: { path: { symbol: row.canonical }, header }, body: said }) : api.POST("/api/symbols", { params: { header }, body: { canonical, ...said } })),
-    { nouns: NOUNS, onFields: wrong.set, done },
+    { nouns: NOUNS, shown: CONFLICT, onFields: wrong.set, done },
   );
   const text = (name: "broker_symbol" | "min_vol" | "vol_step" | "comment", label: string, description = ""): ReactNode => (
     <TextInput label={label} {...(description ? { description } : {})} readOnly={!own} value={body[name]} error={wrong.of(name)} onChange={(event) => setBody({ ...body, [name]: event.currentTarget.value })} />

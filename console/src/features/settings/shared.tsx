@@ -22,6 +22,9 @@ export function useWrong(names: readonly string[]): { of: (name: string) => stri
   return { of, set, rest: rest.length === 0 ? null : <Alert color="red" role="alert">{rest.map(([key, said]) => <div key={key}>{said}</div>)}</Alert> };
 }
 
+/** Codes that `ConflictNote` tells. */
+export const CONFLICT = ["settings_changed"] as const;
+
 /** Said where somebody else changed the file since it was read. */
 export function ConflictNote({ error }: { error: unknown }): ReactNode {
   if (!(error instanceof DeskError) || error.code !== "settings_changed") return null;

@@ -120,7 +120,7 @@ export const settings = {
   },
   users: {
     about: "Who may sign in. A change holds with the next request of the one concerned.",
-    none: "No user yet. Without users this desk opens without sign-in to everybody on this machine; with the first user it asks.",
+    none: "No user yet. Where this desk asks for sign-in, only users come in.",
     name: "Name", role: "Role", roles: { viewer: "viewer: reads", trader: "trader: reads and trades", owner: "owner: everything" }, disabled: "Kept out", made: "Made",
     passwordSet: "Password set", add: "Add a user", password: "Password", setPassword: "Set password", end: "End sessions", endAction: "end all sessions",
     active: "may sign in", keepOut: "Keep out", letIn: "Let in again",
@@ -132,6 +132,7 @@ export const settings = {
     end: "End", endAction: "end it", all: "Sign out everywhere", allAction: "end all your sessions, this one too",
     tokens: "Tokens for programs", noTokens: "No token is valid. A token lets a program act as you, at most with its scope.", label: "What it is for", scope: "Scope",
     days: "Days valid", make: "Make a token", revoke: "Revoke", revokeAction: "revoke it",
+    noPerson: "A token acts as somebody: sign in as a user to make one.",
     once: "This is the only time it is shown. Copy it now.", copy: "Copy", copied: "Copied", done: "I have kept it",
   },
   security: { about: "Sign-ins, refusals, and changes of users, tokens and secrets; the newest first.", none: "Nothing yet.", at: "At", actor: "Who", event: "What", about2: "About", more: "Load older" },
