@@ -13,6 +13,7 @@ from tests.acceptance.clones import ROOT
 from tests.acceptance.desk_process import READY, DeskProcess, start_desk
 from tests.acceptance.hands import unused_port
 from tests.acceptance.outside import outside_world
+from tests.fakes.market_hours import open_clock
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +38,11 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskProcess]:
     """One desk for the tests of a module, as a user starts it."""
     home = tmp_path_factory.mktemp("console") / "home"
     shutil.copytree(ROOT / "config", home / "config")
-    env = dict(os.environ) | {"MT5UI_HOME": str(home), "MT5UI_ALLOW_PRIVATE_ADDRESSES": "true"}
+    env = dict(os.environ) | {
+        "MT5UI_HOME": str(home),
+        "MT5UI_ALLOW_PRIVATE_ADDRESSES": "true",
+        "MT5UI_SERVER_CLOCK": open_clock(),
+    }
     with outside_world(home):
         desk = start_desk(home, unused_port(), env)
         try:

@@ -107,8 +107,8 @@ export function DataTable<T>(props: {
                   onOpen?.(row);
                 }}
               >
-                {columns.map(({ key, cell, value, right, wide }) => (
-                  <span key={key} role="gridcell" className={[right ? "num right" : "", wide ? "wide" : ""].join(" ").trim()}>{cell ? cell(row) : (value(row) ?? common.unknown)}</span>
+                {columns.map(({ key, title, cell, value, right, wide }) => (
+                  <span key={key} role="gridcell" data-label={title} className={[right ? "num right" : "", wide ? "wide" : ""].join(" ").trim()}>{cell ? cell(row) : (value(row) ?? common.unknown)}</span>
                 ))}
               </div>
             );

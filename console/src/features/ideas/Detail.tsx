@@ -97,12 +97,12 @@ function Known({ idea, back }: { idea: Idea; back: () => void }): ReactNode {
             />
           </div>
           <Levels idea={idea} wanted={wanted} set={set} errors={errors} shown={shown} editable={editable} failed={preview.error} account={account} />
+          <div className="card"><h2>{words.news}</h2><Around idea={idea} ahead={ahead} /></div>
           <div className="card"><h2>{words.history}</h2><History idea={idea} /></div>
         </div>
         <div className="ideas-side">
-          <div className="card"><Gate idea={idea} preview={shown} live={live} /></div>
           <div className="card"><h2 title={words.scoreTip}>{words.score}</h2><Score confidence={idea.confidence_parts ?? null} reasons={idea.reasons} notes={idea.notes} remark={idea.remark} /></div>
-          <div className="card"><h2>{words.news}</h2><Around idea={idea} ahead={ahead} /></div>
+          <div className="card"><Gate idea={idea} preview={shown} live={live} /></div>
         </div>
       </div>
     </>

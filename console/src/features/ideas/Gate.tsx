@@ -4,10 +4,13 @@ import { lastJudged, type Check, type Idea } from "./model";
 import { api, take, type Schemas } from "@/lib/api";
 import { common, ideas as words } from "@/lib/strings";
 
+const TRUTHS = new Set(["ai_enabled", "halted", "conflict", "commission_known", "symbol_trading", "symbol_occupied", "duplicate", "session", "market_open", "news_embargo", "calendar_known"]);
 const SHARES = new Set(["open_risk", "margin", "daily_loss", "daily_target", "drawdown"]);
 
 function figure(check: string, value: number | null): string {
   if (value === null) return common.unknown;
+  if (TRUTHS.has(check)) return value === 0 ? words.no : words.yes;
+  if (check === "mode") return words.modes[value] ?? String(value);
   if (SHARES.has(check)) return `${(value * 100).toFixed(2)} %`;
   return Number.isInteger(value) ? String(value) : value.toFixed(2);
 }

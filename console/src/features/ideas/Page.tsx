@@ -1,5 +1,5 @@
 import "./ideas.css";
-import { Button, Group as Row, Select, Tabs } from "@mantine/core";
+import { Button, Group as Row, Select, Tabs, Title } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
@@ -59,7 +59,7 @@ export function Page(): ReactNode {
   return (
     <div className={open === undefined ? "" : "ideas-open"}>
       <div className="ideas-list">
-        <h1>{words.title}</h1>
+        <Title order={1}>{words.title}</Title>
         <Tabs value={group} onChange={(tab) => change({ tab: tab === "waiting" ? null : tab })} mb={8}>
           <Tabs.List>
             {(Object.keys(GROUPS) as Group[]).map((one) => (

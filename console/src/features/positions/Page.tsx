@@ -1,5 +1,5 @@
 import "./positions.css";
-import { Button, Drawer, Group as Row, Modal, Select, Tabs } from "@mantine/core";
+import { Button, Drawer, Group as Row, Modal, Select, Tabs, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useMemo, type ReactNode } from "react";
 import { Deals } from "./Deals";
@@ -49,7 +49,7 @@ export function Page(): ReactNode {
   return (
     <>
       <Row justify="space-between" mb={4}>
-        <h1 style={{ margin: 0 }}>{words.heading}</h1>
+        <Title order={1}>{words.heading}</Title>
         {may.trade && <Button size="compact-md" onClick={() => change({ order: "new" })}>{words.newOrder}</Button>}
       </Row>
       <Tabs value={tab} onChange={(value) => change({ tab: value === "positions" ? null : value, ticket: null })} mb={8}>

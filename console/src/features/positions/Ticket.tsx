@@ -24,7 +24,8 @@ const distance = ({ unit, value }: Level): Schemas["Distance"] | null => (unit =
 /** A person's order: what it would lead to is shown as it is filled in, and asked again before it is sent. */
 export function Ticket({ symbols, symbol: first, done }: { symbols: readonly string[]; symbol: string; done: () => void }): ReactNode {
   const [key] = useState(idempotencyKey);
-  const [symbol, setSymbol] = useState(first);
+  const [chosen, setSymbol] = useState<string | null>(null);
+  const symbol = chosen ?? first;
   const [side, setSide] = useState<Side>("buy");
   const [type, setType] = useState<Kind>("market");
   const [at, setAt] = useState<number | "">("");
@@ -107,7 +108,7 @@ export function Ticket({ symbols, symbol: first, done }: { symbols: readonly str
       if (known) setSure(true);
     }}>
       <div className="positions-fields">
-        <Select size="xs" label={words.symbol} searchable allowDeselect={false} data={[...symbols]} value={symbol} onChange={(value) => setSymbol(value ?? "")} />
+        <Select size="xs" label={words.symbol} searchable allowDeselect={false} data={[...symbols]} value={symbol} onChange={(value) => setSymbol(value)} />
         <div className="positions-quote num">
           {quote.data ? <><span className="dim">{words.bid}</span> <Price value={Number(quote.data.bid)} digits={quote.data.bid.split(".")[1]?.length ?? 0} /> <span className="dim">{words.ask}</span> <Price value={Number(quote.data.ask)} digits={quote.data.ask.split(".")[1]?.length ?? 0} /></>
             : <span className="dim" title={quote.error?.message}>{quote.error ? words.noQuote : common.loading}</span>}
