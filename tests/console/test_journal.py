@@ -1,13 +1,13 @@
 """The journal: figures as the API tells them, notes that reach the file, filters that outlive a reload."""
 
-import json
-
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
 from backend.storage.files import FileStorage
 from tests.acceptance.desk_process import DeskProcess
 from tests.api.test_trade_routes import closed, write
+from tests.console.conftest import Wrongs
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("console"), pytest.mark.timeout(240)]
 
@@ -51,14 +51,21 @@ def test_filters_stand_in_the_address_and_outlive_a_reload(page: Page, traded: D
     expect(page.get_by_role("row").nth(1)).to_contain_text("XAUUSD")
 
 
-def test_a_note_reaches_the_desk_and_a_refusal_is_told_in_its_words(page: Page, traded: DeskProcess) -> None:
+def test_a_note_reaches_the_desk_and_a_refusal_is_told_in_its_words(
+    page: Page, traded: DeskProcess, wrongs: Wrongs
+) -> None:
     page.goto("/journal?trade=a")
-    page.get_by_label("Note", exact=True).fill("held too long")
+    note = page.get_by_label("Note", exact=True)
+    note.fill("held too long")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("dialog").get_by_text("held too long").last).to_be_visible()
-    said = traded.get("/api/trades/a/notes").json()["items"][0]
-    assert (said["note"], said["by"]) == ("held too long", "local")
-    page.get_by_label("Note", exact=True).fill("x" * 4001)
+    expect(page.get_by_role("dialog").locator(".row").first).to_contain_text("held too long")
+    said = traded.get("/api/trades/a/notes").json()["items"]
+    assert (said[0]["note"], said[0]["by"]) == ("held too long", "local")
+    note.fill("x" * 4001)
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("alert").first).to_contain_text("4000")
-    assert json.dumps("held too long") in json.dumps(traded.get("/api/trades/a/notes").json())
+    refusal = httpx.put(f"{traded.url}/api/trades/a/notes", json={"note": "x" * 4001}).json()["error"][
+        "message"
+    ]
+    expect(page.get_by_role("dialog")).to_contain_text(refusal)
+    assert traded.get("/api/trades/a/notes").json()["items"] == said
+    wrongs.expected("Failed to load resource")

@@ -273,9 +273,11 @@ def _close_all(lanes: Any, desk: Any, trades: Any, now: int) -> bool:
         if lane.is_open != 0 and lane.close_time == now:
             some = True
             inside(lanes, desk, trades, s)
-            if lane.next_bar == lane.end:
-                finish(lanes, desk, trades, s)
             mark(lane)
+    for s in range(len(lanes)):  # the data end at the close, after what happened inside the bars of others
+        lane = lanes[s]
+        if lane.is_open != 0 and lane.close_time == now and lane.next_bar == lane.end:
+            finish(lanes, desk, trades, s)
     return some
 
 

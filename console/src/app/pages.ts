@@ -1,6 +1,6 @@
-import { IconAdjustmentsHorizontal, IconArrowsExchange, IconBulb, IconChartCandle, IconChecklist, IconFlask, IconGavel, IconLayoutDashboard, IconListCheck, IconNotebook, type Icon } from "@tabler/icons-react";
+import { IconAdjustmentsHorizontal, IconArrowsExchange, IconBulb, IconCalendarEvent, IconChartCandle, IconChecklist, IconFlask, IconGavel, IconLayoutDashboard, IconListCheck, IconNews, IconNotebook, type Icon } from "@tabler/icons-react";
 import type { ComponentType } from "react";
-import { dashboard, decisions, ideas, journal, market, positions, research, settings, strategies, tasks } from "@/lib/strings";
+import { calendar, dashboard, decisions, ideas, journal, market, news, positions, research, settings, strategies, tasks } from "@/lib/strings";
 
 /** One page of the console. */
 export type PageEntry = {
@@ -35,6 +35,8 @@ export const PAGES: readonly PageEntry[] = [
   { path: "/decisions/$id", label: decisions.one, icon: IconGavel, key: "", load: () => import("@/features/decisions/One"), hidden: true },
   { path: "/tasks", label: tasks.title, icon: IconListCheck, key: "t", load: () => import("@/features/tasks/Page") },
   { path: "/tasks/$id", label: tasks.one, icon: IconListCheck, key: "", load: () => import("@/features/tasks/Task"), hidden: true },
+  { path: "/calendar", label: calendar.title, icon: IconCalendarEvent, key: "c", load: () => import("@/features/calendar/Page") },
+  { path: "/news", label: news.title, icon: IconNews, key: "n", load: () => import("@/features/news/Page") },
   { path: "/journal", label: journal.title, icon: IconNotebook, key: "j", load: () => import("@/features/journal/Page") },
   { path: "/settings", label: settings.title, icon: IconAdjustmentsHorizontal, key: ",", load: () => import("@/features/settings/Page") },
   { path: "/settings/$section", label: settings.title, icon: IconAdjustmentsHorizontal, key: "", load: () => import("@/features/settings/Page"), hidden: true },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { between, clock, csv, digitsOf, duration, inR, money, percent, priceParts, relative } from "@/lib/format";
+import { between, clock, csv, digitsOf, duration, inR, money, percent, priceParts, relative, typed } from "@/lib/format";
 
 describe("numbers", () => {
   test("what is not known is never zero", () => {
@@ -53,4 +53,8 @@ test("a price between stop and target, for both sides, never outside", () => {
   expect(between(1.25, 2, 1)).toBe(0.75);
   expect(between(3, 1, 2)).toBe(1);
   expect(between(1, null, 2)).toBeNull();
+});
+
+test("a field's number is one also where it ends in a zero, and nothing is no number", () => {
+  expect([typed("0.72240"), typed(1.5), typed("0"), typed(""), typed(" "), typed("-"), typed("1.0.0")]).toEqual([0.7224, 1.5, 0, null, null, null, null]);
 });

@@ -10,12 +10,12 @@ function fixed(value: number, digits: number, signed = false): string {
   return (value < 0 && !zero ? MINUS : signed && !zero ? "+" : "") + text;
 }
 
-/** "+1,234.50 USD"; a balance is given unsigned. */
 /** Any JSON value as text: text as it is, the rest as JSON. */
 export function asText(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
+/** "+1,234.50 USD"; a balance is given unsigned. */
 export function money(value: Maybe, currency = "", { digits = 2, signed = true } = {}): string {
   return known(value) ? `${fixed(value, digits, signed)} ${currency}`.trimEnd() : common.unknown;
 }
@@ -42,6 +42,12 @@ export const percent = (share: Maybe, digits = 2, signed = false): string =>
   known(share) ? `${fixed(share * 100, digits, signed)} %` : common.unknown;
 export const pips = (value: Maybe): string => (known(value) ? `${fixed(value, 1)} pips` : common.unknown);
 export const lots = (value: Maybe): string => (known(value) ? `${fixed(value, 2)} lots` : common.unknown);
+
+/** What a number field was given; one that ends in a zero comes as text. Null where it is no number. */
+export function typed(value: number | string): number | null {
+  const number = typeof value === "string" && value.trim() === "" ? NaN : Number(value);
+  return Number.isFinite(number) ? number : null;
+}
 
 /** Seconds as "12 s", "3 min 5 s", "2 h 4 min", "3 d 2 h". */
 export function duration(seconds: Maybe): string {

@@ -4,7 +4,7 @@ import { useEffect, useState, type ReactNode } from "react";
 import { named, waits, withdrawable, type Idea, type Overrides } from "./model";
 import { ratio } from "./List";
 import { api, take, type Schemas } from "@/lib/api";
-import { lots, money } from "@/lib/format";
+import { lots, money, typed } from "@/lib/format";
 import { useWrite } from "@/lib/mutation";
 import { common, ideas as words } from "@/lib/strings";
 
@@ -162,7 +162,7 @@ function Resolve({ idea, close }: Inside): ReactNode {
   const [ticket, setTicket] = useState<number | string>("");
   const [reason, setReason] = useState("");
   const [errors, setErrors] = useState<Record<string, string>>({});
-  const body = { status, reason, ...(typeof ticket === "number" ? { ticket } : {}) };
+  const body = { status, reason, ...(typed(ticket) === null ? {} : { ticket: Number(ticket) }) };
   const resolve = useWrite(() => take(api.POST("/api/trade-ideas/{idea_id}/resolve", { params: { path: { idea_id: idea.id } }, body })), { nouns: NOUNS, onFields: setErrors, done: close });
   return (
     <Stack component="form" gap="sm" onSubmit={(event) => {

@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 import { ratio } from "./List";
 import { digits, FIELDS, type Field, type Idea, type Overrides } from "./model";
 import { DeskError, type Schemas } from "@/lib/api";
-import { lots, money, percent } from "@/lib/format";
+import { lots, money, percent, typed } from "@/lib/format";
 import { common, ideas as words } from "@/lib/strings";
 
 /** Entry, stop, target and lots as fields, and what they lead to, by the desk's own reckoning. */
@@ -39,9 +39,9 @@ export function Levels(props: {
                   step={field === "volume" ? 0.01 : idea.tick_size * 10} min={0} allowNegative={false} error={errors[field]}
                   {...(field === "entry" && !own && from.order_type === "market" ? { title: words.liveEntry } : {})}
                   className={own ? "ideas-own" : ""}
-                  onChange={(typed) => {
-                    if (typeof typed === "number" && Math.abs(typed - (value ?? NaN)) >= 1e-9) set(field, typed);
-                    else if (typeof typed === "number" && value === null) set(field, typed);
+                  onChange={(given) => {
+                    const next = typed(given);
+                    if (next !== null && (value === null || Math.abs(next - value) >= 1e-9)) set(field, next);
                   }}
                   rightSection={own ? <ActionIcon size="sm" variant="subtle" color="gray" aria-label={words.giveBack(words[field])} title={words.giveBack(words[field])} onClick={() => set(field, idea.fixed[field] === undefined ? undefined : null)}><IconRestore size={14} /></ActionIcon> : undefined}
                 />

@@ -7,7 +7,7 @@ import { digitsFor, sideOf } from "./Tables";
 import { LevelChart, type LevelName } from "@/components/LevelChart";
 import { RelativeTime } from "@/components/Numbers";
 import { api, take } from "@/lib/api";
-import { lots } from "@/lib/format";
+import { lots, typed } from "@/lib/format";
 import { useWrite } from "@/lib/mutation";
 import { common, positions as words } from "@/lib/strings";
 
@@ -46,7 +46,7 @@ export function OneOrder({ one, idea, may, shut }: { one: Order; idea: Known | u
         {FIELDS.map((name) => (
           <NumberInput key={name} size="xs" label={words[name]} value={at(name) ?? ""} decimalScale={digits} fixedDecimalScale step={10 ** (1 - digits)} min={0} error={errors[name]} disabled={!may}
             onChange={(value) => {
-              const next = typeof value === "number" ? value : name === "target" && value === "" ? null : undefined;
+              const next = typed(value) ?? (name === "target" && value === "" ? null : undefined);
               if (next !== undefined && next !== at(name)) set(name, next);
             }} />
         ))}

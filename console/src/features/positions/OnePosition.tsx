@@ -9,7 +9,7 @@ import { LevelChart } from "@/components/LevelChart";
 import { Money, Price, RelativeTime } from "@/components/Numbers";
 import { StateOf } from "@/components/StateOf";
 import { api, take } from "@/lib/api";
-import { inR, lots, money, price } from "@/lib/format";
+import { inR, lots, money, price, typed } from "@/lib/format";
 import { useWrite } from "@/lib/mutation";
 import * as read from "@/lib/queries";
 import { common, positions as words } from "@/lib/strings";
@@ -40,7 +40,7 @@ export function OnePosition({ one, idea, may }: { one: Position; idea: Known | u
   const field = (name: Level): ReactNode => (
     <NumberInput size="xs" label={words[name]} value={at(name) ?? ""} decimalScale={digits} fixedDecimalScale step={10 ** (1 - digits)} min={0} allowNegative={false} error={errors[name]} disabled={!may}
       onChange={(value) => {
-        const next = typeof value === "number" ? value : name === "target" && value === "" ? null : undefined;
+        const next = typed(value) ?? (name === "target" && value === "" ? null : undefined);
         if (next !== undefined && next !== at(name)) set(name, next);
       }} />
   );
@@ -99,7 +99,7 @@ function Close({ one, currency, shut }: { one: Position; currency: string; shut:
       close.mutate(undefined);
     }}>
       <Text fw={600}>{words.closeSay(lots(volume), money(one.profit, currency))}</Text>
-      <NumberInput label={words.closePart} value={volume} min={0} decimalScale={2} step={0.01} error={errors["volume"]} description={part ? undefined : words.closeAll} onChange={(value) => setVolume(typeof value === "number" ? value : 0)} />
+      <NumberInput label={words.closePart} value={volume} min={0} decimalScale={2} step={0.01} error={errors["volume"]} description={part ? undefined : words.closeAll} onChange={(value) => setVolume(typed(value) ?? 0)} />
       <Row gap={6}>{[0.25, 0.5, 0.75, 1].map((share) => <Button key={share} size="compact-xs" variant="default" onClick={() => setVolume(Math.round(one.volume * share * 100) / 100)}>{share * 100} %</Button>)}</Row>
       {!one.ours && <Checkbox label={words.closeForeign} checked={all} onChange={(event) => setAll(event.currentTarget.checked)} />}
       <Textarea label={words.reason} value={reason} maxLength={500} autosize minRows={1} onChange={(event) => setReason(event.currentTarget.value)} />

@@ -7,7 +7,7 @@ import { NOUNS } from "./model";
 import { Price } from "@/components/Numbers";
 import { api, DeskError, idempotencyKey, take, type Schemas } from "@/lib/api";
 import { useClocks } from "@/lib/clock";
-import { lots, money, percent } from "@/lib/format";
+import { lots, money, percent, typed } from "@/lib/format";
 import { useWrite } from "@/lib/mutation";
 import * as read from "@/lib/queries";
 import { common, positions as words } from "@/lib/strings";
@@ -18,7 +18,7 @@ type Side = "buy" | "sell";
 type Kind = "market" | "limit" | "stop";
 type Led = { entry: number; stop: number; target: number | null; volume: number | null; risk_money: number | null; margin: number | null; reward_to_risk: number | null; passed: boolean; refusals: { reason: string }[] };
 const TIMEFRAMES = ["M5", "M15", "M30", "H1", "H4", "D1"] as const;
-const number = (value: number | string): number | "" => (typeof value === "number" ? value : "");
+const number = (value: number | string): number | "" => typed(value) ?? "";
 const distance = ({ unit, value }: Level): Schemas["Distance"] | null => (unit === "none" || value === "" ? null : { [unit]: value });
 
 /** A person's order: what it would lead to is shown as it is filled in, and asked again before it is sent. */

@@ -1,3 +1,4 @@
+export { calendar } from "./calendar";
 export { common } from "./common";
 export { dashboard } from "./dashboard";
 export { decisions } from "./decisions";
@@ -5,6 +6,7 @@ export { ideas } from "./ideas";
 export { journal } from "./journal";
 export { levels } from "./levels";
 export { market } from "./market";
+export { news } from "./news";
 export { positions } from "./positions";
 export { research } from "./research";
 export { settings } from "./settings";
