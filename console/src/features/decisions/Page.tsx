@@ -20,7 +20,7 @@ export function Page(): ReactNode {
   const shown = view === "why-not" ? "why-not" : "river";
   return (
     <>
-      <h1 style={{ position: "absolute", left: -9999 }}>{words.title}</h1>
+      <h1 className="away">{words.title}</h1>
       <Filters />
       <Tabs value={shown} onChange={(to) => change({ view: to === "river" ? null : to })} keepMounted={false}>
         <Tabs.List aria-label={words.views} mb={10}>
