@@ -25,7 +25,9 @@ def browser() -> Iterator[Browser]:
             pytest.fail(reason)
         pytest.skip(reason)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--no-proxy-server"])
+        browser = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--no-proxy-server"]
+        )
         yield browser
         browser.close()
 
