@@ -39,7 +39,7 @@ export function Page(): ReactNode {
       })),
     initialPageParam: "",
     getNextPageParam: (last) => last.next_cursor,
-    refetchInterval: 15_000,
+    refetchInterval: group === "waiting" ? 5000 : 15_000,
     placeholderData: (before, asked) => (asked?.queryKey[2] === group ? before : undefined),
   });
   const pages = query.data?.pages;
