@@ -17,7 +17,7 @@ export function IdeaTable({ ideas, group, open, more }: { ideas: readonly Idea[]
     const { col } = words;
     const at = (key: "entry" | "stop" | "target", width = "88px"): Column<Idea> => ({ key, title: col[key], value: (idea) => idea[key], cell: (idea) => price(idea[key], digits(idea)), right: true, width });
     const made: Column<Idea>[] = [
-      { key: "symbol", title: col.symbol, value: ({ symbol }) => symbol, cell: ({ symbol, timeframe, id }) => <Link to={`/ideas/${id}`} search={((before: object) => before) as never} className="plain"><b>{symbol}</b> <span className="dim">{timeframe}</span></Link>, width: "124px" },
+      { key: "symbol", title: col.symbol, value: ({ symbol }) => symbol, cell: ({ symbol, timeframe, id }) => <Link to={`/ideas/${id}`} search={((before: object) => before)} className="plain"><b>{symbol}</b> <span className="dim">{timeframe}</span></Link>, width: "124px" },
       { key: "side", title: col.side, value: ({ side }) => side, cell: ({ side, order_type }) => <>{sideOf(side)} <span className="dim">{order_type}</span></>, width: "112px" },
       ...(group === "approved" || group === "rejected" ? [{ key: "status", title: col.status, value: ({ status }: Idea) => words.status[status] ?? status, width: "132px" }] : []),
       { key: "strategy", title: col.strategy, value: ({ strategy_id }) => strategy_id, cell: ({ strategy_id }) => strategy_id ? <Link to={`/strategies/${strategy_id}`} className="plain" onClick={(event) => event.stopPropagation()}>{strategy_id}</Link> : <span className="dim">{words.noStrategy}</span>, width: "minmax(120px, 1fr)" },

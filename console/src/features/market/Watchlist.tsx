@@ -3,12 +3,14 @@ import { Link } from "@tanstack/react-router";
 import type { KeyboardEvent, ReactNode } from "react";
 import { Price } from "@/components/Numbers";
 import { StateOf } from "@/components/StateOf";
-import { api, take, type Schemas } from "@/lib/api";
+import { api, DeskError, take, type Schemas } from "@/lib/api";
 import { clock, duration, percent, price } from "@/lib/format";
 import * as read from "@/lib/queries";
 import { common, market as words } from "@/lib/strings";
 
 const STALE = 60;
+/** A symbol that the broker does not have is asked for seldom. */
+const UNKNOWN_MS = 60_000;
 const USUAL_BARS = 96;
 
 export const useEmbargoes = () =>
@@ -18,7 +20,7 @@ export const useSymbol = (symbol: string) =>
   useQuery({ queryKey: ["market", symbol, "page"], queryFn: () => take(api.GET("/api/market/{symbol}", { params: { path: { symbol } } })), refetchInterval: 30_000 });
 
 export const useQuote = (symbol: string) =>
-  useQuery({ queryKey: ["market", symbol, "quote"], queryFn: () => take(api.GET("/api/market/{symbol}/quote", { params: { path: { symbol } } })), refetchInterval: 2000 });
+  useQuery({ queryKey: ["market", symbol, "quote"], queryFn: () => take(api.GET("/api/market/{symbol}/quote", { params: { path: { symbol } } })), refetchInterval: ({ state }) => (state.error instanceof DeskError && state.error.status === 404 ? UNKNOWN_MS : 2000) });
 
 const useColumns = (symbol: string, timeframe: Schemas["Timeframe"], count: number) =>
   useQuery({

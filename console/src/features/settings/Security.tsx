@@ -11,7 +11,7 @@ import { settings } from "@/lib/strings";
 const words = settings.security;
 const AT_ONCE = 200;
 type Event = Record<string, unknown>;
-const text = (value: unknown): string => (value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value));
+const text = (value: unknown): string => (value === null || value === undefined ? "" : asText(value));
 const rest = (event: Event): string =>
   Object.entries(event).filter(([key, value]) => !["seq", "at", "actor", "event"].includes(key) && value !== null && value !== "").map(([key, value]) => `${key.replaceAll("_", " ")}: ${text(value)}`).join(" · ");
 

@@ -48,7 +48,7 @@ function resolved(schema: Schema, all: Described): { schema: Schema; nullable: b
   return { schema: { ...target, ...(description === undefined ? {} : { description }), ...(usual === undefined ? {} : { default: usual }) }, nullable };
 }
 
-const shown = (value: unknown): string => (value === null ? words.range.nothing : Array.isArray(value) ? value.join(", ") : String(value));
+const shown = (value: unknown): string => (value === null ? words.range.nothing : Array.isArray(value) ? value.join(", ") : asText(value));
 
 function rangeOf(schema: Schema, nullable: boolean, share: boolean): string {
   const { minimum, exclusiveMinimum, maximum } = schema;
