@@ -38,7 +38,7 @@ FEW_COLOURS = """async ([png, most]) => {
   for (const colour of counts.keys()) {
     const own = parts(colour);
     let best = 0;
-    for (let at = 1; at < palette.length; at++) if (far(palette[at], own) < far(palette[best], own)) best = at;
+    palette.forEach((one, at) => { if (far(one, own) < far(palette[best], own)) best = at; });
     nearest.set(colour, best);
   }
   let text = "";
