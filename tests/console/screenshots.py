@@ -20,7 +20,7 @@ from tests.fakes.desk import ROOT
 
 FOLDER = ROOT / "docs/screenshots"
 LIMIT = 4_000_000
-COLOURS = 64
+COLOURS = 256
 FEW_COLOURS = """async ([png, most]) => {
   const bytes = Uint8Array.from(atob(png), (one) => one.charCodeAt(0));
   const image = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
