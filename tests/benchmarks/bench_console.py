@@ -2,7 +2,9 @@
 
 Starts a desk of its own with the built page, opens it in the system's Chromium without a screen and
 measures what a person would feel: the dashboard's first paint and when it can be used, the script of the
-first page as it crosses the wire, and how long a record of the desk takes to the screen. Every frame is drawn by the processor. Exit code 1 where a goal is missed.
+first page as it crosses the wire, and
+how long a record of the desk takes to the screen.
+Every frame is drawn by the processor. Exit code 1 where a goal is missed.
 """
 
 import os
