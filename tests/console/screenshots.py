@@ -20,7 +20,7 @@ from tests.fakes.desk import ROOT
 
 FOLDER = ROOT / "docs/screenshots"
 LIMIT = 4_000_000
-COLOURS = 64
+COLOURS = 256
 FEW_COLOURS = """async ([png, most]) => {
   const bytes = Uint8Array.from(atob(png), (one) => one.charCodeAt(0));
   const image = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
@@ -38,7 +38,7 @@ FEW_COLOURS = """async ([png, most]) => {
   for (const colour of counts.keys()) {
     const own = parts(colour);
     let best = 0;
-    for (let at = 1; at < palette.length; at++) if (far(palette[at], own) < far(palette[best], own)) best = at;
+    palette.forEach((one, at) => { if (far(one, own) < far(palette[best], own)) best = at; });
     nearest.set(colour, best);
   }
   let text = "";
