@@ -40,7 +40,7 @@ const idOf = (row: Row): string => String(row.seq);
 
 const COLUMNS: readonly Column<Row>[] = [
   { key: "at", title: words.at, width: "140px", value: (row) => of(row).bar_close, cell: (row) => <time className="num dim" dateTime={of(row).bar_close} title="UTC">{clock(Date.parse(of(row).bar_close), 0, { seconds: false })}</time> },
-  { key: "symbol", title: words.symbol, width: "110px", value: (row) => `${of(row).symbol} ${of(row).timeframe}`, cell: (row) => <b>{of(row).symbol} {of(row).timeframe}</b> },
+  { key: "symbol", title: words.symbol, width: "124px", value: (row) => `${of(row).symbol} ${of(row).timeframe}`, cell: (row) => <b>{of(row).symbol} {of(row).timeframe}</b> },
   {
     key: "said", title: words.said, wide: true, width: "minmax(240px, 4fr)", value: (row) => sentence(of(row)),
     cell: (row) => {
@@ -48,7 +48,7 @@ const COLUMNS: readonly Column<Row>[] = [
       return <Link to={`/decisions/${row.id ?? ""}`} title={sentence(made)} style={{ color: "inherit", textDecoration: "none" }}><Said text={sentence(made)} signal={made.signal} /></Link>;
     },
   },
-  { key: "strategy", title: words.strategy, width: "180px", value: (row) => of(row).strategy_id, cell: (row) => <Link to={`/strategies/${of(row).strategy_id}`}>{of(row).strategy_id}</Link> },
+  { key: "strategy", title: words.strategy, width: "206px", value: (row) => of(row).strategy_id, cell: (row) => <Link to={`/strategies/${of(row).strategy_id}`}>{of(row).strategy_id}</Link> },
   { key: "action", title: words.action, width: "112px", value: (row) => plain(of(row).action) },
   { key: "checks", title: words.checks, width: "minmax(120px, 1fr)", value: (row) => of(row).refusals.map(({ check }) => plain(check)).join(", ") },
   { key: "score", title: words.score, width: "70px", right: true, value: (row) => of(row).confidence?.score ?? null, cell: (row) => <span title={words.scoreTip}>{fixedScore(of(row).confidence?.score ?? null)}</span> },
@@ -76,7 +76,7 @@ function River(): ReactNode {
     <StateOf query={head} what={words.title} height={480} isEmpty={({ items }) => items.length === 0} empty={words.none}>
       {() => (
         <DataTable
-          label={words.title} rows={rows} columns={COLUMNS} id={idOf} onOpen={open} onEnd={more} height="calc(100dvh - 250px)"
+          label={words.title} rows={rows} columns={COLUMNS} id={idOf} onOpen={open} onEnd={more} height="calc(100dvh - 215px)"
           actions={stats.data && <span className="dim" role="status">{words.counts(stats.data.total, stats.data.ideas, stats.data.missed)}</span>}
         />
       )}
