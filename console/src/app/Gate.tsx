@@ -44,9 +44,9 @@ export function Gate({ children }: { children: ReactNode }): ReactNode {
     <SignIn
       ended={ended}
       done={(me) => {
+        queries.removeQueries({ predicate: ({ queryKey: [noun] }) => noun !== "session" }); // may be another person
         queries.setQueryData(read.session.queryKey, me);
         setEnded(false);
-        void queries.invalidateQueries();
       }}
     />
   );

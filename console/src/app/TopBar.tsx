@@ -1,10 +1,12 @@
 import { Tooltip } from "@mantine/core";
+import { IconLockOpen } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { Kill } from "@/app/Kill";
 import { useClocks, useNow } from "@/lib/clock";
 import { useConnection } from "@/lib/events";
 import { clock, localOffset, money, percent } from "@/lib/format";
+import { useMay } from "@/lib/may";
 import * as read from "@/lib/queries";
 import { common, shell } from "@/lib/strings";
 
@@ -16,6 +18,7 @@ export function TopBar(): ReactNode {
   const { data: standing } = useQuery(read.standing);
   const { data: me } = useQuery(read.session);
   const { state } = useConnection();
+  const may = useMay();
   const kind = !account || !status ? "unknown" : account.kind === "real" ? "real" : status.mode === "simulated" || status.mode === "replay" ? status.mode : account.kind;
   const words: Record<string, string> = {
     unknown: shell.accountUnknown, real: shell.real, simulated: shell.simulated, replay: shell.replay, demo: shell.demo, contest: shell.contest,
@@ -39,10 +42,14 @@ export function TopBar(): ReactNode {
         </span>
       </Tooltip>
       <span className="grow" />
-      {me?.sign_in === "not needed" && <span className="dim wide gives" title={me.why}>{shell.openDesk}</span>}
+      {me?.sign_in === "not needed" && (
+        <Tooltip label={`${shell.openDesk} ${me.why}`} multiline maw={360}>
+          <span className="dim wide" role="img" tabIndex={0} aria-label={shell.openDesk}><IconLockOpen size={16} aria-hidden /></span>
+        </Tooltip>
+      )}
       <Clock />
       <span className={state === "lost" ? "danger" : "dim"} role="status">{state === "live" ? shell.connected : state === "lost" ? shell.lost : shell.connecting}</span>
-      <Kill />
+      {may.trade && <Kill />}
     </header>
   );
 }

@@ -7,7 +7,7 @@ export const theme = createTheme({
   headings: { fontFamily: sans, fontWeight: "600", sizes: { h1: { fontSize: "18px" }, h2: { fontSize: "14px" }, h3: { fontSize: "13px" } } },
   fontSizes: { xs: "11px", sm: "12px", md: "13px", lg: "15px", xl: "20px" },
   primaryColor: "blue",
-  primaryShade: { light: 7, dark: 5 },
+  primaryShade: 8,
   defaultRadius: "sm",
   cursorType: "pointer",
   respectReducedMotion: true,

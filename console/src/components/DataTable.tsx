@@ -87,9 +87,11 @@ export function DataTable<T>(props: {
             const sort = order?.key === key ? (order.down ? "descending" : "ascending") : "none";
             return (
               <span key={key} role="columnheader" aria-sort={sort} className={right ? "right" : ""}>
-                <button type="button" onClick={() => setOrder(sort === "descending" ? null : { key, down: sort === "ascending" })}>
-                  {title}{sort === "ascending" ? " ↑" : sort === "descending" ? " ↓" : ""}
-                </button>
+                {title !== "" && (
+                  <button type="button" onClick={() => setOrder(sort === "descending" ? null : { key, down: sort === "ascending" })}>
+                    {title}{sort === "ascending" ? " ↑" : sort === "descending" ? " ↓" : ""}
+                  </button>
+                )}
               </span>
             );
           })}

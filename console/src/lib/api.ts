@@ -53,7 +53,10 @@ export function onSignedOut(listener: Listener): void {
 let renewing: Promise<boolean> | null = null;
 /** One renewal at a time, over all tabs where the browser can: a refresh secret that is used twice ends the session. */
 export function renew(): Promise<boolean> {
-  const ask = async (): Promise<boolean> => (await fetch("/api/session/refresh", { method: "POST" })).ok;
+  const ask = async (): Promise<boolean> => {
+    const answer = await fetch("/api/session/refresh", { method: "POST" });
+    return answer.ok || deskError(answer.status, await answer.json().catch(() => null)).code === "just_renewed";
+  };
   const locks = navigator.locks as LockManager | undefined; // there only where the page comes over https or loopback
   const asked = (renewing ??= (locks ? locks.request("mt5ui-renew", ask) : ask())
     .then((done) => done)

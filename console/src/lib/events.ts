@@ -45,6 +45,7 @@ export function useConnection(): Connection {
 }
 
 const LOOK_EVERY = 2000;
+const FILE_FOLLOWS = 200;
 
 async function alive(): Promise<boolean> {
   try {
@@ -72,7 +73,9 @@ export function listen(queries: QueryClient): () => void {
   };
   const take = (event: "job" | "journal") => (message: MessageEvent<string>) => {
     const { kind } = JSON.parse(message.data) as { kind?: unknown };
-    invalidate(concerned(event, String(kind)));
+    const nouns = concerned(event, String(kind));
+    invalidate(nouns);
+    if (kind === "idea_step") window.setTimeout(() => invalidate(nouns), FILE_FOLLOWS); // the record comes before the idea's file
   };
   const open = (): void => {
     source?.close();

@@ -14,7 +14,7 @@ const HOURS = 12;
 export function Page(): ReactNode {
   return (
     <>
-      <h1 style={{ position: "absolute", left: -9999 }}>{words.title}</h1>
+      <h1 className="away">{words.title}</h1>
       <div className="grid12">
         <Safety />
         <section className="card span8"><h2>{words.positions}</h2><Positions /></section>

@@ -20,7 +20,7 @@ export function Page(): ReactNode {
   const shown = view === "why-not" ? "why-not" : "river";
   return (
     <>
-      <h1 style={{ position: "absolute", left: -9999 }}>{words.title}</h1>
+      <h1 className="away">{words.title}</h1>
       <Filters />
       <Tabs value={shown} onChange={(to) => change({ view: to === "river" ? null : to })} keepMounted={false}>
         <Tabs.List aria-label={words.views} mb={10}>
@@ -48,7 +48,7 @@ const COLUMNS: readonly Column<Row>[] = [
       return <Link to={`/decisions/${row.id ?? ""}`} title={sentence(made)} style={{ color: "inherit", textDecoration: "none" }}><Said text={sentence(made)} signal={made.signal} /></Link>;
     },
   },
-  { key: "strategy", title: words.strategy, width: "206px", value: (row) => of(row).strategy_id, cell: (row) => <Link to={`/strategies/${of(row).strategy_id}`}>{of(row).strategy_id}</Link> },
+  { key: "strategy", title: words.strategy, width: "208px", value: (row) => of(row).strategy_id, cell: (row) => <Link to={`/strategies/${of(row).strategy_id}`}>{of(row).strategy_id}</Link> },
   { key: "action", title: words.action, width: "112px", value: (row) => plain(of(row).action) },
   { key: "checks", title: words.checks, width: "minmax(120px, 1fr)", value: (row) => of(row).refusals.map(({ check }) => plain(check)).join(", ") },
   { key: "score", title: words.score, width: "70px", right: true, value: (row) => of(row).confidence?.score ?? null, cell: (row) => <span title={words.scoreTip}>{fixedScore(of(row).confidence?.score ?? null)}</span> },
@@ -76,7 +76,7 @@ function River(): ReactNode {
     <StateOf query={head} what={words.title} height={480} isEmpty={({ items }) => items.length === 0} empty={words.none}>
       {() => (
         <DataTable
-          label={words.title} rows={rows} columns={COLUMNS} id={idOf} onOpen={open} onEnd={more} height="calc(100dvh - 215px)"
+          label={words.title} rows={rows} columns={COLUMNS} id={idOf} onOpen={open} onEnd={more} height="calc(100dvh - 250px)"
           actions={stats.data && <span className="dim" role="status">{words.counts(stats.data.total, stats.data.ideas, stats.data.missed)}</span>}
         />
       )}

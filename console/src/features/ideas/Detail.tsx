@@ -46,7 +46,7 @@ function Known({ idea, back }: { idea: Idea; back: () => void }): ReactNode {
   const wanted = { ...overrides, ...dragged };
   const [asked] = useDebouncedValue(JSON.stringify(wanted), 120);
   const preview = useQuery({
-    queryKey: ["trade-ideas", "preview", idea.id, asked],
+    queryKey: ["idea-preview", idea.id, asked],
     queryFn: () => take(api.POST("/api/trade-ideas/{idea_id}/preview", { params: { path: { idea_id: idea.id } }, body: JSON.parse(asked) as Overrides })),
     enabled: live && may.trade,
     refetchInterval: 2000,

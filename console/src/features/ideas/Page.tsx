@@ -1,5 +1,5 @@
 import "./ideas.css";
-import { Button, Group as Row, Select, Tabs, Title } from "@mantine/core";
+import { Button, Group as Row, Select, Tabs } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
@@ -39,7 +39,7 @@ export function Page(): ReactNode {
       })),
     initialPageParam: "",
     getNextPageParam: (last) => last.next_cursor,
-    refetchInterval: 15_000,
+    refetchInterval: group === "waiting" ? 5000 : 15_000,
     placeholderData: (before, asked) => (asked?.queryKey[2] === group ? before : undefined),
   });
   const pages = query.data?.pages;
@@ -59,8 +59,8 @@ export function Page(): ReactNode {
   return (
     <div className={open === undefined ? "" : "ideas-open"}>
       <div className="ideas-list">
-        <Title order={1}>{words.title}</Title>
-        <Tabs value={group} onChange={(tab) => change({ tab: tab === "waiting" ? null : tab })} mb={8}>
+        <h1 className="pagetitle">{words.title}</h1>
+        <Tabs value={group} onChange={(tab) => change({ tab: tab === "waiting" ? null : tab })}>
           <Tabs.List>
             {(Object.keys(GROUPS) as Group[]).map((one) => (
               <Tabs.Tab key={one} value={one} px={10} py={7}>
@@ -68,19 +68,21 @@ export function Page(): ReactNode {
               </Tabs.Tab>
             ))}
           </Tabs.List>
+          <Tabs.Panel value={group} pt={8}>
+            <Filters filters={filters} change={change} />
+            {first && first.problems.length > 0 && <div className="warn" title={JSON.stringify(first.problems)}>{words.unreadable(first.problems.length)}</div>}
+            <StateOf
+              query={query} what={words.list} height={320} isEmpty={() => items.length === 0}
+              empty={filtered ? (
+                <Row gap={8}>{words.filtered} <Button size="compact-xs" variant="default" onClick={() => change({ symbol: null, strategy: null, side: null, origin: null, since: null, until: null })}>{words.clear}</Button></Row>
+              ) : words.empty[group]}
+            >
+              {() => open === undefined
+                ? <IdeaTable ideas={items} group={group} open={go} more={more} />
+                : <IdeaList ideas={items} at={open} more={hasNextPage ? more : undefined} />}
+            </StateOf>
+          </Tabs.Panel>
         </Tabs>
-        <Filters filters={filters} change={change} />
-        {first && first.problems.length > 0 && <div className="warn" title={JSON.stringify(first.problems)}>{words.unreadable(first.problems.length)}</div>}
-        <StateOf
-          query={query} what={words.list} height={320} isEmpty={() => items.length === 0}
-          empty={filtered ? (
-            <Row gap={8}>{words.filtered} <Button size="compact-xs" variant="default" onClick={() => change({ symbol: null, strategy: null, side: null, origin: null, since: null, until: null })}>{words.clear}</Button></Row>
-          ) : words.empty[group]}
-        >
-          {() => open === undefined
-            ? <IdeaTable ideas={items} group={group} open={go} more={more} />
-            : <IdeaList ideas={items} at={open} more={hasNextPage ? more : undefined} />}
-        </StateOf>
       </div>
       {open !== undefined && <Detail key={open} id={open} back={() => go(undefined)} />}
     </div>

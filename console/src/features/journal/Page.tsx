@@ -15,7 +15,7 @@ export function Page(): ReactNode {
   return (
     <Tabs value={view} onChange={(chosen) => change({ view: chosen === "trades" ? null : chosen })} keepMounted={false}>
       <Group justify="space-between" mb={10} gap={12}>
-        <h1 style={{ margin: 0, fontSize: 18 }}>{words.title}</h1>
+        <h1 className="pagetitle" style={{ margin: 0 }}>{words.title}</h1>
         <Tabs.List>
           {(["trades", "statistics", "parity"] as const).map((one) => <Tabs.Tab key={one} value={one} py={6}>{words.views[one]}</Tabs.Tab>)}
         </Tabs.List>

@@ -58,7 +58,7 @@ function Symbol({ symbol }: { symbol: string }): ReactNode {
   });
   const height = narrow ? 320 : 480;
   const bar = (utc: number, of: string): void => change({ at: new Date((utc + secondsOf(of)) * 1000).toISOString() });
-  const shared = { symbol, digits, broker: filters.clock !== "utc", sessions: !hidden.has("sessions"), marks: shown, height, onBar: bar };
+  const shared = { symbol, digits, broker: filters.clock !== "utc", sessions: !hidden.has("sessions"), marks: shown, strategy: filters.strategy, height, onBar: bar };
   return (
     <div className="stack">
       <div className="marketbar">

@@ -4,6 +4,7 @@ import type { IChartApi, ISeriesApi, LogicalRange, MouseEventParams } from "ligh
 import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { TIMEFRAMES, useBars } from "./bars";
 import { drawn, sessionBands, type Mark } from "./marks";
+import { Legend, roomFor, useDrawn, useStudy } from "./Studied";
 import { useQuote } from "./Watchlist";
 import { PriceChart } from "@/components/PriceChart";
 import { StateOf } from "@/components/StateOf";
@@ -24,13 +25,16 @@ export function Panel(props: {
   broker: boolean;
   sessions: boolean;
   marks: readonly Mark[];
+  strategy: string;
   height: number;
   onBar: (utc: number, timeframe: string) => void;
   onLast?: (utc: number) => void;
 }): ReactNode {
-  const { symbol, timeframe, onTimeframe, optional = false, digits, broker, sessions, marks, height, onBar, onLast } = props;
+  const { symbol, timeframe, onTimeframe, optional = false, digits, broker, sessions, marks, strategy, height, onBar, onLast } = props;
   const { head, chart, more, loading, all } = useBars(symbol, timeframe, broker);
   const { data: quote } = useQuote(symbol);
+  const { data: study, error } = useStudy(strategy, symbol, chart.bars.length);
+  const drawable = study?.timeframe === timeframe && study.strategy === strategy ? study : undefined;
   const navigate = useNavigate();
   const [ready, setReady] = useState<{ chart: IChartApi; series: ISeriesApi<"Candlestick"> } | null>(null);
   const seconds = secondsOf(timeframe);
@@ -67,6 +71,7 @@ export function Panel(props: {
     const line = ready.series.createPriceLine({ price: bid, title: words.bid, lineWidth: 1, axisLabelVisible: true, color: getComputedStyle(document.documentElement).getPropertyValue("--up").trim() });
     return () => ready.series.removePriceLine(line);
   }, [ready, bid]);
+  useDrawn(ready?.chart, drawable, chart);
   const markers = useMemo(() => drawn(chart, marks, seconds), [chart, marks, seconds]);
   const bands = useMemo(() => (sessions && seconds <= 14_400 ? sessionBands(chart) : []), [chart, sessions, seconds]);
   return (
@@ -83,7 +88,7 @@ export function Panel(props: {
       <StateOf query={head} what={words.bars(symbol)} height={height} isEmpty={({ count }) => count === 0} empty={head.data?.reason}>
         {() => (
           <PriceChart
-            key={`${symbol} ${timeframe} ${broker}`} label={words.chart(symbol, timeframe)} bars={chart.bars} digits={digits} height={height} markers={markers} bands={bands}
+            key={`${symbol} ${timeframe} ${broker}`} label={words.chart(symbol, timeframe)} bars={chart.bars} digits={digits} height={height + roomFor(drawable, chart)} markers={markers} bands={bands}
             onReady={(made, series) => {
               setReady({ chart: made, series });
               return () => setReady(null);
@@ -91,6 +96,8 @@ export function Panel(props: {
           />
         )}
       </StateOf>
+      {strategy && study && <Legend study={study} timeframe={timeframe} onTimeframe={onTimeframe} />}
+      {strategy && error && <div className="warn" role="alert">{error.message}</div>}
     </section>
   );
 }

@@ -1,5 +1,5 @@
 import "./positions.css";
-import { Button, Drawer, Group as Row, Modal, Select, Tabs, Title } from "@mantine/core";
+import { Button, Drawer, Group as Row, Modal, Select, Tabs } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useMemo, type ReactNode } from "react";
 import { Deals } from "./Deals";
@@ -49,30 +49,32 @@ export function Page(): ReactNode {
   return (
     <>
       <Row justify="space-between" mb={4}>
-        <Title order={1}>{words.heading}</Title>
+        <h1 className="pagetitle">{words.heading}</h1>
         {may.trade && <Button size="compact-md" onClick={() => change({ order: "new" })}>{words.newOrder}</Button>}
       </Row>
-      <Tabs value={tab} onChange={(value) => change({ tab: value === "positions" ? null : value, ticket: null })} mb={8}>
+      <Tabs value={tab} onChange={(value) => change({ tab: value === "positions" ? null : value, ticket: null })}>
         <Tabs.List>
           {TABS.map((one) => <Tabs.Tab key={one} value={one} px={10} py={7}>{words.tabs[one]} {one !== "deals" && <span className="num dim">{counts[one] ?? "…"}</span>}</Tabs.Tab>)}
         </Tabs.List>
+        <Tabs.Panel value={tab} pt={8}>
+          <Row gap={6} mb={8}>
+            <Select size="xs" w={130} aria-label={words.symbol} placeholder={words.allSymbols} clearable searchable data={symbols} value={filters.symbol || null} onChange={(value) => change({ symbol: value })} />
+            <Select size="xs" w={130} aria-label={words.whose} placeholder={words.everybody} clearable data={[{ value: "mine", label: words.mine }]} value={filters.whose || null} onChange={(value) => change({ whose: value })} />
+          </Row>
+          {offline && <div className="warn" role="status">{words.offline}</div>}
+          {tab === "positions" && (
+            <StateOf query={positions} what={words.tabs.positions} height={240} isEmpty={({ items }) => wanted(items).length === 0} empty={filtered ? words.filtered : words.noPositions}>
+              {({ items }) => <PositionTable rows={wanted(items)} known={known} open={(ticket) => change({ ticket: String(ticket) })} />}
+            </StateOf>
+          )}
+          {tab === "orders" && (
+            <StateOf query={orders} what={words.tabs.orders} height={240} isEmpty={({ items }) => wanted(items).length === 0} empty={filtered ? words.filtered : words.noOrders}>
+              {({ items }) => <OrderTable rows={wanted(items)} known={known} open={(ticket) => change({ ticket: String(ticket) })} />}
+            </StateOf>
+          )}
+          {tab === "deals" && <Deals days={filters.days} position={Number(filters.position) || null} change={change} filter={wanted} />}
+        </Tabs.Panel>
       </Tabs>
-      <Row gap={6} mb={8}>
-        <Select size="xs" w={130} aria-label={words.symbol} placeholder={words.allSymbols} clearable searchable data={symbols} value={filters.symbol || null} onChange={(value) => change({ symbol: value })} />
-        <Select size="xs" w={130} aria-label={words.whose} placeholder={words.everybody} clearable data={[{ value: "mine", label: words.mine }]} value={filters.whose || null} onChange={(value) => change({ whose: value })} />
-      </Row>
-      {offline && <div className="warn" role="status">{words.offline}</div>}
-      {tab === "positions" && (
-        <StateOf query={positions} what={words.tabs.positions} height={240} isEmpty={({ items }) => wanted(items).length === 0} empty={filtered ? words.filtered : words.noPositions}>
-          {({ items }) => <PositionTable rows={wanted(items)} known={known} open={(ticket) => change({ ticket: String(ticket) })} />}
-        </StateOf>
-      )}
-      {tab === "orders" && (
-        <StateOf query={orders} what={words.tabs.orders} height={240} isEmpty={({ items }) => wanted(items).length === 0} empty={filtered ? words.filtered : words.noOrders}>
-          {({ items }) => <OrderTable rows={wanted(items)} known={known} open={(ticket) => change({ ticket: String(ticket) })} />}
-        </StateOf>
-      )}
-      {tab === "deals" && <Deals days={filters.days} position={Number(filters.position) || null} change={change} filter={wanted} />}
       <Drawer opened={open !== null && tab !== "deals"} onClose={shut} position="right" size={520} title={`${tab === "orders" ? words.order : words.position} ${open ?? ""}`}>
         {open !== null && tab === "positions" && (
           <StateOf query={positions} what={words.tabs.positions} isEmpty={({ items }) => !items.some(({ ticket }) => ticket === open)} empty={words.gone(open)}>

@@ -50,7 +50,7 @@ export function Page(): ReactNode {
   const picked = [a, b].filter(Boolean).length;
   return (
     <>
-      <h1 style={{ position: "absolute", left: -9999 }}>{words.title}</h1>
+      <h1 className="away">{words.title}</h1>
       <Start />
       <Group gap={8} mb={10} align="flex-end" className="filters">
         <Select size="xs" w={220} label={words.strategy} placeholder={words.any} clearable searchable data={(known.data?.strategies ?? []).map(({ id }) => id)} value={found.strategy || null} onChange={(strategy) => change({ strategy })} clearButtonProps={{ "aria-label": `${words.clear}: ${words.strategy}` }} />

@@ -34,7 +34,7 @@ export function Page(): ReactNode {
   const to = (name: string): string => `/settings/${name}`;
   return (
     <>
-      <h1 style={{ margin: "0 0 12px", fontSize: 18 }}>{words.title}</h1>
+      <h1 className="pagetitle">{words.title}</h1>
       <div className="sections">
         <nav aria-label={words.title}>
           {(Object.keys(words.groups) as (keyof typeof words.groups)[]).map((group) => (

@@ -37,7 +37,7 @@ export function Page(): ReactNode {
     { key: "symbol", title: words.symbol, value: (one) => [one.symbol, ...one.symbols].filter(Boolean).join(", "), width: "110px" },
     { key: "timeframe", title: words.timeframe, value: ({ timeframe }) => timeframe, width: "100px" },
     { key: "direction", title: words.direction, value: ({ strategy }) => strategy.direction, width: "100px" },
-    { key: "updated", title: words.updated, value: ({ updated_at }) => updated_at, cell: ({ updated_at }) => <RelativeTime at={updated_at} />, width: "130px" },
+    { key: "updated", title: words.updated, value: ({ updated_at }) => updated_at, cell: ({ updated_at }) => <RelativeTime at={updated_at} wall />, width: "130px" },
     {
       key: "on", title: words.on, value: ({ enabled }) => (enabled ? "on" : "off"), width: "76px",
       cell: ({ id, enabled }) => <span onClick={(event) => event.stopPropagation()}><Switch size="xs" aria-label={words.toggle(id)} disabled={!trade} checked={enabled} onChange={({ currentTarget }) => toggle.mutate({ id, enabled: currentTarget.checked })} /></span>,
