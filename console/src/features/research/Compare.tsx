@@ -64,7 +64,7 @@ function Differences({ one, other }: { one: Both; other: Both }): ReactNode {
         key: "less", title: words.difference, right: true, width: "minmax(120px, 1fr)", value: less,
         cell: (row) => {
           const value = less(row);
-          return value === null ? <span title={mine !== theirs ? words.otherCurrency : ""}>{common.unknown}</span> : <b>{(value > 0 && row.name !== "net_profit" && row.name !== "expectancy_r" ? "+" : "") + shown(row.name, value, mine)}</b>;
+          return value === null ? <span title={mine !== theirs ? words.otherCurrency : ""}>{common.unknown}</span> : <b>{(value > 0 && row.name !== "net_profit" && row.name !== "expectancy_r" ? "+" : "") + shown(row.name, value, mine).replace(/%$/, words.points)}</b>;
         },
       },
     ];

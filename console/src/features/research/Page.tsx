@@ -65,7 +65,7 @@ export function Page(): ReactNode {
           <>
             {problems.map(({ id, reason }) => <Alert key={id} color="yellow" mb={8}>{words.damaged(id, reason)}</Alert>)}
             <DataTable
-              label={words.runs} rows={shown} columns={columns} id={idOf} onOpen={open} onEnd={more} height="calc(100dvh - 330px)"
+              label={words.runs} rows={shown} columns={columns} id={idOf} onOpen={open} onEnd={more} height="calc(100dvh - 300px)"
               actions={<Button size="compact-xs" variant="default" title={words.pickTip} disabled={picked < 2} onClick={() => void navigate({ to: "/research/compare", search: { a, b } })}>{words.picked(picked)}</Button>}
             />
           </>
@@ -78,20 +78,19 @@ export function Page(): ReactNode {
 function columnsWith(picked: readonly string[], toggle: (id: string) => void): readonly Column<Run>[] {
   const why = (run: Run, key: keyof Run["metrics"]): string => run.undefined[key] ?? words.formulas[key];
   return [
-    { key: "pick", title: words.pick, width: "78px", value: ({ id }) => (picked.includes(id) ? 1 : 0), cell: ({ id }) => <span onClick={(event) => event.stopPropagation()}><Checkbox size="xs" aria-label={words.pickThis(id)} checked={picked.includes(id)} onChange={() => toggle(id)} /></span> },
-    { key: "strategy", title: words.strategy, width: "minmax(150px, 1.6fr)", value: (run) => run.strategies.join(" + "), cell: (run) => <Link to={`/research/${run.id}`}>{run.strategies.join(" + ")}</Link> },
-    { key: "symbol", title: words.symbol, width: "118px", value: (run) => run.symbols.join(" + "), cell: (run) => <b>{run.symbols.join(" + ")} {run.timeframe}</b> },
-    { key: "period", title: words.period, width: "180px", value: periodOf, cell: (run) => <span className="num dim">{periodOf(run)}</span> },
-    { key: "equity", title: words.equity, width: "132px", value: ({ metrics }) => metrics.total_return_pct, cell: ({ id }) => <Spark id={id} /> },
-    { key: "net", title: words.net, right: true, width: "128px", value: ({ metrics }) => metrics.net_profit, cell: (run) => <Money value={run.metrics.net_profit} currency={currencyOf(run)} why={why(run, "net_profit")} /> },
-    { key: "ret", title: words.ret, right: true, width: "84px", value: ({ metrics }) => metrics.total_return_pct, cell: (run) => <span title={why(run, "total_return_pct")}>{percent(share(run.metrics.total_return_pct), 1, true)}</span> },
-    { key: "dd", title: words.dd, right: true, width: "76px", value: ({ metrics }) => metrics.max_drawdown_pct, cell: (run) => <span title={why(run, "max_drawdown_pct")}>{percent(share(run.metrics.max_drawdown_pct), 1)}</span> },
+    { key: "pick", title: words.pick, width: "52px", value: ({ id }) => (picked.includes(id) ? 1 : 0), cell: ({ id }) => <span onClick={(event) => event.stopPropagation()}><Checkbox size="xs" aria-label={words.pickThis(id)} checked={picked.includes(id)} onChange={() => toggle(id)} /></span> },
+    { key: "strategy", title: words.strategy, width: "minmax(120px, 1fr)", value: (run) => run.strategies.join(" + "), cell: (run) => <Link to={`/research/${run.id}`}>{run.strategies.join(" + ")}</Link> },
+    { key: "symbol", title: words.symbol, width: "108px", value: (run) => run.symbols.join(" + "), cell: (run) => <b>{run.symbols.join(" + ")} {run.timeframe}</b> },
+    { key: "period", title: words.period, width: "188px", value: periodOf, cell: (run) => <span className="num dim">{periodOf(run)}</span> },
+    { key: "equity", title: words.equity, width: "130px", value: ({ metrics }) => metrics.total_return_pct, cell: ({ id }) => <Spark id={id} /> },
+    { key: "net", title: words.net, right: true, width: "124px", value: ({ metrics }) => metrics.net_profit, cell: (run) => <Money value={run.metrics.net_profit} currency={currencyOf(run)} why={why(run, "net_profit")} /> },
+    { key: "ret", title: words.ret, right: true, width: "78px", value: ({ metrics }) => metrics.total_return_pct, cell: (run) => <span title={why(run, "total_return_pct")}>{percent(share(run.metrics.total_return_pct), 1, true)}</span> },
+    { key: "dd", title: words.dd, right: true, width: "82px", value: ({ metrics }) => metrics.max_drawdown_pct, cell: (run) => <span title={why(run, "max_drawdown_pct")}>{percent(share(run.metrics.max_drawdown_pct), 1)}</span> },
     { key: "trades", title: words.trades, right: true, width: "70px", value: ({ metrics }) => metrics.trades, cell: ({ metrics }) => metrics.trades.toLocaleString("en-US") },
-    { key: "won", title: words.won, right: true, width: "70px", value: ({ metrics }) => metrics.win_rate_pct, cell: (run) => <span title={why(run, "win_rate_pct")}>{percent(share(run.metrics.win_rate_pct), 1)}</span> },
     { key: "pf", title: words.pf, right: true, width: "56px", value: ({ metrics }) => metrics.profit_factor, cell: (run) => <span title={why(run, "profit_factor")}>{ratio(run.metrics.profit_factor)}</span> },
     { key: "exp", title: words.exp, right: true, width: "78px", value: ({ metrics }) => metrics.expectancy_r, cell: (run) => <span title={why(run, "expectancy_r")}>{inR(run.metrics.expectancy_r)}</span> },
-    { key: "sharpe", title: words.sharpe, right: true, width: "68px", value: ({ metrics }) => metrics.sharpe, cell: (run) => <span title={why(run, "sharpe")}>{ratio(run.metrics.sharpe)}</span> },
-    { key: "computed", title: words.computed, width: "112px", value: ({ computed_at }) => computed_at, cell: ({ computed_at }) => <RelativeTime at={computed_at} wall /> },
+    { key: "sharpe", title: words.sharpe, right: true, width: "74px", value: ({ metrics }) => metrics.sharpe, cell: (run) => <span title={why(run, "sharpe")}>{ratio(run.metrics.sharpe)}</span> },
+    { key: "computed", title: words.computed, width: "96px", value: ({ computed_at }) => computed_at, cell: ({ computed_at }) => <RelativeTime at={computed_at} wall /> },
     { key: "state", title: words.state, width: "72px", value: ({ stale }) => stale.join("; ") || words.fresh, cell: ({ stale }) => stale.length === 0 ? <span className="dim">{words.fresh}</span> : <span className="warn" title={`${words.staleTip}: ${stale.join("; ")}`}>{words.stale}</span> },
   ];
 }

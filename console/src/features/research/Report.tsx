@@ -1,7 +1,7 @@
 import { Button, Group } from "@mantine/core";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
-import { useMemo, type ReactNode } from "react";
+import { useCallback, useEffect, useMemo, type ReactNode } from "react";
 import { EquityChart, Months, Scatter, Underwater, Waterfall } from "./charts";
 import { Figure, KEY } from "./figures";
 import { currencyOf, equityOf, nameOf, periodOf, reportOf, type Report, type Run } from "./read";
@@ -14,6 +14,9 @@ import { money } from "@/lib/format";
 import { useMay } from "@/lib/may";
 import { useWrite } from "@/lib/mutation";
 import { common, research as words } from "@/lib/strings";
+
+/** Trades read for the charts; the table reads on. */
+const DRAWN = 20_000;
 
 /** A kept backtest: what it says, and what speaks against it. */
 export function Page(): ReactNode {
@@ -32,9 +35,14 @@ function Shown({ run, report }: { run: Run; report: Report }): ReactNode {
   });
   const trades = useMemo(() => pages.data?.pages.flatMap(({ items }) => items) ?? [], [pages.data]);
   const total = pages.data?.pages[0]?.total ?? 0;
-  const more = (): void => {
-    if (pages.hasNextPage && !pages.isFetching) void pages.fetchNextPage();
-  };
+  const { hasNextPage, isFetching, fetchNextPage } = pages;
+  const more = useCallback((): void => {
+    if (hasNextPage && !isFetching) void fetchNextPage();
+  }, [hasNextPage, isFetching, fetchNextPage]);
+  const some = trades.length < DRAWN;
+  useEffect(() => {
+    if (some) more();
+  }, [some, more]);
   return (
     <article className="report">
       <Head run={run} />

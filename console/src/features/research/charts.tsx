@@ -13,7 +13,7 @@ const ZOOM = { dataZoom: [{ type: "inside" }], useUTC: true, legend: { top: 0, r
 export function EquityChart({ curve, currency }: { curve: Curve; currency: string }): ReactNode {
   const option = {
     ...ZOOM, xAxis: { type: "time" }, yAxis: { type: "value", scale: true, name: currency, splitLine: { lineStyle: { opacity: 0.2 } } }, grid: { left: 64, right: 16, top: 30, bottom: 28 },
-    series: [line(words.equity, pairs(curve.time, curve.equity)), line(words.worst, pairs(curve.time, curve.worst), { lineStyle: { width: 0.7, opacity: 0.7 } })],
+    series: [line(words.equity, pairs(curve.time, curve.equity)), line(words.atWorst, pairs(curve.time, curve.worst), { lineStyle: { width: 0.7, opacity: 0.7 } })],
   };
   return <StatChart label={words.equityTitle} option={option} height={280} />;
 }
@@ -21,7 +21,7 @@ export function EquityChart({ curve, currency }: { curve: Curve; currency: strin
 export function Underwater({ curve }: { curve: Curve }): ReactNode {
   const option = {
     ...ZOOM, xAxis: { type: "time" }, yAxis: { type: "value", name: "%", max: 0, splitLine: { lineStyle: { opacity: 0.2 } } }, grid: { left: 64, right: 16, top: 30, bottom: 28 },
-    series: [line(words.equity, pairs(curve.time, underwater(curve.equity, curve.equity)), { areaStyle: { opacity: 0.15 } }), line(words.worst, pairs(curve.time, underwater(curve.equity, curve.worst)), { lineStyle: { width: 0.7, opacity: 0.7 } })],
+    series: [line(words.equity, pairs(curve.time, underwater(curve.equity, curve.equity)), { areaStyle: { opacity: 0.15 } }), line(words.atWorst, pairs(curve.time, underwater(curve.equity, curve.worst)), { lineStyle: { width: 0.7, opacity: 0.7 } })],
   };
   return <StatChart label={words.underwaterTip} option={option} height={200} />;
 }

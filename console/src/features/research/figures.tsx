@@ -9,6 +9,10 @@ const TINY = 1e-4;
 
 /** A figure of a report as text, in its unit. */
 export function shown(name: string, value: unknown, currency: string): string {
+  return inUnit(name, value, currency).replace(/^-/, "−");
+}
+
+function inUnit(name: string, value: unknown, currency: string): string {
   if (typeof value !== "number") return typeof value === "string" ? value : common.unknown;
   if (name === "net_profit" || name === "final_balance") return money(value, currency, { signed: name === "net_profit" });
   if (name.endsWith("_pct")) return percent(value / 100, 2);
