@@ -163,6 +163,7 @@ def test_a_changed_idea_is_approved_becomes_a_position_and_is_closed(
     wrongs.expected(REFUSED)
 
 
+@pytest.mark.full
 def test_a_ticket_is_previewed_refused_in_the_desks_words_sent_moved_and_cancelled(
     page: Page, desk: DeskProcess, wrongs: Wrongs
 ) -> None:
