@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.acceptance.desk_process import DeskProcess
+from tests.console.conftest import Wrongs
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("console"), pytest.mark.timeout(240)]
 
@@ -34,12 +35,13 @@ def test_a_run_is_started_and_its_report_has_the_figures_of_the_api(page: Page, 
     expect(figure).to_contain_text("—")
 
 
-def test_what_the_desk_refuses_stands_beside_the_field(page: Page) -> None:
+def test_what_the_desk_refuses_stands_beside_the_field(page: Page, wrongs: Wrongs) -> None:
     page.goto("/research")
     start(page, "4000")
     field = page.get_by_label("Days of history")
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(page.get_by_text("less than or equal to 3650")).to_be_visible()
+    wrongs.expected("422")
 
 
 def test_filters_outlive_a_reload_and_what_passes_nothing_says_so(page: Page) -> None:

@@ -34,7 +34,7 @@ export function Shell(): ReactNode {
       <LostBar />
       <Rail pages={shown} help={helpIs.open} />
       <TopBar />
-      <main className="main" id="main" tabIndex={-1}><Outlet /></main>
+      <main className="main" id="main" tabIndex={0}><Outlet /></main>
       <Spotlight
         shortcut="mod + K"
         nothingFound={common.nothing}
