@@ -91,7 +91,9 @@ class DeskProcess:
         return json.loads(found[0].read_bytes()) if found else None
 
     def get(self, path: str, **parameters: Any) -> httpx.Response:
-        return httpx.get(self.url + path, params=parameters, timeout=10)
+        return httpx.get(
+            self.url + path, params=parameters or None, timeout=10
+        )  # an empty one drops what `path` asks
 
     def post(self, path: str, body: Any = None) -> httpx.Response:
         if body is None:

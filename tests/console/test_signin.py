@@ -60,7 +60,7 @@ def test_who_guesses_is_told_in_the_desks_words_and_then_must_wait(page: Page, d
     page.goto("/no/such/page?at=1")
     expect(page).to_have_title("Sign in · MT5_UI")
     said = page.get_by_role("alert")
-    for _ in range(6):
+    for _ in range(5):
         with page.expect_response("**/api/session") as answered:
             sign_in(page, Role.TRADER, "guessed it")
         words = answered.value.json()["error"]["message"]
