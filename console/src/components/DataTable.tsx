@@ -59,7 +59,7 @@ export function DataTable<T>(props: {
   const tracks = columns.map(({ width }) => width ?? "minmax(80px, 1fr)").join(" ");
   const keys = (event: KeyboardEvent): void => {
     const row = sorted[at];
-    if (event.key === "Enter" && row !== undefined) onOpen?.(row);
+    if (event.key === "Enter" && event.target === event.currentTarget && row !== undefined) onOpen?.(row);
     const step = event.key === "j" || event.key === "ArrowDown" ? 1 : event.key === "k" || event.key === "ArrowUp" ? -1 : 0;
     if (step === 0) return;
     event.preventDefault();

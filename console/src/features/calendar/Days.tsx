@@ -1,12 +1,12 @@
 import type { ReactNode } from "react";
-import { dayOf, grouped, type Event } from "./model";
+import { grouped, type Event } from "./model";
 import { useClocks, useNow } from "@/lib/clock";
 import { calendar as words } from "@/lib/strings";
 
 const NAMES = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
 /** The days that have events, each with how many of which impact; a click shows one of them alone. */
-export function Days({ events, day, pick }: { events: readonly Event[]; day: string; pick: (day: string | null) => void }): ReactNode {
+export function Days({ events, dayOf, day, pick }: { events: readonly Event[]; dayOf: (at: string) => string; day: string; pick: (day: string | null) => void }): ReactNode {
   const now = useNow();
   const { deskAhead } = useClocks();
   const today = dayOf(new Date(now + deskAhead).toISOString());

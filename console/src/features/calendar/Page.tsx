@@ -1,17 +1,18 @@
 import { Button, Chip, Drawer, Group, Select, TextInput } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useQuery } from "@tanstack/react-query";
-import { useMemo, type ReactNode } from "react";
+import { useCallback, useMemo, type ReactNode } from "react";
 import { Days } from "./Days";
-import { against, dayOf, differences, eventsOf, pausesOf, stamp, type Event } from "./model";
+import { against, differences, eventsOf, pausesOf, stamp, type Event } from "./model";
 import { Pauses, usePauses } from "./Pauses";
 import { DataTable, type Column } from "@/components/DataTable";
 import { FilterText } from "@/components/FilterText";
-import { RelativeTime } from "@/components/Numbers";
+import { Moment, RelativeTime } from "@/components/Numbers";
 import { StateOf } from "@/components/StateOf";
 import { useFilters } from "@/lib/address";
 import { api, idempotencyKey, take } from "@/lib/api";
 import { useMay } from "@/lib/may";
+import { useMoment } from "@/lib/moment";
 import { useWrite } from "@/lib/mutation";
 import { status } from "@/lib/queries";
 import { calendar as words, common } from "@/lib/strings";
@@ -67,8 +68,10 @@ export function Page(): ReactNode {
     () => events.filter((one) => (chosen.length === 0 || chosen.includes(one.impact)) && (!currency || one.currency === currency || one.currency === "ALL") && one.title.toLowerCase().includes(text.toLowerCase())),
     [events, chosen, currency, text],
   );
-  const shown = useMemo(() => (day ? passing.filter(({ at }) => dayOf(at) === day) : passing), [passing, day]);
-  const columns = useMemo(() => columnsOf(symbols, changes), [symbols, changes]);
+  const { text: told } = useMoment();
+  const dayOf = useCallback((at: string) => told(at).slice(0, 10), [told]);
+  const shown = useMemo(() => (day ? passing.filter(({ at }) => dayOf(at) === day) : passing), [passing, day, dayOf]);
+  const columns = useMemo(() => columnsOf(symbols, changes, dayOf), [symbols, changes, dayOf]);
   const open = events.find(({ key }) => key === filters.event);
   return (
     <>
@@ -100,7 +103,7 @@ export function Page(): ReactNode {
             </div>
             {data.events !== null && (
               <>
-                <Days events={passing} day={day} pick={(value) => change({ day: value })} />
+                <Days events={passing} dayOf={dayOf} day={day} pick={(value) => change({ day: value })} />
                 {shown.length === 0 && <p className="dim">{events.length === 0 ? words.noneYet : words.none}</p>}
                 {shown.length > 0 && <DataTable label={words.events} rows={shown} columns={columns} id={(one) => one.key} height="56vh" onOpen={(one) => change({ event: one.key })} />}
               </>
@@ -115,10 +118,10 @@ export function Page(): ReactNode {
   );
 }
 
-function columnsOf(symbols: Map<string, string[]>, changes: Map<string, string[]>): readonly Column<Event>[] {
+function columnsOf(symbols: Map<string, string[]>, changes: Map<string, string[]>, dayOf: (at: string) => string): readonly Column<Event>[] {
   const moved = (one: Event): string => (one.currency === "ALL" ? words.allSymbols : (symbols.get(one.currency) ?? []).join(" "));
   return [
-    { key: "at", title: words.at, value: (one) => one.at, width: "128px", cell: (one) => <span className="num">{one.all_day ? `${dayOf(one.at)} ${words.allDay}` : stamp(one.at)}</span> },
+    { key: "at", title: words.at, value: (one) => one.at, width: "128px", cell: (one) => (one.all_day ? <span className="num">{dayOf(one.at)} {words.allDay}</span> : <Moment at={one.at} />) },
     { key: "when", title: words.countdown, value: (one) => one.at, width: "104px", cell: (one) => (one.all_day ? common.unknown : <RelativeTime at={one.at} />) },
     { key: "currency", title: words.currency, value: (one) => one.currency, width: "84px", cell: (one) => <b>{one.currency}</b> },
     { key: "impact", title: words.impact, value: (one) => one.impact, width: "92px", cell: (one) => <span className="impact" data-impact={one.impact}>{words.impacts[one.impact]}</span> },
@@ -141,7 +144,7 @@ function Details({ event, hours, symbols, changes }: { event: Event; hours: numb
   const { data } = usePauses(hours);
   const pauses = data ? pausesOf(data).filter((one) => one.event.key === event.key) : [];
   const facts: [string, ReactNode][] = [
-    [words.at, `${stamp(event.at)}${event.all_day ? `, ${words.allDay}` : ""}${event.tentative ? `, ${words.tentative}` : ""}`], [words.countdown, <RelativeTime key="when" at={event.at} />], [words.impact, words.impacts[event.impact]],
+    [words.at, <span key="at"><Moment at={event.at} />{event.all_day && `, ${words.allDay}`}{event.tentative && `, ${words.tentative}`}</span>], [words.countdown, <RelativeTime key="when" at={event.at} />], [words.impact, words.impacts[event.impact]],
     [words.actual, <Actual key="actual" event={event} />], [words.forecast, event.forecast ?? common.unknown], [words.previous, event.previous ?? common.unknown],
     [words.symbols, event.currency === "ALL" ? words.allSymbols : symbols.join(" ") || common.unknown], [words.changed, changes.join("; ") || common.unknown],
     [words.firstSeen, <RelativeTime key="seen" at={event.first_seen_at} />], [words.provider, event.source],

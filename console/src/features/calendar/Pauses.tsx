@@ -1,10 +1,11 @@
 import { Group, SegmentedControl } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { grouped, pausesOf, stamp, type Pause } from "./model";
+import { grouped, pausesOf, type Pause } from "./model";
 import { StateOf } from "@/components/StateOf";
 import { api, take } from "@/lib/api";
 import { useClocks, useNow } from "@/lib/clock";
+import { useMoment } from "@/lib/moment";
 import { calendar as words } from "@/lib/strings";
 
 export const usePauses = (hours: number) =>
@@ -16,6 +17,7 @@ const HOUR = 3_600_000;
 export function Pauses({ hours, reach, open }: { hours: number; reach: (hours: string) => void; open: (key: string) => void }): ReactNode {
   const query = usePauses(hours);
   const now = useNow();
+  const { text, offset } = useMoment();
   const { deskAhead } = useClocks();
   return (
     <section className="card span12">
@@ -30,7 +32,7 @@ export function Pauses({ hours, reach, open }: { hours: number; reach: (hours: s
           const share = (at: string | number): number => Math.min(100, Math.max(0, (((typeof at === "string" ? Date.parse(at) : at) - start) / span) * 100));
           const lanes = grouped(pausesOf(data).filter(({ end }) => Date.parse(end) > start), ({ symbol }) => symbol);
           const step = hours <= 12 ? 2 : hours <= 24 ? 4 : 24;
-          const first = Math.ceil(start / (step * HOUR)) * step * HOUR;
+          const first = Math.ceil((start + offset(start) * 1000) / (step * HOUR)) * step * HOUR - offset(start) * 1000;
           const ticks = Array.from({ length: Math.floor((start + span - first) / (step * HOUR)) + 1 }, (_, index) => first + index * step * HOUR);
           return (
             <>
@@ -40,7 +42,7 @@ export function Pauses({ hours, reach, open }: { hours: number; reach: (hours: s
               {lanes.size > 0 && (
                 <div className="lanes">
                   {[...lanes].map(([symbol, pauses]) => <Lane key={symbol} symbol={symbol} pauses={pauses} share={share} open={open} />)}
-                  <span /><div className="ticks" aria-hidden>{ticks.map((at) => <span key={at} style={{ left: `${share(at)}%` }}>{step === 24 ? stamp(new Date(at).toISOString()).slice(5, 10) : stamp(new Date(at).toISOString()).slice(11)}</span>)}</div>
+                  <span /><div className="ticks" aria-hidden>{ticks.map((at) => <span key={at} style={{ left: `${share(at)}%` }}>{step === 24 ? text(new Date(at).toISOString()).slice(5, 10) : text(new Date(at).toISOString()).slice(11)}</span>)}</div>
                 </div>
               )}
               {data.shown.length > 0 && <div className="dim small">{words.shownOnly(data.shown.length)}</div>}

@@ -54,7 +54,6 @@ export function grouped<T>(list: readonly T[], by: (one: T) => string): Map<stri
 }
 
 export const stamp = (at: string): string => clock(Date.parse(at), 0, { seconds: false });
-export const dayOf = (at: string): string => stamp(at).slice(0, 10);
 
 /** Actual against forecast as numbers of the same unit: 1 above, -1 below, 0 met; null where they cannot be compared. */
 export function against(actual: string | null, forecast: string | null): number | null {

@@ -38,8 +38,8 @@ export function Durations(): ReactNode {
     { key: "p50", title: "p50", value: (row) => row.duration_p50, cell: (row) => duration(row.duration_p50), width: "76px", right: true },
     { key: "p95", title: "p95", value: (row) => row.duration_p95, cell: (row) => duration(row.duration_p95), width: "76px", right: true },
     { key: "p99", title: "p99", value: (row) => row.duration_p99, cell: (row) => duration(row.duration_p99), width: "76px", right: true },
-    { key: "late", title: `${words.lateness} p95`, value: (row) => row.lateness_p95, cell: (row) => duration(row.lateness_p95), width: "110px", right: true },
-    { key: "success", title: words.lastOk, value: (row) => row.last_success_at, cell: (row) => <RelativeTime wall at={row.last_success_at} />, width: "110px", right: true },
+    { key: "late", title: `${words.lateness} p95`, value: (row) => row.lateness_p95, cell: (row) => duration(row.lateness_p95), width: "128px", right: true },
+    { key: "success", title: words.lastOk, value: (row) => row.last_success_at, cell: (row) => <RelativeTime wall at={row.last_success_at} />, width: "122px", right: true },
     { key: "failure", title: words.lastBad, value: (row) => row.last_failure_at, cell: (row) => <RelativeTime wall at={row.last_failure_at} />, width: "110px", right: true },
   ], [slowest]);
   const pick = <SegmentedControl size="xs" aria-label={words.window} value={window} data={Object.entries(words.windows).map(([value, label]) => ({ value, label }))} onChange={(value) => change({ window: value === USUAL ? null : value })} />;

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { Actions } from "./Actions";
+import { NextTick } from "./NextTick";
 import { Bar, HistoryLink, JobLink, line, short, StateWord, type Job } from "./parts";
 import * as own from "./read";
 import { RelativeTime } from "@/components/Numbers";
@@ -15,10 +16,12 @@ const mebibytes = (bytes: number): string => `${Math.round(bytes / 1_048_576).to
 export function Live(): ReactNode {
   return (
     <div className="grid12">
-      <section className="card span8"><h2>{words.active}</h2><Active /></section>
+      <div className="span8 stack">
+        <section className="card"><h2>{words.active}</h2><Active /></section>
+        <section className="card"><h2>{words.queues}</h2><Queues /></section>
+        <section className="card"><h2>{words.workers}</h2><Workers /></section>
+      </div>
       <section className="card span4"><h2>{words.next}</h2><Next /></section>
-      <section className="card span6"><h2>{words.workers}</h2><Workers /></section>
-      <section className="card span6"><h2>{words.queues}</h2><Queues /></section>
     </div>
   );
 }
@@ -59,7 +62,7 @@ function LiveJob({ job }: { job: Job }): ReactNode {
   );
 }
 
-const AHEAD = 8;
+const AHEAD = 16;
 
 function Next(): ReactNode {
   const plans = useQuery(own.schedules);
@@ -74,7 +77,7 @@ function Next(): ReactNode {
         return ahead.map((one) => (
           <div key={one.name} className="row">
             <span className="what"><HistoryLink filters={{ schedule: one.name }}>{one.name}</HistoryLink></span>
-            <RelativeTime at={one.next_planned_at} wall={one.clock === "wall"} />
+            <NextTick row={one} />
           </div>
         ));
       }}

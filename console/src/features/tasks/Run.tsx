@@ -41,6 +41,7 @@ export function Run(): ReactNode {
             </section>
             <section className="card span6">
               <h2>{words.runQueued}</h2>
+              {queued.length === 0 && <div className="dim">{words.runNothing}</div>}
               {queued.map((id) => <Queued key={id} id={id} />)}
             </section>
           </div>

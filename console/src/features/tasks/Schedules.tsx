@@ -3,6 +3,7 @@ import { notifications } from "@mantine/notifications";
 import { useQuery } from "@tanstack/react-query";
 import { useMemo, type ReactNode } from "react";
 import { EditSchedule } from "./EditSchedule";
+import { NextTick } from "./NextTick";
 import { HistoryLink, JobLink, short, StateWord } from "./parts";
 import * as own from "./read";
 import { ConfirmButton } from "@/components/ConfirmButton";
@@ -11,7 +12,6 @@ import { RelativeTime } from "@/components/Numbers";
 import { StateOf } from "@/components/StateOf";
 import { useFilters } from "@/lib/address";
 import { api, take, type Schemas } from "@/lib/api";
-import { useClocks, useNow } from "@/lib/clock";
 import { duration } from "@/lib/format";
 import { useMay } from "@/lib/may";
 import { useWrite } from "@/lib/mutation";
@@ -26,12 +26,12 @@ export function Schedules(): ReactNode {
     { key: "name", title: words.schedule, value: (row) => row.name, width: "minmax(170px, 1.2fr)", wide: true, cell: (row) => <><HistoryLink filters={{ schedule: row.name }}>{row.name}</HistoryLink> <Off row={row} /></> },
     { key: "when", title: words.when, value: (row) => row.schedule, width: "minmax(120px, 1fr)", cell: (row) => <span title={`${short(row.task)}, ${words.clock[row.clock] ?? row.clock}`}>{plain(row.schedule)}</span> },
     { key: "last", title: words.last, value: (row) => row.last_planned_at, width: "108px", cell: (row) => <RelativeTime wall={row.clock === "wall"} at={row.last_planned_at} /> },
-    { key: "state", title: words.lastState, value: (row) => row.last_state, width: "104px", cell: (row) => (row.last_job_id ? <JobLink id={row.last_job_id}><StateWord state={row.last_state} /></JobLink> : common.unknown) },
+    { key: "state", title: words.lastState, value: (row) => row.last_state, width: "122px", cell: (row) => (row.last_job_id ? <JobLink id={row.last_job_id}><StateWord state={row.last_state} /></JobLink> : common.unknown) },
     { key: "next", title: words.nextTick, value: (row) => row.next_planned_at, width: "120px", cell: (row) => <NextTick row={row} /> },
     { key: "spark", title: words.lateness, value: (row) => row.lateness_p95, width: "104px", cell: (row) => <Spark name={row.name} /> },
     { key: "p95", title: words.p95, value: (row) => row.lateness_p95, width: "76px", right: true, cell: (row) => duration(row.lateness_p95) },
-    { key: "missed", title: words.missed, value: (row) => row.missed, width: "70px", right: true, cell: (row) => <span title={words.missedTip} className={row.missed > 0 ? "warn" : ""}>{row.missed > 0 ? <HistoryLink filters={{ schedule: row.name, status: "missed" }}>{row.missed}</HistoryLink> : 0}</span> },
-    { key: "skipped", title: words.skipped, value: (row) => row.skipped, width: "76px", right: true, cell: (row) => <span title={words.skippedTip}>{row.skipped}</span> },
+    { key: "missed", title: words.missed, value: (row) => row.missed, width: "84px", right: true, cell: (row) => <span title={words.missedTip} className={row.missed > 0 ? "warn" : ""}>{row.missed > 0 ? <HistoryLink filters={{ schedule: row.name, status: "missed" }}>{row.missed}</HistoryLink> : 0}</span> },
+    { key: "skipped", title: words.skipped, value: (row) => row.skipped, width: "88px", right: true, cell: (row) => <span title={words.skippedTip}>{row.skipped}</span> },
     { key: "act", title: "", value: () => null, width: "250px", right: true, wide: true, cell: (row) => <Act row={row} edit={() => change({ schedule: row.name })} /> },
   ], [change]);
   return (
@@ -52,14 +52,6 @@ const plain = (when: string): string => when.replace(/^crontab\((.*)\)$/, "$1").
 function Off({ row }: { row: Row }): ReactNode {
   if (row.paused) return <span className="warn">{words.paused(row.paused_by ?? common.notKnown)}</span>;
   return row.enabled ? null : <span className="dim">{words.off}</span>;
-}
-
-function NextTick({ row }: { row: Row }): ReactNode {
-  const now = useNow();
-  const { deskAhead, wallAhead } = useClocks();
-  const late = own.overdue(row, now + deskAhead, now + wallAhead);
-  if (late > 0) return <span className="danger">{words.overdue(duration(late))}</span>;
-  return <RelativeTime wall={row.clock === "wall"} at={row.next_planned_at} />;
 }
 
 const [WIDTH, HEIGHT] = [84, 20];

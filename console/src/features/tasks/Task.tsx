@@ -1,4 +1,5 @@
-import { Button, Group } from "@mantine/core";
+import { ActionIcon, Group } from "@mantine/core";
+import { IconCopy } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import type { ReactNode } from "react";
@@ -6,7 +7,7 @@ import { Actions } from "./Actions";
 import { Bar, HistoryLink, JobLink, short, StateWord, type Job } from "./parts";
 import { Steps, Waterfall } from "./Waterfall";
 import { JsonView } from "@/components/JsonView";
-import { RelativeTime } from "@/components/Numbers";
+import { Moment, RelativeTime } from "@/components/Numbers";
 import { StateOf } from "@/components/StateOf";
 import { api, take } from "@/lib/api";
 import { duration } from "@/lib/format";
@@ -45,14 +46,16 @@ function Shown({ job }: { job: Job }): ReactNode {
             {job.error.traceback && <details open><summary>{words.traceback}</summary><pre className="trace" tabIndex={0}>{job.error.traceback}</pre></details>}
           </section>
         )}
-        <section className="card span8">
-          <h2>{words.timeline}</h2>
-          {job.progress && <div style={{ marginBottom: 8 }}><Bar share={job.progress.total > 0 ? job.progress.done / job.progress.total : 0} label={words.progress(job.progress.done, job.progress.total)} /><span className="dim num">{words.progress(job.progress.done, job.progress.total)}</span></div>}
-          <Waterfall job={job} />
-        </section>
+        <div className="span8 stack">
+          <section className="card">
+            <h2>{words.timeline}</h2>
+            {job.progress && <div style={{ marginBottom: 8 }}><Bar share={job.progress.total > 0 ? job.progress.done / job.progress.total : 0} label={words.progress(job.progress.done, job.progress.total)} /><span className="dim num">{words.progress(job.progress.done, job.progress.total)}</span></div>}
+            <Waterfall job={job} />
+          </section>
+          <section className="card"><h2>{words.arguments}</h2>{Object.keys(job.kwargs).length > 0 ? <JsonView value={job.kwargs} maxHeight={220} /> : <div className="dim">{words.runNoFields}</div>}</section>
+        </div>
         <section className="card span4"><h2>{words.one}</h2><Facts job={job} /></section>
-        <section className="card span6"><h2>{words.arguments}</h2><JsonView value={job.kwargs} maxHeight={300} /></section>
-        <section className="card span6"><h2>{words.result}</h2>{job.result ? <JsonView value={job.result} maxHeight={420} /> : <div className="dim">{words.noResult}</div>}</section>
+        <section className="card span12"><h2>{words.result}</h2>{job.result ? <JsonView value={job.result} maxHeight={420} /> : <div className="dim">{words.noResult}</div>}</section>
         <section className="card span12"><h2>{words.steps}</h2><Steps job={job} /></section>
       </div>
     </>
@@ -61,21 +64,21 @@ function Shown({ job }: { job: Job }): ReactNode {
 
 function Facts({ job }: { job: Job }): ReactNode {
   const facts: [string, ReactNode, string?][] = [
-    [words.id, <Group key="id" gap={6} wrap="nowrap"><span className="mono">{job.id}</span><Button size="compact-xs" variant="subtle" onClick={() => void navigator.clipboard.writeText(job.id)} aria-label={words.copy}>⧉</Button></Group>],
+    [words.id, <Group key="id" gap={6} wrap="nowrap"><span className="mono">{job.id}</span><ActionIcon size="xs" variant="subtle" onClick={() => void navigator.clipboard.writeText(job.id)} aria-label={words.copy}><IconCopy size={14} aria-hidden /></ActionIcon></Group>],
     [words.task, <HistoryLink key="task" filters={{ task: job.task }}>{job.task}</HistoryLink>],
     [words.queue, <HistoryLink key="queue" filters={{ queue: job.queue }}>{job.queue}</HistoryLink>],
     [words.worker, job.worker ? <HistoryLink key="worker" filters={{ worker: job.worker }}>{job.worker}</HistoryLink> : null],
     [words.actor, <HistoryLink key="actor" filters={{ actor: job.actor }}>{job.actor}</HistoryLink>],
     [words.schedule, job.schedule ? <HistoryLink key="schedule" filters={{ schedule: job.schedule }}>{job.schedule}</HistoryLink> : null],
-    [words.planned, job.planned_at ?? null],
-    [words.queued, job.queued_at],
+    [words.planned, job.planned_at ? <Moment key="planned" at={job.planned_at} /> : null],
+    [words.queued, <Moment key="queued" at={job.queued_at} />],
     [words.lateness, job.lateness == null ? null : duration(job.lateness)],
     [words.duration, job.duration == null ? null : duration(job.duration)],
     [words.attempts, job.attempts],
     [words.retries, job.retries],
     [words.redeliveries, job.redeliveries, words.redeliveriesTip],
     [words.lease, job.lease ? <RelativeTime key="lease" wall at={job.lease} /> : null, words.leaseTip],
-    [words.expires, job.expires_at ?? null],
+    [words.expires, job.expires_at ? <Moment key="expires" at={job.expires_at} /> : null],
     [words.key, job.key ?? null],
     [words.retryOf, job.retry_of ? <JobLink key="of" id={job.retry_of}>{job.retry_of}</JobLink> : null],
   ];

@@ -31,7 +31,7 @@ export const calendar = {
   noneYet: "No events. The task update-calendar fetches them.",
   update: "Update now",
   updating: "The update is queued",
-  at: "Time (UTC)",
+  at: "Time",
   countdown: "When",
   event: "Event",
   actual: "Actual",
