@@ -9,7 +9,7 @@ from backend.strategies.sessions import SESSIONS
 from tests.acceptance.clones import ROOT
 from tests.acceptance.desk_process import DeskProcess
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.xdist_group("console"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.full, pytest.mark.acceptance, pytest.mark.xdist_group("console"), pytest.mark.timeout(240)]
 
 
 def test_the_bands_of_the_chart_are_the_hours_that_the_desk_trades_by() -> None:
