@@ -5,6 +5,7 @@ from playwright.sync_api import Page, expect
 
 from tests.acceptance.desk_process import DeskProcess
 from tests.acceptance.hands import until
+from tests.console.conftest import Wrongs
 
 pytestmark = [pytest.mark.full, pytest.mark.acceptance, pytest.mark.xdist_group("console"), pytest.mark.timeout(240)]
 
@@ -14,7 +15,7 @@ def made(desk: DeskProcess) -> dict[str, str]:
     """The newest decision of the desk, which is asked for some."""
     desk.post("/api/celery/tasks/ai/evaluate-all")
     until(lambda: desk.get("/api/decisions").json()["items"], 60, "a decision is made")
-    found: dict[str, str] = desk.get("/api/decisions?limit=1").json()["items"][0]["decision"]
+    found: dict[str, str] = desk.get("/api/decisions", limit=1).json()["items"][0]["decision"]
     return found
 
 
@@ -25,7 +26,7 @@ def test_the_river_shows_the_decisions_that_pass_and_keeps_its_filters(
     page.reload()
     rows = page.get_by_role("grid", name="Decisions").get_by_role("row")
     expect(rows.nth(1)).to_contain_text(made["symbol"])
-    total = desk.get(f"/api/decisions/stats?symbol={made['symbol']}").json()["total"]
+    total = desk.get("/api/decisions/stats", symbol=made["symbol"]).json()["total"]
     expect(page.locator("main [role=status]")).to_contain_text(f"{total:,} decisions pass")
     page.goto("/decisions?symbol=NOSUCH")
     expect(page.locator("main")).to_contain_text("No decision passes")
@@ -56,9 +57,9 @@ def test_why_not_counts_as_the_api_does_and_leads_to_the_decisions(
 
 
 def test_a_decision_that_is_not_there_is_told_in_the_words_of_the_desk(
-    page: Page, desk: DeskProcess, wrongs: list[str]
+    page: Page, desk: DeskProcess, wrongs: Wrongs
 ) -> None:
     page.goto("/decisions/d-000000000000000000000000")
     said = desk.get("/api/decisions/d-000000000000000000000000").json()["error"]["message"]
     expect(page.get_by_role("alert")).to_contain_text(said)
-    wrongs[:] = [wrong for wrong in wrongs if "Failed to load resource" not in wrong]
+    wrongs.expected("404")

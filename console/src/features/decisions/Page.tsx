@@ -39,7 +39,7 @@ const rowsOf = ({ items }: Schemas["DecisionPage"]): readonly Row[] => items;
 const idOf = (row: Row): string => String(row.seq);
 
 const COLUMNS: readonly Column<Row>[] = [
-  { key: "at", title: words.at, width: "140px", value: (row) => of(row).bar_close, cell: (row) => <time className="num dim" dateTime={of(row).bar_close} title="UTC">{clock(Date.parse(of(row).bar_close), 0, { seconds: false })}</time> },
+  { key: "at", title: words.at, wide: true, width: "140px", value: (row) => of(row).bar_close, cell: (row) => <time className="num dim" dateTime={of(row).bar_close} title="UTC">{clock(Date.parse(of(row).bar_close), 0, { seconds: false })}</time> },
   { key: "symbol", title: words.symbol, width: "124px", value: (row) => `${of(row).symbol} ${of(row).timeframe}`, cell: (row) => <b>{of(row).symbol} {of(row).timeframe}</b> },
   {
     key: "said", title: words.said, wide: true, width: "minmax(240px, 4fr)", value: (row) => sentence(of(row)),
@@ -48,9 +48,9 @@ const COLUMNS: readonly Column<Row>[] = [
       return <Link to={`/decisions/${row.id ?? ""}`} title={sentence(made)} style={{ color: "inherit", textDecoration: "none" }}><Said text={sentence(made)} signal={made.signal} /></Link>;
     },
   },
-  { key: "strategy", title: words.strategy, width: "208px", value: (row) => of(row).strategy_id, cell: (row) => <Link to={`/strategies/${of(row).strategy_id}`}>{of(row).strategy_id}</Link> },
+  { key: "strategy", title: words.strategy, wide: true, width: "208px", value: (row) => of(row).strategy_id, cell: (row) => <Link to={`/strategies/${of(row).strategy_id}`}>{of(row).strategy_id}</Link> },
   { key: "action", title: words.action, width: "112px", value: (row) => plain(of(row).action) },
-  { key: "checks", title: words.checks, width: "minmax(120px, 1fr)", value: (row) => of(row).refusals.map(({ check }) => plain(check)).join(", ") },
+  { key: "checks", title: words.checks, wide: true, width: "minmax(120px, 1fr)", value: (row) => of(row).refusals.map(({ check }) => plain(check)).join(", ") },
   { key: "score", title: words.score, width: "70px", right: true, value: (row) => of(row).confidence?.score ?? null, cell: (row) => <span title={words.scoreTip}>{fixedScore(of(row).confidence?.score ?? null)}</span> },
   { key: "idea", title: words.ideaColumn, width: "70px", value: (row) => of(row).idea_id ?? "", cell: (row) => (of(row).idea_id ? <Link to={`/ideas/${String(of(row).idea_id)}`}>{words.ideaColumn}</Link> : common.unknown) },
 ];

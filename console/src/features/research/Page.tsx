@@ -81,7 +81,7 @@ function columnsWith(picked: readonly string[], toggle: (id: string) => void): r
     { key: "pick", title: words.pick, width: "52px", value: ({ id }) => (picked.includes(id) ? 1 : 0), cell: ({ id }) => <span onClick={(event) => event.stopPropagation()}><Checkbox size="xs" aria-label={words.pickThis(id)} checked={picked.includes(id)} onChange={() => toggle(id)} /></span> },
     { key: "strategy", title: words.strategy, width: "minmax(120px, 1fr)", value: (run) => run.strategies.join(" + "), cell: (run) => <Link to={`/research/${run.id}`}>{run.strategies.join(" + ")}</Link> },
     { key: "symbol", title: words.symbol, width: "108px", value: (run) => run.symbols.join(" + "), cell: (run) => <b>{run.symbols.join(" + ")} {run.timeframe}</b> },
-    { key: "period", title: words.period, width: "188px", value: periodOf, cell: (run) => <span className="num dim">{periodOf(run)}</span> },
+    { key: "period", title: words.period, wide: true, width: "188px", value: periodOf, cell: (run) => <span className="num dim">{periodOf(run)}</span> },
     { key: "equity", title: words.equity, width: "130px", value: ({ metrics }) => metrics.total_return_pct, cell: ({ id }) => <Spark id={id} /> },
     { key: "net", title: words.net, right: true, width: "124px", value: ({ metrics }) => metrics.net_profit, cell: (run) => <Money value={run.metrics.net_profit} currency={currencyOf(run)} why={why(run, "net_profit")} /> },
     { key: "ret", title: words.ret, right: true, width: "78px", value: ({ metrics }) => metrics.total_return_pct, cell: (run) => <span title={why(run, "total_return_pct")}>{percent(share(run.metrics.total_return_pct), 1, true)}</span> },
@@ -90,7 +90,7 @@ function columnsWith(picked: readonly string[], toggle: (id: string) => void): r
     { key: "pf", title: words.pf, right: true, width: "56px", value: ({ metrics }) => metrics.profit_factor, cell: (run) => <span title={why(run, "profit_factor")}>{ratio(run.metrics.profit_factor)}</span> },
     { key: "exp", title: words.exp, right: true, width: "78px", value: ({ metrics }) => metrics.expectancy_r, cell: (run) => <span title={why(run, "expectancy_r")}>{inR(run.metrics.expectancy_r)}</span> },
     { key: "sharpe", title: words.sharpe, right: true, width: "74px", value: ({ metrics }) => metrics.sharpe, cell: (run) => <span title={why(run, "sharpe")}>{ratio(run.metrics.sharpe)}</span> },
-    { key: "computed", title: words.computed, width: "96px", value: ({ computed_at }) => computed_at, cell: ({ computed_at }) => <RelativeTime at={computed_at} wall /> },
+    { key: "computed", title: words.computed, width: "110px", value: ({ computed_at }) => computed_at, cell: ({ computed_at }) => <RelativeTime at={computed_at} wall /> },
     { key: "state", title: words.state, width: "72px", value: ({ stale }) => stale.join("; ") || words.fresh, cell: ({ stale }) => stale.length === 0 ? <span className="dim">{words.fresh}</span> : <span className="warn" title={`${words.staleTip}: ${stale.join("; ")}`}>{words.stale}</span> },
   ];
 }

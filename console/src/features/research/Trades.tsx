@@ -50,8 +50,9 @@ export function OnCandles({ run, trades }: { run: Run; trades: readonly Trade[] 
       return o == null || h == null || l == null || c == null ? [] : [{ time: when as UTCTimestamp, open: o, high: h, low: l, close: c }];
     });
   }, [query.data]);
-  const first = bars[0]?.time ?? 0;
-  const inside = useMemo(() => trades.filter((one) => one.symbol === symbol && Date.parse(one.entry_time) / 1000 >= first), [trades, symbol, first]);
+  const first = bars[0]?.time ?? Infinity;
+  const last = bars.at(-1)?.time ?? -Infinity;
+  const inside = useMemo(() => trades.filter((one) => one.symbol === symbol && Date.parse(one.entry_time) / 1000 >= first && Date.parse(one.exit_time) / 1000 <= last), [trades, symbol, first, last]);
   const markers = useMemo(() => {
     const made = inside.flatMap(({ side, net, r, entry_time, exit_time }): SeriesMarker<Time>[] => [
       { time: (Date.parse(entry_time) / 1000) as UTCTimestamp, position: side === "long" ? "belowBar" : "aboveBar", shape: side === "long" ? "arrowUp" : "arrowDown", color: "#8a93a3" },
