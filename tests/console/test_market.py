@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from backend.strategies.sessions import SESSIONS
 from tests.acceptance.clones import ROOT
 from tests.acceptance.desk_process import DeskProcess
+from tests.console.conftest import Wrongs
 
 pytestmark = [pytest.mark.full, pytest.mark.acceptance, pytest.mark.xdist_group("console"), pytest.mark.timeout(240)]
 
@@ -21,7 +22,7 @@ def test_the_bands_of_the_chart_are_the_hours_that_the_desk_trades_by() -> None:
 
 
 def test_every_enabled_symbol_is_watched_and_the_address_keeps_what_was_chosen(
-    page: Page, desk: DeskProcess
+    page: Page, desk: DeskProcess, wrongs: Wrongs
 ) -> None:
     symbols = desk.get("/api/status").json()["symbols"]
     page.goto("/market/GBPUSD?tf=M15&tf2=H4&clock=utc&hide=sessions")
@@ -35,3 +36,4 @@ def test_every_enabled_symbol_is_watched_and_the_address_keeps_what_was_chosen(
         page.reload()
     watched.filter(has_text="EURUSD").click()
     expect(page).to_have_url(re.compile(r"/market/EURUSD\?.*tf=M15"))
+    wrongs.expected("/quality")  # a desk that has just begun has judged no series yet, and says so
