@@ -28,7 +28,7 @@ STATIC_CHECKS: dict[str, list[str]] = {
     "format": [PYTHON, "-m", "ruff", "format", "--check", "."],
     "lint": [PYTHON, "-m", "ruff", "check", "."],
     "console": [PYTHON, "-m", "tests.check_console"],
-    "description": [PYTHON, "-m", "backend.routes.description", "--check"],
+    "description": [PYTHON, "-m", "backend.cli.description", "--check"],
     "imports": [PYTHON, "-c", "from importlinter.cli import lint_imports_command as c; c()"],
 }
 

@@ -86,7 +86,7 @@ def test_a_session_is_renewed_before_its_cookie_ends_and_when_the_desk_finds_it_
     sign_in(page, Role.TRADER)
     expect(page.locator("header.top")).to_be_visible()
     with page.expect_response("**/api/session/refresh") as renewed:
-        page.clock.fast_forward(ACCESS_LASTS.total_seconds() * 1000 - 60_000)
+        page.clock.fast_forward(int(ACCESS_LASTS.total_seconds()) * 1000 - 60_000)
     assert renewed.value.ok
     desk.clock.move(seconds=ACCESS_LASTS.total_seconds())
     with page.expect_response("**/api/session/refresh") as renewed:

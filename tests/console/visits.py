@@ -52,7 +52,7 @@ def _first(answer: httpx.Response, key: str = "items") -> str | None:
 
 def addresses(get: Ask) -> dict[str, str]:
     """A name and an address for each page; one thing's page is left out where the desk has no such thing."""
-    things = {
+    things: dict[str, Callable[[], str | None]] = {
         "/ideas/$id": lambda: _first(get("/api/trade-ideas")),
         "/market/$symbol": lambda: "EURUSD",
         "/strategies/$id": lambda: _first(get("/api/strategies"), "strategies"),
