@@ -1,4 +1,4 @@
-"""Writes `console/openapi.json`, from which the console's types are made: `python -m backend.cli.description`."""
+"""`python -m backend.cli.description` writes `console/openapi.json`, of which the console's types are made."""
 
 import sys
 from pathlib import Path
