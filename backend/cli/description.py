@@ -1,4 +1,4 @@
-"""`python -m backend.cli.description` writes `console/openapi.json`, of which the console's types are made."""
+"""Writes the description from which the types of the console are made, to `console/openapi.json`."""
 
 import sys
 from pathlib import Path
