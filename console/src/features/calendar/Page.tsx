@@ -20,6 +20,8 @@ import { calendar as words, common } from "@/lib/strings";
 const FILTERS = ["day", "impact", "currency", "text", "as_of", "reach", "event"] as const;
 const IMPACTS = ["high", "medium", "low", "holiday", "none"] as const;
 const DAY = 86_400_000;
+/** Of the filter of days, whose absence means from today on. */
+const ALL = "all";
 
 const calendarAt = (as_of: string | null) => ({
   queryKey: ["calendar", "events", as_of ?? "now"],
@@ -70,7 +72,8 @@ export function Page(): ReactNode {
   );
   const { text: told } = useMoment();
   const dayOf = useCallback((at: string) => told(at).slice(0, 10), [told]);
-  const shown = useMemo(() => (day ? passing.filter(({ at }) => dayOf(at) === day) : passing), [passing, day, dayOf]);
+  const today = query.data ? dayOf(query.data.as_of) : "";
+  const shown = useMemo(() => passing.filter(({ at }) => day === ALL || (day === "" ? dayOf(at) >= today : dayOf(at) === day)), [passing, day, dayOf, today]);
   const columns = useMemo(() => columnsOf(symbols, changes, dayOf), [symbols, changes, dayOf]);
   const open = events.find(({ key }) => key === filters.event);
   return (
@@ -103,7 +106,7 @@ export function Page(): ReactNode {
             </div>
             {data.events !== null && (
               <>
-                <Days events={passing} dayOf={dayOf} day={day} pick={(value) => change({ day: value })} />
+                <Days events={passing} dayOf={dayOf} today={today} day={day} pick={(value) => change({ day: value })} />
                 {shown.length === 0 && <p className="dim">{events.length === 0 ? words.noneYet : words.none}</p>}
                 {shown.length > 0 && <DataTable label={words.events} rows={shown} columns={columns} id={(one) => one.key} height="56vh" onOpen={(one) => change({ event: one.key })} />}
               </>
@@ -121,9 +124,9 @@ export function Page(): ReactNode {
 function columnsOf(symbols: Map<string, string[]>, changes: Map<string, string[]>, dayOf: (at: string) => string): readonly Column<Event>[] {
   const moved = (one: Event): string => (one.currency === "ALL" ? words.allSymbols : (symbols.get(one.currency) ?? []).join(" "));
   return [
-    { key: "at", title: words.at, value: (one) => one.at, width: "128px", cell: (one) => (one.all_day ? <span className="num">{dayOf(one.at)} {words.allDay}</span> : <Moment at={one.at} />) },
-    { key: "when", title: words.countdown, value: (one) => one.at, width: "104px", cell: (one) => (one.all_day ? common.unknown : <RelativeTime at={one.at} />) },
-    { key: "currency", title: words.currency, value: (one) => one.currency, width: "84px", cell: (one) => <b>{one.currency}</b> },
+    { key: "at", title: words.at, value: (one) => one.at, width: "152px", cell: (one) => (one.all_day ? <span className="num">{dayOf(one.at)} {words.allDay}</span> : <Moment at={one.at} />) },
+    { key: "when", title: words.countdown, value: (one) => one.at, width: "144px", cell: (one) => (one.all_day ? common.unknown : <RelativeTime at={one.at} />) },
+    { key: "currency", title: words.currency, value: (one) => one.currency, width: "96px", cell: (one) => <b>{one.currency}</b> },
     { key: "impact", title: words.impact, value: (one) => one.impact, width: "92px", cell: (one) => <span className="impact" data-impact={one.impact}>{words.impacts[one.impact]}</span> },
     { key: "title", title: words.event, value: (one) => one.title, width: "minmax(170px, 1.5fr)", wide: true, cell: (one) => <>{one.title} {one.tentative && <span className="warn small">{words.tentative}</span>}{one.hindsight === true && <span className="dim small">{words.hindsight}</span>}</> },
     { key: "actual", title: words.actual, value: (one) => one.actual, width: "90px", right: true, cell: (one) => <Actual event={one} /> },

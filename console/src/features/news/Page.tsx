@@ -42,10 +42,10 @@ export function Page(): ReactNode {
   );
   const log = useLog({ noun: "news", filters: Object.values(filters), page, rows, id, every: 30_000 });
   const columns = useMemo((): readonly Column<Article>[] => [
-    { key: "published", title: words.published, value: (one) => one.published, width: "112px", cell: (one) => <><RelativeTime wall at={one.published} />{one.date_is_estimated && <span className="warn" title={words.estimated(one.date_note)}> ≈</span>}</> },
+    { key: "published", title: words.published, value: (one) => one.published, width: "136px", cell: (one) => <><RelativeTime wall at={one.published} />{one.date_is_estimated && <span className="warn" title={words.estimated(one.date_note)}> ≈</span>}</> },
     { key: "title", title: words.headline, value: (one) => one.title, width: "minmax(240px, 3fr)", wide: true, cell: (one) => <span title={one.summary}>{one.title}</span> },
     { key: "feed", title: words.feed, value: (one) => one.feed, width: "minmax(120px, 1fr)", cell: (one) => <span className="dim">{one.feed}</span> },
-    { key: "tags", title: words.tags, value: (one) => [...one.currencies, ...one.symbols].join(" "), width: "minmax(120px, 1fr)", wide: true, cell: (one) => <span className="num"><b>{one.currencies.join(" ")}</b> <span className="dim">{one.symbols.join(" ")}</span></span> },
+    { key: "tags", title: words.tags, value: (one) => [...one.currencies, ...one.symbols].join(" "), width: "minmax(120px, 1fr)", wide: true, cell: (one) => <span><b>{one.currencies.join(" ")}</b> <span className="dim">{one.symbols.join(" ")}</span></span> },
   ], []);
   const any = FILTERS.some((name) => filters[name] !== "");
   return (

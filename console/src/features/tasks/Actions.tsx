@@ -24,8 +24,8 @@ export function Actions({ job, follow = false }: { job: Job; follow?: boolean })
   const requeue = useWrite(() => take(api.POST("/api/dead-letters/{task_id}/requeue", path(job.id))), { nouns: NOUNS, done: said(words.requeued) });
   if (!may.trade) return null;
   const look = { size: "compact-xs" } as const;
-  if (job.state === "dead") return <ConfirmButton {...look} action={words.requeueDo} loading={requeue.isPending} onConfirm={() => requeue.mutate(undefined)}>{words.requeue}</ConfirmButton>;
-  if (ENDED.includes(job.state)) return <ConfirmButton {...look} action={words.retryDo} loading={retry.isPending} onConfirm={() => retry.mutate(undefined)}>{words.retry}</ConfirmButton>;
+  if (job.state === "dead") return <ConfirmButton key="requeue" {...look} action={words.requeueDo} loading={requeue.isPending} onConfirm={() => requeue.mutate(undefined)}>{words.requeue}</ConfirmButton>;
+  if (ENDED.includes(job.state)) return <ConfirmButton key="retry" {...look} action={words.retryDo} loading={retry.isPending} onConfirm={() => retry.mutate(undefined)}>{words.retry}</ConfirmButton>;
   if (job.cancel_requested) return <span className="warn">{words.stopAsked}</span>;
-  return <ConfirmButton {...look} action={words.cancelDo} loading={cancel.isPending} onConfirm={() => cancel.mutate(undefined)}>{words.cancel}</ConfirmButton>;
+  return <ConfirmButton key="cancel" {...look} action={words.cancelDo} loading={cancel.isPending} onConfirm={() => cancel.mutate(undefined)}>{words.cancel}</ConfirmButton>;
 }

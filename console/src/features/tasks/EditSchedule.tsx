@@ -11,7 +11,7 @@ import { tasks as words } from "@/lib/strings";
 type Timing = Schemas["Timing"];
 type Change = Schemas["TimingChange"];
 const CRON = ["minute", "hour", "day_of_month", "month_of_year", "day_of_week"] as const;
-const NOUNS = ["schedules", "schedule"];
+const NOUNS = ["schedules"];
 
 /** When a schedule is due, edited; the file's tag goes with it, so that nobody's change is lost unseen. */
 export function EditSchedule({ name, close }: { name: string; close: () => void }): ReactNode {

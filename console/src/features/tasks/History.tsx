@@ -18,7 +18,7 @@ const FILTERS = ["task", "status", "queue", "worker", "schedule", "actor", "sinc
 const PAGE = 200;
 
 const COLUMNS: readonly Column<Job>[] = [
-  { key: "queued", title: words.queued, value: (job) => job.queued_at, cell: (job) => <RelativeTime wall at={job.queued_at} />, width: "120px" },
+  { key: "queued", title: words.queued, value: (job) => job.queued_at, cell: (job) => <RelativeTime wall at={job.queued_at} />, width: "132px" },
   { key: "task", title: words.task, value: (job) => short(job.task), cell: (job) => <JobLink id={job.id}>{short(job.task)}</JobLink>, width: "minmax(150px, 1.4fr)" },
   { key: "state", title: words.filter.state, value: (job) => job.state, cell: (job) => <StateWord state={job.state} />, width: "112px" },
   { key: "duration", title: words.duration, value: (job) => job.duration ?? null, cell: (job) => duration(job.duration), width: "90px", right: true },

@@ -131,12 +131,12 @@ function Queue({ one, most }: { one: Schemas["QueueView"]; most: number }): Reac
   return (
     <div className="row wraps">
       <span style={{ width: 112 }}><HistoryLink filters={{ queue: one.name }}><b>{one.name}</b></HistoryLink></span>
-      <span style={{ flex: 1, minWidth: 150 }} title={one.broker_depth === null ? words.depthUnknown : `${one.broker_depth} ${words.depth}`}>
+      <span style={{ flex: "1 1 220px" }} title={one.broker_depth === null ? words.depthUnknown : `${one.broker_depth} ${words.depth}`}>
         <div className="bar stacked" role="img" aria-label={count}>
           <b style={{ width: `${(one.running / most) * 100}%` }} /><i style={{ left: `${(one.running / most) * 100}%`, width: `${(one.waiting / most) * 100}%` }} className="near" />
         </div>
-        <span className={one.waiting > 0 ? "warn num" : "dim num"}>{count}</span>
-        {one.broker_depth !== null && <span className="dim num">, {one.broker_depth} {words.depth}</span>}
+        <span className={one.waiting > 0 ? "warn" : "dim"}>{count}</span>
+        {one.broker_depth !== null && <span className="dim">, {one.broker_depth} {words.depth}</span>}
         {one.workers.length === 0 && <span className="danger"> {words.nobody}</span>}
       </span>
       <Pair label={words.oldestShort}>{one.oldest_age === null ? common.unknown : duration(one.oldest_age)}</Pair>

@@ -25,14 +25,14 @@ export function Schedules(): ReactNode {
   const columns = useMemo((): readonly Column<Row>[] => [
     { key: "name", title: words.schedule, value: (row) => row.name, width: "minmax(170px, 1.2fr)", wide: true, cell: (row) => <><HistoryLink filters={{ schedule: row.name }}>{row.name}</HistoryLink> <Off row={row} /></> },
     { key: "when", title: words.when, value: (row) => row.schedule, width: "minmax(120px, 1fr)", cell: (row) => <span title={`${short(row.task)}, ${words.clock[row.clock] ?? row.clock}`}>{plain(row.schedule)}</span> },
-    { key: "last", title: words.last, value: (row) => row.last_planned_at, width: "108px", cell: (row) => <RelativeTime wall={row.clock === "wall"} at={row.last_planned_at} /> },
+    { key: "last", title: words.last, value: (row) => row.last_planned_at, width: "128px", cell: (row) => <RelativeTime wall={row.clock === "wall"} at={row.last_planned_at} /> },
     { key: "state", title: words.lastState, value: (row) => row.last_state, width: "122px", cell: (row) => (row.last_job_id ? <JobLink id={row.last_job_id}><StateWord state={row.last_state} /></JobLink> : common.unknown) },
     { key: "next", title: words.nextTick, value: (row) => row.next_planned_at, width: "120px", cell: (row) => <NextTick row={row} /> },
     { key: "spark", title: words.lateness, value: (row) => row.lateness_p95, width: "104px", cell: (row) => <Spark name={row.name} /> },
-    { key: "p95", title: words.p95, value: (row) => row.lateness_p95, width: "76px", right: true, cell: (row) => duration(row.lateness_p95) },
+    { key: "p95", title: words.p95, value: (row) => row.lateness_p95, width: "96px", right: true, cell: (row) => duration(row.lateness_p95) },
     { key: "missed", title: words.missed, value: (row) => row.missed, width: "84px", right: true, cell: (row) => <span title={words.missedTip} className={row.missed > 0 ? "warn" : ""}>{row.missed > 0 ? <HistoryLink filters={{ schedule: row.name, status: "missed" }}>{row.missed}</HistoryLink> : 0}</span> },
     { key: "skipped", title: words.skipped, value: (row) => row.skipped, width: "88px", right: true, cell: (row) => <span title={words.skippedTip}>{row.skipped}</span> },
-    { key: "act", title: "", value: () => null, width: "250px", right: true, wide: true, cell: (row) => <Act row={row} edit={() => change({ schedule: row.name })} /> },
+    { key: "act", title: "", value: () => null, width: "268px", right: true, wide: true, cell: (row) => <Act row={row} edit={() => change({ schedule: row.name })} /> },
   ], [change]);
   return (
     <StateOf query={query} what={words.views.schedules} height={400}>
