@@ -57,7 +57,7 @@ from backend.routes import (
     users,
 )
 from backend.routes.access import DeskRoute
-from backend.routes.feed import Feed
+from backend.routes.event_feed import Feed
 from backend.routes.guard import Guard
 from backend.routes.peers import Peers
 from backend.routes.ports import Desk

@@ -12,7 +12,7 @@ from starlette.responses import StreamingResponse
 from backend.core.errors import DeskError
 from backend.routes.access import DeskRoute, desk, somebody
 from backend.routes.errors import refusals, to_json
-from backend.routes.feed import Cursor, Told
+from backend.routes.event_feed import Cursor, Told
 from backend.routes.stream import Changes
 from backend.users.model import HERE, Acting, Right
 from backend.users.service import Door

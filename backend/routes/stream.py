@@ -9,7 +9,7 @@ from weakref import WeakSet
 from anyio import to_thread
 
 from backend.core.errors import DeskError, Unavailable
-from backend.routes.feed import Feed
+from backend.routes.event_feed import Feed
 
 log = logging.getLogger(__name__)
 

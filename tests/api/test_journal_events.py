@@ -12,7 +12,7 @@ import pytest
 
 from backend.journal.journal import Journal
 from backend.journal.record import Kind
-from backend.routes import feed
+from backend.routes import event_feed
 from backend.users.model import Role
 from tests.api.test_events import EVALUATE, Reader, Served, open_stream
 from tests.fakes.desk import MovedClock
@@ -193,7 +193,7 @@ def test_a_cursor_of_another_desk_says_that_everything_is_to_be_read_again(
 def test_who_was_away_too_long_reads_again_instead_of_being_told_all(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "MOST_MISSED", 2)
+    monkeypatch.setattr(event_feed, "MOST_MISSED", 2)
     with reading(served) as reader:
         seen = reader.block()["id"]
     for number in range(2):
@@ -215,7 +215,7 @@ def test_what_is_no_cursor_is_refused(served: Served, cursor: str) -> None:
 
 
 def test_more_records_than_a_batch_come_in_order(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed, "BATCH", 3)
+    monkeypatch.setattr(event_feed, "BATCH", 3)
     with reading(served) as reader:
         seen = reader.block()["id"]
     for number in range(10):

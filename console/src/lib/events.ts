@@ -78,15 +78,10 @@ export function listen(queries: QueryClient): () => void {
     if (kind === "idea_step") window.setTimeout(() => invalidate(nouns), FILE_FOLLOWS); // the record comes before the idea's file
   };
   const all = (): void => void queries.invalidateQueries();
-  // what was read before the stream was open may have changed in between
-  const missed = (): void => {
-    const now = Date.now();
-    void queries.invalidateQueries({ predicate: ({ state }) => state.dataUpdatedAt > 0 && state.dataUpdatedAt <= now });
-  };
   const open = (): void => {
     source?.close();
     source = new EventSource("/api/events");
-    source.addEventListener("open", missed, { once: true });
+    source.addEventListener("open", all, { once: true }); // what was read before it was open may have changed since
     source.addEventListener("reset", all);
     source.addEventListener("job", take("job"));
     source.addEventListener("journal", take("journal"));

@@ -4,7 +4,7 @@ import type { IChartApi, ISeriesApi, LogicalRange, MouseEventParams } from "ligh
 import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { TIMEFRAMES, useBars } from "./bars";
 import { drawn, sessionBands, type Mark } from "./marks";
-import { Legend, roomFor, useDrawn, useStudy } from "./Studied";
+import { layoutOf, Legend, roomFor, useDrawn, useStudy } from "./Studied";
 import { useQuote } from "./Watchlist";
 import { PriceChart } from "@/components/PriceChart";
 import { StateOf } from "@/components/StateOf";
@@ -34,7 +34,8 @@ export function Panel(props: {
   const { head, chart, more, loading, all } = useBars(symbol, timeframe, broker);
   const { data: quote } = useQuote(symbol);
   const { data: study, error } = useStudy(strategy, symbol, chart.bars.length);
-  const drawable = study?.timeframe === timeframe && study.strategy === strategy ? study : undefined;
+  const drawable = study?.timeframe === timeframe && study.strategy === strategy && chart.bars.length > 0;
+  const layout = useMemo(() => (study && drawable ? layoutOf(study, chart) : undefined), [study, drawable, chart]);
   const navigate = useNavigate();
   const [ready, setReady] = useState<{ chart: IChartApi; series: ISeriesApi<"Candlestick"> } | null>(null);
   const seconds = secondsOf(timeframe);
@@ -71,7 +72,7 @@ export function Panel(props: {
     const line = ready.series.createPriceLine({ price: bid, title: words.bid, lineWidth: 1, axisLabelVisible: true, color: getComputedStyle(document.documentElement).getPropertyValue("--up").trim() });
     return () => ready.series.removePriceLine(line);
   }, [ready, bid]);
-  useDrawn(ready?.chart, drawable, chart);
+  useDrawn(ready?.chart, layout, chart);
   const markers = useMemo(() => drawn(chart, marks, seconds), [chart, marks, seconds]);
   const bands = useMemo(() => (sessions && seconds <= 14_400 ? sessionBands(chart) : []), [chart, sessions, seconds]);
   return (
@@ -88,7 +89,7 @@ export function Panel(props: {
       <StateOf query={head} what={words.bars(symbol)} height={height} isEmpty={({ count }) => count === 0} empty={head.data?.reason}>
         {() => (
           <PriceChart
-            key={`${symbol} ${timeframe} ${broker}`} label={words.chart(symbol, timeframe)} bars={chart.bars} digits={digits} height={height + roomFor(drawable, chart)} markers={markers} bands={bands}
+            key={`${symbol} ${timeframe} ${broker}`} label={words.chart(symbol, timeframe)} bars={chart.bars} digits={digits} height={height + roomFor(layout)} markers={markers} bands={bands}
             onReady={(made, series) => {
               setReady({ chart: made, series });
               return () => setReady(null);

@@ -6,6 +6,7 @@ import { api, take, type Schemas } from "@/lib/api";
 import { market as words } from "@/lib/strings";
 
 type Series = Schemas["StrategySeries"];
+type Layout = { times: readonly number[]; on: Series["indicators"]; off: Series["indicators"]; rows: readonly Row[] };
 type Row = { way: "up" | "down"; role: string; text: string; holds: readonly (boolean | null)[] };
 
 const MOST_BARS = 5000;
@@ -40,26 +41,23 @@ export function onPrice(values: readonly (number | null)[], low: number, high: n
 }
 
 /** How much taller a chart is with the panes of a study. */
-export function roomFor(study: Series | undefined, chart: Chart): number {
-  if (!study) return 0;
-  const { off, rows } = parts(study, chart);
-  return off.length * PANE + rows.length * ROW + 24;
-}
+export const roomFor = (layout: Layout | undefined): number => (layout ? layout.off.length * PANE + layout.rows.length * ROW + 24 : 0);
 
-function parts(study: Series, { bars }: Chart) {
+/** What of a study is drawn on the candles, in panes of its own, and in the strip. */
+export function layoutOf(study: Series, { bars }: Chart): Layout {
   const low = bars.reduce((least, bar) => Math.min(least, bar.low), Infinity);
   const high = bars.reduce((most, bar) => Math.max(most, bar.high), -Infinity);
   const on = study.indicators.filter(({ values }) => onPrice(values, low, high));
-  return { on, off: study.indicators.filter((one) => !on.includes(one)), rows: rowsOf(study) };
+  return { times: study.times, on, off: study.indicators.filter((one) => !on.includes(one)), rows: rowsOf(study) };
 }
 
 /** Draws indicators over the candles and below them, and the strip of conditions, filled where one holds. */
-export function useDrawn(made: IChartApi | undefined, study: Series | undefined, chart: Chart): void {
+export function useDrawn(made: IChartApi | undefined, layout: Layout | undefined, chart: Chart): void {
   const shown = useMemo(() => new Map(chart.utc.map((utc, index) => [utc, chart.bars[index]?.time as Time])), [chart]);
   useEffect(() => {
-    if (!made || !study || chart.bars.length === 0) return undefined;
-    const { on, off, rows } = parts(study, chart);
-    const at = study.times.map((utc) => shown.get(utc));
+    if (!made || !layout) return undefined;
+    const { times, on, off, rows } = layout;
+    const at = times.map((utc) => shown.get(utc));
     const line = (values: readonly (number | null)[]) =>
       values.flatMap((value, index) => {
         const time = at[index];
@@ -86,7 +84,7 @@ export function useDrawn(made: IChartApi | undefined, study: Series | undefined,
     return () => {
       for (const series of [...drawn, ...strip]) made.removeSeries(series);
     };
-  }, [made, study, chart, shown]);
+  }, [made, layout, shown]);
 }
 
 /** Names of the strip's rows, with what each says of the newest bar. */
