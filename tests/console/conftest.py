@@ -16,9 +16,13 @@ from tests.acceptance.outside import outside_world
 from tests.fakes.market_hours import open_clock
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium; its absence fails where CI is set."""
+    """The system's Chromium; its absence fails where CI is set.
+
+    Of one module, since the driver keeps an event loop running in this thread: another test that begins
+    one of its own would be refused.
+    """
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
         reason = "no Chromium: on Debian `apt-get install chromium`"
