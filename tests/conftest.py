@@ -4,11 +4,13 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from backend.core import masking
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -23,6 +25,14 @@ settings.load_profile("full" if os.environ.get("MT5UI_TEST_FULL") else "short")
 NOT_INHERITED = ("MT5UI_", "REDIS_URL", "CELERY_")
 for _name in [name for name in os.environ if name.startswith(NOT_INHERITED) and name != "MT5UI_TEST_FULL"]:
     del os.environ[_name]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def secrets_are_forgotten() -> Iterator[None]:
+    """What one module's tests used as a secret is an ordinary word to those of the next in this process."""
+    before = masking._known
+    yield
+    masking._known = before
 
 
 @pytest.fixture(scope="session")
