@@ -23,7 +23,8 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
@@ -74,17 +75,18 @@ def setup(*, again: bool) -> None:
     Args:
         again: Whether to try a console that could not be built once more.
     """
-    wanted = fingerprint()
-    if not is_installed(wanted):
-        with install_lock():
-            if not is_installed(wanted):
+    wanted, console = fingerprint(), console_fingerprint()
+    if not (is_installed(wanted) and console_is_done(console, again=again)):
+        with install_lock(), ThreadPoolExecutor(max_workers=1) as beside:
+            missing, unbuilt = not is_installed(wanted), not console_is_done(console, again=again)
+            if missing:
+                empty_environment()
+            build = beside.submit(build_console).result if unbuilt and node_of_system() else build_console
+            if missing:
                 install(wanted)
+            if unbuilt:
+                make_console(console, build)
     write_if_changed(site_packages() / "mt5ui.pth", f"{ROOT}\n")
-    wanted = console_fingerprint()
-    if not console_is_done(wanted, again=again):
-        with install_lock():
-            if not console_is_done(wanted, again=again):
-                make_console(wanted)
 
 
 def fingerprint() -> str:
@@ -101,8 +103,8 @@ def is_installed(wanted: str) -> bool:
         return False
 
 
-def install(wanted: str) -> None:
-    """Make `.venv` anew from the lock. The marker is written last, so a cut install is done again."""
+def empty_environment() -> None:
+    """Begin `.venv` anew, as an empty folder."""
     print("Setting up MT5_UI in .venv (first start or changed lock, about a minute) ...", flush=True)
     try:
         if VENV.exists():
@@ -111,6 +113,10 @@ def install(wanted: str) -> None:
     except OSError as error:
         reason = f"Cannot write {VENV}: {error.strerror}. Put the project in a folder of yours."
         raise SetupFailed(reason) from error
+
+
+def install(wanted: str) -> None:
+    """Fill `.venv` from the lock. The marker is written last, so a cut install is done again."""
     with INSTALL_LOG.open("wb") as log:
         if run_logged([sys.executable, "-m", "venv", str(VENV)], log) != 0:
             raise SetupFailed(
@@ -150,11 +156,16 @@ def console_is_done(wanted: str, *, again: bool) -> bool:
     return False
 
 
-def make_console(wanted: str) -> None:
-    """Build the console; where that fails the desk works without, and says at its address why."""
+def make_console(wanted: str, build: Callable[[], object]) -> None:
+    """Build the console; where that fails the desk works without, and says at its address why.
+
+    Args:
+        wanted: The fingerprint of what is built.
+        build: Leaves it in `BUILDING`, or waits for who does.
+    """
     print("Building the console (first start or changed source, about a minute) ...", flush=True)
     try:
-        build_console()
+        build()
         put_in_place(BUILT_FROM.name, wanted + "\n")
     except (SetupFailed, OSError) as failure:
         if os.environ.get("CI"):

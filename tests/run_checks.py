@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "docs" / "full_run.md"
 PYTHON = sys.executable
 
-STATIC_CHECKS: dict[str, list[str]] = {
+STATIC_CHECKS: dict[str, list[str]] = {  # the longest first: they run two at a time
+    "console": [PYTHON, "-m", "tests.check_console"],
     "engine compiled": [PYTHON, "-m", "backend.backtest.warming"],
     # and kept as bytecode for the two that run them
     "tests collected": [PYTHON, "-m", "pytest", "--collect-only", "-qq"],
@@ -27,7 +28,6 @@ STATIC_CHECKS: dict[str, list[str]] = {
     "types on Windows": [PYTHON, "-m", "mypy", "--platform", "win32", "--cache-dir", ".mypy_cache/win32"],
     "format": [PYTHON, "-m", "ruff", "format", "--check", "."],
     "lint": [PYTHON, "-m", "ruff", "check", "."],
-    "console": [PYTHON, "-m", "tests.check_console"],
     "description": [PYTHON, "-m", "backend.cli.description", "--check"],
     "imports": [PYTHON, "-c", "from importlinter.cli import lint_imports_command as c; c()"],
 }
@@ -73,7 +73,7 @@ def run_tests(*, full: bool, seed: int, extra: list[str], started: float) -> int
     report = ROOT / ".pytest_cache" / "report.xml"
     report.parent.mkdir(exist_ok=True)
     environment = dict(os.environ)
-    command = [PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadgroup", "--durations", "15"]
+    command = [PYTHON, "-m", "pytest", "-n", "3", "--dist", "loadgroup", "--durations", "15"]
     if full:
         environment["MT5UI_TEST_FULL"] = "1"
         command += [f"--hypothesis-seed={seed}", f"--junitxml={report}", "--timeout", "1200"]

@@ -101,8 +101,7 @@ class Building:
             if fails is not None:
                 raise fails
 
-        self._run["build_console"] = build
-        self._run["make_console"](wanted)
+        self._run["make_console"](wanted, build)
 
     def failure(self, words: str) -> BaseException:
         failed: BaseException = self._run["SetupFailed"](words)
