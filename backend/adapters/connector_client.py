@@ -14,6 +14,7 @@ from backend.core import masking
 from backend.core.clock import Clock, SystemClock, iso, parse_iso
 from backend.core.errors import DeskError, Unavailable, from_dict
 from backend.core.replay import ReplayState
+from backend.core.trust import authorities
 from backend.mt5 import constants, wire
 from backend.mt5.api import ANSWERS_BOOL, ORDER_SEND_SECONDS, SUCCESS
 from backend.mt5.forwarding import ForwardingApi
@@ -68,13 +69,12 @@ class ConnectorLink:
         self._scale = timeout_scale
         self._address: ConnectorAddress | None = None
         self._lock = threading.Lock()
-        self._http = httpx.Client(
-            trust_env=False, limits=httpx.Limits(max_connections=32, keepalive_expiry=60.0)
-        )
+        self._clients: dict[str, httpx.Client] = {}  # by scheme
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        for client in self._clients.values():
+            client.close()
 
     def request(self, method: str, path: str, *, seconds: float, **given: Any) -> httpx.Response:
         """The answer, whatever its status.
@@ -99,7 +99,16 @@ class ConnectorLink:
     ) -> httpx.Response:
         timeout = httpx.Timeout(seconds * self._scale, connect=_CONNECT_SECONDS * self._scale)
         headers = {"authorization": f"Bearer {address.token}"}
-        return self._http.request(method, address.url + path, headers=headers, timeout=timeout, **given)
+        client = self._client(address.url)
+        return client.request(method, address.url + path, headers=headers, timeout=timeout, **given)
+
+    def _client(self, url: str) -> httpx.Client:
+        scheme = url.partition(":")[0]
+        with self._lock:
+            if scheme not in self._clients:
+                limits = httpx.Limits(max_connections=32, keepalive_expiry=60.0)
+                self._clients[scheme] = httpx.Client(verify=authorities(url), trust_env=False, limits=limits)
+            return self._clients[scheme]
 
     def _known(self) -> ConnectorAddress:
         with self._lock:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from backend.config import Settings
 from backend.core.errors import Conflict, DeskError, Invalid, NotFound, Unavailable
+from backend.core.trust import authorities
 from backend.storage.files import FileStorage
 from backend.users.local_token import LocalToken
 
@@ -115,7 +116,7 @@ def _http(url: str) -> "httpx.Client":
     import httpx
 
     timeout = httpx.Timeout(ANSWER_TIMEOUT, connect=CONNECT_TIMEOUT)
-    return httpx.Client(base_url=url, timeout=timeout, trust_env=False)
+    return httpx.Client(base_url=url, verify=authorities(url), timeout=timeout, trust_env=False)
 
 
 def _error(status: int, content: Any) -> DeskError:

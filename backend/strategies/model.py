@@ -1,6 +1,7 @@
 """A strategy and a symbol's profile as the user's files state them, checked to the last field."""
 
 import re
+from functools import cached_property
 from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
@@ -101,7 +102,11 @@ class Strategy(Part):
     """Set when it is first saved over the API."""
 
     def __hash__(self) -> int:
-        return hash(self.id)  # what is compiled is looked up by strategy, and a hash of all fields is dear
+        return self._hash  # what is compiled is looked up by strategy, thousands of times
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(tuple(getattr(self, name) for name in type(self).model_fields))
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

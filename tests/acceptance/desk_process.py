@@ -15,9 +15,11 @@ from typing import Any
 import httpx
 import psutil
 
+from backend.core.trust import authorities
 from tests.acceptance.clones import ROOT
 
 READY = "Ready after"
+PLAIN = authorities("http:")
 
 
 class DeskProcess:
@@ -29,6 +31,7 @@ class DeskProcess:
         self.home = home
         self.broker = env.get("MT5UI_BROKER", "auto")
         self.url = f"http://127.0.0.1:{port}"
+        self.headers: dict[str, str] = {}  # of each request
         self.lines: list[str] = []
         self._new: queue.Queue[str | None] = queue.Queue()
         self.process = subprocess.Popen(
@@ -91,14 +94,12 @@ class DeskProcess:
         return json.loads(found[0].read_bytes()) if found else None
 
     def get(self, path: str, **parameters: Any) -> httpx.Response:
-        return httpx.get(
-            self.url + path, params=parameters or None, timeout=10
-        )  # an empty one drops what `path` asks
+        asked = parameters or None  # an empty one drops what `path` asks
+        return httpx.get(self.url + path, params=asked, headers=self.headers, verify=PLAIN, timeout=10)
 
     def post(self, path: str, body: Any = None) -> httpx.Response:
-        if body is None:
-            return httpx.post(self.url + path, timeout=10)
-        return httpx.post(self.url + path, json=body, timeout=10)
+        given = {} if body is None else {"json": body}
+        return httpx.post(self.url + path, headers=self.headers, verify=PLAIN, timeout=10, **given)
 
     def ended(self, task_id: str, timeout: float = 60) -> dict[str, Any]:
         """The status of a task once it has ended."""

@@ -15,6 +15,7 @@ from typing import Any, Self
 import httpx
 import psutil
 
+from backend.core.trust import authorities
 from backend.supervisor.processes import kill_tree
 from tests.acceptance.clones import ROOT
 
@@ -89,7 +90,7 @@ def until(
 
 def answer(method: str, url: str, **given: Any) -> httpx.Response | None:
     try:
-        return httpx.request(method, url, timeout=5, **given)
+        return httpx.request(method, url, timeout=5, verify=authorities(url), **given)
     except httpx.TransportError:
         return None
 

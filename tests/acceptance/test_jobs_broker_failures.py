@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from backend.core.errors import Unavailable
+from backend.core.trust import authorities
 from backend.jobs.app import build_app
 from backend.jobs.broker import resolve
 from backend.jobs.views import JobState
@@ -79,7 +80,7 @@ def test_twenty_clients_hear_503_within_two_seconds_and_each_row_is_closed(desk:
     def post(delay: float) -> tuple[float, int, Any]:
         time.sleep(delay)
         began = time.monotonic()
-        answer = httpx.post(f"http://127.0.0.1:{port}{path}", timeout=10)
+        answer = httpx.post(f"http://127.0.0.1:{port}{path}", verify=authorities("http:"), timeout=10)
         return time.monotonic() - began, answer.status_code, answer.json()
 
     assert post(0)[1] == 200  # leaves a connection that goes stale
