@@ -26,6 +26,7 @@ def build_simulated_terminal(
     now: Callable[[], datetime],
     terms: BrokerTerms | None = None,
     storage: FileStorage | None = None,
+    market: Market | None = None,
 ) -> SimulatedTerminal:
     """A terminal over the seeded market or, if `replay` names a folder, over the files in it.
 
@@ -36,13 +37,13 @@ def build_simulated_terminal(
         now: The present, aware; of a replay the `ReplayClock`'s.
         terms: Of the account, the symbols and the faults.
         storage: Where the account is kept, a file for each market; None keeps it in memory.
+        market: The one of `seed` or `replay`, where it is there already.
 
     Raises:
         Invalid: If the folder holds nothing that can be played.
     """
-    market = _market(seed, replay, server_clock)
     return SimulatedTerminal(
-        market,
+        market or _market(seed, replay, server_clock),
         name=terminal_name(seed=seed, replay=replay),
         server_clock=server_clock,
         now=now,

@@ -14,6 +14,7 @@ import pytest
 from backend.adapters.fetch import HttpFetcher
 from backend.core.clock import FixedClock
 from backend.core.errors import DeskError
+from backend.core.trust import authorities
 from backend.routes.guard import UPLOADS
 from backend.routes.rights import RIGHTS
 from backend.users.model import Right, Role
@@ -38,7 +39,9 @@ class Attacked:
     opened: ExitStack
 
     def person(self, role: Role | None = None, **how: Any) -> httpx.Client:
-        client = self.opened.enter_context(httpx.Client(base_url=self.url, timeout=10, **how))
+        client = self.opened.enter_context(
+            httpx.Client(base_url=self.url, verify=authorities(self.url), timeout=10, **how)
+        )
         if role is not None:
             answer = client.post("/api/session", json={"name": NAMES[role], "password": PASSWORD})
             assert answer.status_code == 200, answer.text

@@ -26,6 +26,7 @@ from backend.simulator.build import build_simulated_terminal
 from backend.storage.files import FileStorage
 from backend.strategies.files import StrategyFiles
 from tests.fakes.broker_rows import MAGIC
+from tests.fakes.remembered import remembered_market
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,7 +112,9 @@ def simulated_desk(
     clock = clock or MovedClock(at)
     storage = storage or FileStorage(data, fsync=False)
     symbols = SymbolMap.load(config / "symbol_map.csv")
-    terminal = api or build_simulated_terminal(seed=seed, replay=None, server_clock=SERVER, now=clock.now)
+    terminal = api or build_simulated_terminal(
+        seed=seed, replay=None, server_clock=SERVER, now=clock.now, market=remembered_market(seed)
+    )
     terminal.initialize()
     client = MT5Client(terminal, symbols, SERVER)
     market = MarketService(client, MarketStore(storage, SERVER, clock=clock), storage, symbols, clock)

@@ -18,6 +18,7 @@ from backend.simulator.terms import BrokerTerms
 from backend.storage.files import FileStorage
 from tests.fakes.broker_rows import MAGIC
 from tests.fakes.desk import ROOT, SERVER, MovedClock, SimulatedDesk, simulated_desk
+from tests.fakes.remembered import remembered_market
 
 WEDNESDAY = datetime.fromisoformat("2026-03-04T10:00:05+00:00")
 
@@ -51,6 +52,7 @@ class LiveOrders:
             now=clock.now,
             terms=terms,
             storage=storage if kept else None,
+            market=remembered_market(7) if replay is None else None,
         )
         self.desk: SimulatedDesk = simulated_desk(
             data, at, clock=clock, api=terminal, config=config, storage=storage
