@@ -117,6 +117,7 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
                 host=host,
                 port=port,
             ) from error
+        listener.listen()  # who reads where it is may call at once, and waits until it serves
         yield listener
 
 

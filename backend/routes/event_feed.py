@@ -41,11 +41,16 @@ class Cursor:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Told:
-    """One event, and the place behind it."""
+    """One event, and the place behind it.
+
+    Attributes:
+        to_owners: It is of the security log: nobody else is told.
+    """
 
     event: str
     cursor: Cursor
     data: Mapping[str, Any]
+    to_owners: bool = False
 
 
 class Feed:
@@ -91,13 +96,8 @@ class Feed:
         told = Told(event="reset", cursor=self._now(), data={"reason": "what came since is not known here"})
         return told.cursor, [told]
 
-    def after(self, cursor: Cursor, *, security: bool) -> tuple[Cursor, list[Told]]:
-        """What came behind a place, at most `BATCH` of each sort, and the place behind that.
-
-        Args:
-            cursor: The place.
-            security: Tell of the security log's records too.
-        """
+    def after(self, cursor: Cursor) -> tuple[Cursor, list[Told]]:
+        """What came behind a place, at most `BATCH` of each sort, and the place behind that."""
         told: list[Told] = []
         for event in self._jobs.events(cursor.jobs, limit=BATCH):
             cursor = replace(cursor, jobs=event.cursor)
@@ -106,8 +106,9 @@ class Feed:
             record = self._read(place)
             mark = _DAMAGED if record is None else record.hash[:_MARK]
             cursor = replace(cursor, seq=place.seq, mark=mark)
-            if record is not None and (security or record.kind is not Kind.SECURITY):
-                told.append(Told(event="journal", cursor=cursor, data=_of_record(record)))
+            if record is not None:
+                secret = record.kind is Kind.SECURITY
+                told.append(Told(event="journal", cursor=cursor, data=_of_record(record), to_owners=secret))
         return cursor, told
 
     def _now(self) -> Cursor:

@@ -89,17 +89,19 @@ async def _stream(
             yield _written(told)
         while not changes.stopping:
             woken = await _within(changed, watcher.patience)
-            who = await watcher.still()  # after the wait: who was demoted meanwhile is told no more
+            before = cursor
+            if woken:
+                changed.clear()
+                cursor, told = await to_thread.run_sync(changes.feed.after, before)
+            who = (
+                await watcher.still()
+            )  # after the reading: who was demoted before it was written is not told
             if who is None:
                 return
             if not woken:
                 yield b": still here\n\n"
-                continue
-            changed.clear()
-            before, security = cursor, who.may(Right.OWN)
-            cursor, told = await to_thread.run_sync(lambda: changes.feed.after(before, security=security))  # noqa: B023
-            if told:
-                yield _written(told)
+            elif shown := [each for each in told if not each.to_owners or who.may(Right.OWN)]:
+                yield _written(shown)
             if cursor != before:
                 changed.set()  # there may be more than a batch
     except DeskError as error:

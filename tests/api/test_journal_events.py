@@ -13,6 +13,7 @@ import pytest
 from backend.journal.journal import Journal
 from backend.journal.record import Kind
 from backend.routes import event_feed
+from backend.routes.event_feed import Cursor, Feed, Told
 from backend.users.model import Role
 from tests.api.test_events import EVALUATE, Reader, Served, open_stream
 from tests.fakes.desk import MovedClock
@@ -265,3 +266,33 @@ def test_security_records_are_for_owners(tmp_path: Path) -> None:
             while told[-1]["kind"] != "halt":
                 told.append(data(reader.event()))
         assert [each["kind"] for each in told if each["seq"] > before] == ["halt"]
+
+
+def test_who_is_demoted_just_before_a_record_is_read_is_not_told_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = guarded_desk(tmp_path, clock=MovedClock(NOW))
+    for name in ("olga", "ove"):
+        desk.management.add(name, Role.OWNER, PASSWORD, actor="local")
+    _, text = desk.management.make_token(
+        "olga", Role.OWNER, label="a", lasts=timedelta(days=1), actor="local"
+    )
+    plainly = Feed.after
+    began: list[int] = []
+
+    def late(feed: Feed, cursor: Cursor) -> tuple[Cursor, list[Told]]:
+        if not began:
+            desk.management.set_role("olga", Role.VIEWER, actor="ove")
+            began.append(desk.journal.seq())
+            desk.journal.append(Kind.SECURITY, {"event": "signed_in", "symbol": "secret"}, actor="ove")
+            note(desk, "last")
+        return plainly(feed, cursor)
+
+    with serving(desk) as served, reading(served, Authorization=f"Bearer {text}") as reader:
+        reader.block()
+        monkeypatch.setattr(Feed, "after", late)
+        note(desk, "first")
+        told = [data(reader.event())]
+        while told[-1]["seq"] < began[0] + 2:
+            told.append(data(reader.event()))
+    assert [each["kind"] for each in told if each["seq"] > began[0]] == ["halt"]
