@@ -93,9 +93,8 @@ async def _stream(
             if woken:
                 changed.clear()
                 cursor, told = await to_thread.run_sync(changes.feed.after, before)
-            who = (
-                await watcher.still()
-            )  # after the reading: who was demoted before it was written is not told
+            # After the reading: who was demoted before it was written is not told of it.
+            who = await watcher.still()
             if who is None:
                 return
             if not woken:
