@@ -21,5 +21,5 @@ export const theme = createTheme({
 export const variables: CSSVariablesResolver = () => ({
   variables: {},
   dark: { "--mantine-color-body": "#111419", "--mantine-color-dimmed": "#98a1b0", "--desk-card": "#171b21", "--desk-line": "#2a303a" },
-  light: { "--mantine-color-body": "#f6f7f9", "--mantine-color-dimmed": "#566070", "--desk-card": "#ffffff", "--desk-line": "#d9dee6" },
+  light: { "--mantine-color-body": "#f6f7f9", "--mantine-color-anchor": "#0b5aa8", "--mantine-color-dimmed": "#566070", "--desk-card": "#ffffff", "--desk-line": "#d9dee6" },
 });

@@ -27,7 +27,7 @@ export function StateOf<T>(props: {
           <Button size="compact-xs" variant="default" onClick={() => void query.refetch()}>{common.retry}</Button>
         </Alert>
       );
-    return <Skeleton height={height} aria-label={common.loading} />;
+    return <Skeleton height={height} role="progressbar" aria-label={common.loading} />;
   }
   const shown = isEmpty?.(query.data) ? <div className="dim">{empty}</div> : children(query.data);
   if (!query.error) return shown;
