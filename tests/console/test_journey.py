@@ -17,9 +17,9 @@ from playwright.sync_api import Page, expect
 from tests.acceptance.clones import ROOT
 from tests.acceptance.desk_process import READY, DeskProcess, start_desk
 from tests.acceptance.hands import unused_port
-from tests.acceptance.test_replayed_trading import minutes
+from tests.acceptance.test_replayed_trading import configured, minutes
 from tests.console.conftest import Wrongs
-from tests.fakes.replayed import SYMBOL, autonomous_config
+from tests.fakes.replayed import SYMBOL
 
 pytestmark = [
     pytest.mark.full,
@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="a process cannot be stopped here"),
 ]
 
-NAME, PASSWORD = "olga", "a long one for olga"
+NAME, PASSWORD = "olga", "correct horse battery"
 SOON, LATER = 5_000, 20_000
 PHONE = 390
 
@@ -39,7 +39,7 @@ PHONE = 390
 def desk(tmp_path_factory: pytest.TempPathFactory, market_data: Any) -> Iterator[DeskProcess]:
     """A desk that others could reach: it asks for sign-in, of this machine's people too."""
     home = tmp_path_factory.mktemp("journey") / "home"
-    autonomous_config(home / "config")
+    configured(home, {})
     limits = json.loads((home / "config/risk.json").read_text(encoding="utf-8"))
     (home / "config/risk.json").write_text(json.dumps(limits | {"mode": "supervised"}), encoding="utf-8")
     data = minutes(market_data, home / "recorded")
@@ -85,14 +85,19 @@ def test_a_day(page: Page, desk: DeskProcess, wrongs: Wrongs) -> None:
     page.get_by_label("Password", exact=False).first.fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.locator("header .kind")).to_have_text("REPLAY", timeout=LATER)
+    wrongs.expected("401")  # a browser notes the answers by which the page learns that it must ask
 
     idea = idea_that_waits(desk)
     row = page.get_by_role("row").filter(has_text=SYMBOL).first
     expect(row).to_be_visible(timeout=SOON)
     row.click()
-    away = -0.0005 if idea["side"] == "buy" else 0.0005
-    stop = round(idea["stop"] + away, 5)
+    sign = 1 if idea["side"] == "buy" else -1
+    stop = round(idea["stop"] - sign * 0.0005, 5)
     page.get_by_label("Stop", exact=True).fill(f"{stop:.5f}")
+    expect(page.get_by_text("1 check refuses")).to_be_visible(timeout=LATER)  # less reward than risk
+    target = idea["entry"] + 2.5 * (idea["entry"] - stop)
+    page.get_by_label("Target", exact=True).fill(f"{target:.5f}")
+    expect(page.get_by_text("1 check refuses")).to_have_count(0, timeout=LATER)
     page.locator("main").focus()
     page.keyboard.press("a")
     page.get_by_role("dialog").get_by_role("button", name=re.compile("^Send .* risking")).click(timeout=LATER)
@@ -106,7 +111,7 @@ def test_a_day(page: Page, desk: DeskProcess, wrongs: Wrongs) -> None:
     desk.wait_until(lambda: not items(desk, "/api/positions"), 20, "it was closed")
 
     page.goto(f"/ideas/{idea['id']}")
-    page.get_by_role("link", name="decision").click(timeout=LATER)
+    page.get_by_role("link", name="decision", exact=True).click(timeout=LATER)
     expect(page).to_have_url(f"{desk.url}/decisions/{idea['decision_id']}")
     page.get_by_role("button", name="Replay").click(timeout=LATER)
     expect(page.get_by_text("The same bytes came out.")).to_be_visible(timeout=LATER)
@@ -143,6 +148,7 @@ def test_a_day(page: Page, desk: DeskProcess, wrongs: Wrongs) -> None:
     finally:
         worker.resume()
 
+    wrongs.expected("/preview")  # asked while the approval came in: the idea waits no longer
     assert not wrongs
     api = psutil.Process(desk.children()["api"])
     api.suspend()

@@ -85,7 +85,7 @@ function Approve({ idea, overrides, preview, currency, clear, close }: Inside): 
       approve.mutate(undefined);
     }}>
       <Text fw={600} data-figure="say">{words.approveSay(volume, risk)}</Text>
-      <div className="dim num">{preview?.order_type} · {words.entry} {preview?.entry} · {words.stop} {preview?.stop} · {words.target} {preview?.target ?? common.unknown} · {ratio(preview?.reward_to_risk ?? null)}</div>
+      <div className="dim">{preview?.order_type} · {words.entry} {preview?.entry} · {words.stop} {preview?.stop} · {words.target} {preview?.target ?? common.unknown} · {ratio(preview?.reward_to_risk ?? null)}</div>
       {preview && !preview.passed && (
         <Alert color="yellow" title={words.gateRefuses(preview.refusals.length)}>
           {preview.refusals.map((one, n) => <div key={n}>{String(one["reason"])}</div>)}

@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import { Fragment, type ReactNode } from "react";
 import type { Confidence } from "./model";
 import { percent } from "@/lib/format";
 import { ideas as words } from "@/lib/strings";
@@ -26,7 +26,7 @@ export function Score(props: { confidence: Confidence | null; reasons: readonly 
         {PARTS.map((part) => <span key={part}><i data-part={part} aria-hidden /> {words.parts[part]} <b className="num">{confidence[part].toFixed(1)}</b></span>)}
       </div>
       <div className="dim">{[strong === null ? "" : words.strong(percent(strong, 0)), weak ? words.weak(percent(weak, 0)) : ""].filter(Boolean).join(", ")}</div>
-      {taken.length > 0 && <div className="dim">{words.penalties}: <span className="num">{taken.join(", ")}</span></div>}
+      {taken.length > 0 && <div className="dim">{words.penalties}: {taken.map((one, at) => <Fragment key={one}>{at > 0 && ", "}<span className="num">{one}</span></Fragment>)}</div>}
       {reasons.map((reason) => <div key={reason}>{reason}</div>)}
       {notes.map((note) => <div key={note} className="dim">{note}</div>)}
       {remark && <div><span className="dim">{words.remark}:</span> {remark}</div>}
