@@ -117,7 +117,7 @@ class SyntheticMarket:
         whole = maker.minutes(-(-start // 60), min(-(-end // 60), present))
         if not (start <= present * 60 < end):
             return whole
-        ticks = maker.ticks(present, present)
+        ticks = maker.ticks_of_minute(present)
         return joined([whole, bar_so_far(ticks[ticks["time_msc"] <= at_ms], maker.spec.point)])
 
     def _whole_hours(self, maker: "_Maker", start: int, end: int) -> Columns:
@@ -176,6 +176,7 @@ class _Maker:
         self._spread_key = key_of(seed, spec.name, "spread")
         self._tick_key = key_of(seed, spec.name, "tick")
         self._recent: dict[int, Records] = {}
+        self._hour: tuple[int, int, Columns] | None = None
         self._scale = spec.volatility / (52 * WEEK_ACTIVITY) ** 0.5  # of log price, per √activity
         self._level = spec.price * 10**spec.digits  # in points
         places = np.arange(WEEK_MINUTES)
@@ -189,11 +190,17 @@ class _Maker:
         return minute - inside + int(self._last_open[inside])
 
     def minutes(self, first: int, end: int) -> Columns:
-        """M1 bars of the minutes [first, end) since 1970 on the server's clock."""
+        """M1 bars of the minutes [first, end) since 1970 on the server's clock; some are remembered."""
+        known = self._hour
+        if known is not None and known[:2] == (first, end):
+            return known[2]
         parts = [
             self._round(at, min(at + _MINUTES_PER_ROUND, end)) for at in range(first, end, _MINUTES_PER_ROUND)
         ]
-        return joined(parts)
+        made = joined(parts)
+        if end - first <= _HOUR // 60:  # the present hour's, for which each look at a symbol asks
+            self._hour = first, end, made
+        return made
 
     def ticks(self, first: int, last: int) -> Records:
         """Ticks of the minutes [first, last] since 1970 on the server's clock."""

@@ -33,6 +33,7 @@ from tests.fakes.scripted_market import START
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
+SEEDS = [*range(10), *(pytest.param(seed, marks=pytest.mark.full) for seed in range(10, 300))]
 LIMIT = {"order_type": "limit", "offset_ticks": -50, "expiry_bars": 40}
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
@@ -273,8 +274,7 @@ def test_a_ticket_on_record_without_a_file_is_not_lost_and_not_sent_late(
     assert api_check(tmp_path, after=after) == end
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("seed", range(300))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_the_api_anywhere(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     what = chance.choice(["ticket", "approval"])
@@ -282,8 +282,7 @@ def test_the_api_anywhere(tmp_path: Path, seed: int) -> None:
     assert api_check(tmp_path, after=chance.choice([1, 30, 59, 61, 600])) not in {"approved", "sending"}
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("seed", range(300))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_anywhere(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     script = {number: chance.choice([*Fault, None, None]) for number in range(1, 4) if chance.random() < 0.4}

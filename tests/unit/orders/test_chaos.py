@@ -186,11 +186,9 @@ def told(chaos: Chaos) -> Any:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    ("seed", "ideas"), [(0, 50), *(pytest.param(seed, 100, marks=pytest.mark.full) for seed in (1, 2, 3, 4))]
-)
-def test_a_few_ideas(tmp_path: Path, seed: int, ideas: int) -> None:
-    chaos = run(tmp_path, seed, ideas)
+@pytest.mark.parametrize("seed", range(5))
+def test_five_hundred_ideas(tmp_path: Path, seed: int) -> None:
+    chaos = run(tmp_path, seed, 100)
     assert chaos.outcomes["open"] + chaos.outcomes["placed"] > 15, told(chaos)
     assert chaos.outcomes["outcome_unknown"] > 0, told(chaos)
 
