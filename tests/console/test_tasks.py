@@ -153,4 +153,5 @@ def test_a_task_that_is_not_there_is_told_in_the_desks_words(
     page.goto("/tasks/no-such-task")
     refusal = desk.get("/api/tasks/no-such-task").json()["error"]["message"]
     expect(page.get_by_role("alert").filter(has_text=refusal)).to_be_visible()
+    page.goto("about:blank")  # it asks again while it is shown
     wrongs.expected(REFUSED)
