@@ -81,7 +81,8 @@ export function OnePosition({ one, idea, may }: { one: Position; idea: Known | u
 }
 
 function Close({ one, currency, shut }: { one: Position; currency: string; shut: () => void }): ReactNode {
-  const [volume, setVolume] = useState<number>(one.volume);
+  const [chosen, choose] = useState<number | null>(null); // none: the whole, however much that is by now
+  const volume = chosen ?? one.volume;
   const [all, setAll] = useState(false);
   const [reason, setReason] = useState("");
   const [errors, setErrors] = useState<Record<string, string>>({});
@@ -99,8 +100,8 @@ function Close({ one, currency, shut }: { one: Position; currency: string; shut:
       close.mutate(undefined);
     }}>
       <Text fw={600}>{words.closeSay(lots(volume), money(one.profit, currency))}</Text>
-      <NumberInput label={words.closePart} value={volume} min={0} decimalScale={2} step={0.01} error={errors["volume"]} description={part ? undefined : words.closeAll} onChange={(value) => setVolume(typed(value) ?? 0)} />
-      <Row gap={6}>{[0.25, 0.5, 0.75, 1].map((share) => <Button key={share} size="compact-xs" variant="default" onClick={() => setVolume(Math.round(one.volume * share * 100) / 100)}>{share * 100} %</Button>)}</Row>
+      <NumberInput label={words.closePart} value={volume} min={0} decimalScale={2} step={0.01} error={errors["volume"]} description={part ? undefined : words.closeAll} onChange={(value) => choose(typed(value) ?? 0)} />
+      <Row gap={6}>{[0.25, 0.5, 0.75, 1].map((share) => <Button key={share} size="compact-xs" variant="default" onClick={() => choose(Math.round(one.volume * share * 100) / 100)}>{share * 100} %</Button>)}</Row>
       {!one.ours && <Checkbox label={words.closeForeign} checked={all} onChange={(event) => setAll(event.currentTarget.checked)} />}
       <Textarea label={words.reason} value={reason} maxLength={500} autosize minRows={1} onChange={(event) => setReason(event.currentTarget.value)} />
       {Object.entries(errors).filter(([name]) => name !== "volume").map(([name, why]) => <Alert key={name} color="red" role="alert">{why}</Alert>)}
