@@ -19,9 +19,9 @@ from backend.jobs.runtime import Runtimes
 
 START_TIMEOUT = 15.0
 STOP_TIMEOUT = 8.0
+LONGEST_WAIT = 0.2  # seconds in which a worker that is asked to end hears of it
 
 log = logging.getLogger(__name__)
-LONGEST_WAIT = 0.2  # seconds in which a worker that is asked to end hears of it
 _STATE: Any = _worker_state  # what Celery's loops look at; its stubs say that it never changes
 _MemoryTransport: Any = memory.Transport  # without stubs
 

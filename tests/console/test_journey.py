@@ -134,6 +134,7 @@ def test_a_day(page: Page, desk: DeskProcess, wrongs: Wrongs) -> None:
     page.get_by_label("Days of history").fill("30")
     page.get_by_role("button", name="Start").click()
     page.get_by_role("link", name="Open the report").click(timeout=120_000)
+    expect(page).to_have_url(re.compile(r"/research/[0-9a-f]{16}$"))
     report = desk.get(f"/api/backtests/{page.url.rsplit('/', 1)[1]}").json()["report"]
     expect(page.locator("article")).to_contain_text(report["criticism"][0])
 

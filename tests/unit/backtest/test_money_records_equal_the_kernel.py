@@ -231,7 +231,7 @@ def allowed(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any] | None]:
     given_limits=allowed(),
     commission=st.sampled_from(["0", "3.5"]),
 )
-@settings(max_examples=min(8, settings().max_examples // 6))
+@settings(max_examples=8)
 def test_the_same_day_s_loss_the_same_drawdown_and_the_same_halts(
     seed: int, start: datetime, given_limits: tuple[dict[str, Any], dict[str, Any] | None], commission: str
 ) -> None:

@@ -273,7 +273,7 @@ def killed(data: Path, nth: int, *, torn: bool) -> bool:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("torn", [True, pytest.param(False, marks=pytest.mark.full)])
+@pytest.mark.parametrize("torn", [False, True])
 def test_a_process_killed_at_every_single_write_loses_no_step_and_makes_none_twice(
     tmp_path: Path, torn: bool
 ) -> None:

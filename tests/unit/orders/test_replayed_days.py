@@ -128,7 +128,7 @@ def row_of_trade(trade: Trade) -> tuple[Any, ...]:
     )
 
 
-@pytest.mark.parametrize(("days", "least"), [(2, 2), pytest.param(10, 20, marks=pytest.mark.full)])
+@pytest.mark.parametrize(("days", "least"), [(4, 5), pytest.param(10, 20, marks=pytest.mark.full)])
 def test_the_desk_trades_what_the_backtest_says_to_the_cent(
     tmp_path: Path, config: Path, market_data: Path, days: int, least: int
 ) -> None:
