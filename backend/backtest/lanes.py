@@ -228,6 +228,7 @@ def desk_of(job: Job, reading: Reading, resets: Any, units_named: int) -> Any:
     before = min(int(stream.bars.time[stream.first - 1]) for stream in job.streams)
     row["next_reset"] = int(np.searchsorted(resets, before, side="right"))
     row["units"] = units_named
+    row["symbols"] = len({stream.instrument.symbol for stream in job.streams})
     if units_named > records.MOST_UNITS:
         raise Invalid(
             "too_many_units",

@@ -17,7 +17,7 @@ from backend.risk.limits import RiskLimits
 from backend.strategies.model import Profile, Strategy
 from backend.trading.conversion import Conversion
 
-ENGINE_VERSION = "5"
+ENGINE_VERSION = "6"
 HOURS_OF_WEEK = 168
 NO_CALENDAR = CalendarView.unknown("there is no calendar of the past")
 

@@ -209,9 +209,10 @@ class Book:
         return any(order.ticket == ticket for order in reversed(self.done))
 
     def positions_of(self, symbol: str) -> Iterator[Position]:
-        """Open positions of a symbol, the oldest first; each is still open when its turn comes."""
-        for position in list(self.positions.values()):
-            if position.symbol == symbol and position.ticket in self.positions:
+        """Open positions of a symbol, the oldest ticket first; each is still open when its turn comes."""
+        for ticket in sorted(self.positions):
+            position = self.positions.get(ticket)
+            if position is not None and position.symbol == symbol:
                 yield position
 
     def orders_of(self, symbol: str) -> Iterator[Order]:

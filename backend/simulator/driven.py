@@ -22,7 +22,7 @@ from backend.simulator import showing
 from backend.simulator.account import SimulatedAccount
 from backend.simulator.book import Book
 from backend.simulator.broker import Broker
-from backend.simulator.prices import Prices
+from backend.simulator.prices import Prices, Quote
 from backend.simulator.symbols import SymbolSpec
 from backend.simulator.walking import Calendar
 from backend.simulator.ways import Candle, Move
@@ -61,6 +61,7 @@ class DrivenAccount:
         self._broker = Broker(self.book, account, self._prices)
         self._calendar = Calendar(self.book, account, self._prices)
         self._moves: list[Move] = []
+        self._before: dict[str, Quote] = {}
 
     def begin(self, bars: Mapping[str, DrivenBar]) -> None:
         """Go to the open of the next bars, by symbol: midnights and expiries before it first, then the open.
@@ -81,6 +82,8 @@ class DrivenAccount:
             Move(symbol=symbol, time_ms=at_ms, bid=bar.bid, ask=bar.ask)
             for symbol, bar in sorted(bars.items())
         ]
+        known = {symbol: self._prices.quote(symbol) for symbol in bars}
+        self._before = {symbol: quote for symbol, quote in known.items() if quote is not None}
         self._prices.trading = frozenset(bars)
         for move in self._moves:
             self._broker.matcher.open(move)
@@ -103,6 +106,17 @@ class DrivenAccount:
     def send(self, request: TradeRequest) -> OrderSendResult:
         """order_send at the present prices."""
         return self._broker.send(request, self.book.seen_ms)
+
+    def rest(self, request: TradeRequest) -> OrderSendResult:
+        """order_send of a pending order as if it had been a moment before the open, which may fill it."""
+        (move,) = (move for move in self._moves if move.symbol == request.symbol)
+        self._prices.set(move.symbol, self._before.get(move.symbol, Quote(move.bid.open, move.ask.open)))
+        result = self._broker.send(request, self.book.seen_ms)
+        self._prices.set(move.symbol, Quote(move.bid.open, move.ask.open))
+        order = self.book.orders.get(result.order)
+        if order is not None:
+            self._broker.matcher.enter_at_open(order, move)
+        return result
 
     def check(self, request: TradeRequest) -> OrderCheckResult:
         """order_check at the present prices."""

@@ -59,7 +59,7 @@ class Matcher:
         for position in self._book.positions_of(move.symbol):
             self._exit_at_open(position, move)
         for order in self._book.orders_of(move.symbol):
-            self._enter_at_open(order, move)
+            self.enter_at_open(order, move)
         self._stop_out(move)
 
     def inside(self, move: Move) -> None:
@@ -140,7 +140,8 @@ class Matcher:
 
     # Pending orders.
 
-    def _enter_at_open(self, order: Order, move: Move) -> None:
+    def enter_at_open(self, order: Order, move: Move) -> None:
+        """Fill a pending order that the first price of a move has reached."""
         opened, sign = move.opening(order.side).open, order.side.sign
         beyond = (opened - order.price) * sign >= 0
         made: Position | None = None

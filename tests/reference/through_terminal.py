@@ -8,7 +8,6 @@ Several strategies and symbols share the account, with bars of one length: at an
 all positions that leave are closed, then what was decided is sent, strategy by strategy.
 """
 
-from copy import deepcopy
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -99,26 +98,20 @@ class _Desk:
     def _open(self, now: Now, bars: dict[str, DrivenBar]) -> None:
         for place, index in now.items():
             lane = self._lanes[place]
-            if lane.ends_week(index):
-                self._remove(self._orders(lane))
-        for place, index in now.items():
-            lane = self._lanes[place]
-            asked = lane.wanted
-            if asked is not None and asked.type is OrderType.LIMIT and asked.passed_by(bars[lane.symbol]):
-                # A broker refuses a limit that the price has passed. The rule is that of one which was there
-                # before the open, so it is sent before it, if at the open it would be.
-                trial = deepcopy(self.account)
-                trial.begin(bars)
-                self._leave(trial, now)
-                self._send(lane, trial, index)
+            if lane.ends_week(index):  # before the open can fill them, also where the symbol rested till now
+                for ticket in self._orders(lane):
+                    order = self.account.book.orders[ticket]
+                    self.account.book.end_order(order, mt5.ORDER_STATE_CANCELED, order.placed_ms)
         done = len(self.account.book.deals)
         self._parts.begin(self.account, bars)
-        self.notes.at_open |= {deal.ticket for deal in self.account.book.deals[done:]}
+        self._met_at_open(done)
         self._leave(self.account, now)
         self._parts.tidy(self.account)
         for place, index in now.items():
-            if self._lanes[place].wanted is not None:
-                self._send(self._lanes[place], self.account, index)
+            self._send(self._lanes[place], index)
+
+    def _met_at_open(self, done: int) -> None:
+        self.notes.at_open |= {deal.ticket for deal in self.account.book.deals[done:]}
 
     def _leave(self, account: DrivenAccount, now: Now) -> None:
         for place, index in now.items():
@@ -131,8 +124,8 @@ class _Desk:
                 if reason is not None and not new:
                     accepted(account.send(closing(position, reason)))
 
-    def _send(self, lane: Lane, account: DrivenAccount, index: int) -> None:
-        """Send what the lane wants, if it passes with the account as it stands in `account`."""
+    def _send(self, lane: Lane, index: int) -> None:
+        """Send what the lane wants, if it passes."""
         asked, lane.wanted = lane.wanted, None
         if asked is None or lane.ends_week(index):
             return
@@ -141,14 +134,20 @@ class _Desk:
             asked,
             stream,
             self._rules,
-            self._knowing.state(account),
-            self._knowing.desk(account, stream, index, server),
+            self._knowing.state(self.account),
+            self._knowing.desk(self.account, stream, index, server),
             bar=lane.path.bar(index),
             now=stream.bars.opened(index),
         )
         if order is None:
             return
-        result = accepted(self.account.send(order))
+        done = len(self.account.book.deals)
+        if asked.type is OrderType.LIMIT and asked.passed_by(lane.path.bar(index)):
+            # a broker refuses a limit that the price has passed; the rule is that of one there before
+            result = accepted(self.account.rest(order))
+            self._met_at_open(done)
+        else:
+            result = accepted(self.account.send(order))
         self.notes.sent[result.order] = placed(asked, order, index)
         self._knowing.sent(stream.strategy.id, server)
         for position in self._positions(lane, self.account):

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from backend.backtest.kernel.money import booked, equity_with, margin_of_lot, refill_margin, worth
+from backend.backtest.kernel.money import booked, equity_at_marks, margin_of_lot, refill_margin, worth
 from backend.backtest.kernel.prices import closing_side
 from backend.backtest.kernel.records import PARTIAL_TOO_SMALL
 from backend.trading.management import part_level, part_steps
@@ -14,7 +14,7 @@ def open_position(lanes: Any, desk: Any, s: int, level: int, gap: int, slip: int
     """The order of the lane becomes its position."""
     lane = lanes[s]
     fill = level + gap + slip
-    lane.side, lane.steps = lane.r_side, lane.r_steps
+    lane.side, lane.steps, lane.ticket = lane.r_side, lane.r_steps, lane.r_ticket
     lane.entry_level, lane.entry_gap, lane.entry_slip, lane.entry_fill = level, gap, slip, fill
     lane.entry_spread = lane.spread
     lane.opened_bar, lane.signal_time, lane.entry_time = lane.bar, lane.r_time, lane.time
@@ -63,7 +63,7 @@ def close_position(
     lane = lanes[s]
     book_trade(lanes, desk, trades, s, reason, level, gap, slip, time, lane.steps)
     lane.closed_bar = lane.bar
-    desk.low = min(desk.low, equity_with(lanes, desk, s, 0))
+    desk.low = min(desk.low, equity_at_marks(lanes, desk))
 
 
 def book_trade(

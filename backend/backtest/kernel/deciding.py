@@ -6,14 +6,14 @@ from typing import Any
 from backend.backtest.kernel.limits import day_gained, day_used, drawdown_used
 from backend.backtest.kernel.money import (
     balance,
-    equity_with,
+    equity_at_marks,
     exposure_of,
     margin_of_lot,
     open_risk,
     refill_exposure,
     worth,
 )
-from backend.backtest.kernel.prices import closing_side, entering_side
+from backend.backtest.kernel.prices import entering_side
 from backend.backtest.kernel.records import (
     DUPLICATE,
     EMBARGO,
@@ -79,7 +79,7 @@ def decide(lanes: Any, desk: Any, s: int) -> None:
     if stop == 0:
         desk.refusals[LEVELS] += 1
         return
-    equity = equity_with(lanes, desk, s, lane.mark)
+    equity = equity_at_marks(lanes, desk)
     refill_exposure(lanes, desk)
     kind, offset = _order(lane, desk, side, False)
     entry = reference + offset
@@ -157,7 +157,7 @@ def send(lanes: Any, desk: Any, s: int, week_ends: bool) -> bool:
     live = side * entering_side(lane, side)[0]
     drift = abs(live - lane.q_reference) * lane.tick / lane.q_atr
     entry = live if kind == MARKET else lane.q_reference + lane.q_offset
-    equity = equity_with(lanes, desk, s, closing_side(lane, side)[0])
+    equity = equity_at_marks(lanes, desk)
     refill_exposure(lanes, desk)
     half = lane.q_half != 0
     ahead = side * (entry - live)
@@ -192,6 +192,8 @@ def send(lanes: Any, desk: Any, s: int, week_ends: bool) -> bool:
     day = lane.server // DAY_SECONDS
     lane.entries = lane.entries + 1 if lane.entries_day == day else 1
     lane.entries_day = day
+    desk.tickets += 1
+    lane.r_ticket = desk.tickets
     lane.r_side, lane.r_kind, lane.r_level, lane.r_steps = side, kind, side * entry, steps
     lane.r_stop, lane.r_target = side * entry - stop, side * entry + lane.q_target
     lane.r_bar, lane.r_expiry, lane.r_time = lane.bar, lane.q_expiry, lane.q_time

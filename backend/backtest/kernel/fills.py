@@ -19,24 +19,6 @@ def exit_at_open(opened: int, stop: int, target: int, slip: int) -> tuple[int, i
     return NONE, 0, 0, 0
 
 
-def exit_in_bar(
-    worst: int,
-    best_price: int,
-    stop: int,
-    target: int,
-    slip: int,
-    stop_reason: int,
-    best: bool,
-) -> tuple[int, int, int, int]:
-    """Stop or target reached after the open; of both in one bar the stop, in the best reading the target."""
-    stopped, reached = worst <= stop, best_price >= target
-    if stopped and not (reached and best):
-        return stop_reason, stop, 0, slip
-    if reached:
-        return R_TARGET, target, 0, 0
-    return NONE, 0, 0, 0
-
-
 def exit_after_entry(
     worst: int,
     best_price: int,

@@ -5,18 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from backend.backtest.kernel.broker import meet_inside
 from backend.backtest.kernel.deciding import decide
-from backend.backtest.kernel.events import (
-    at_open,
-    finish,
-    held_at_open,
-    inside,
-    manage,
-    mark,
-    sent_at_open,
-)
+from backend.backtest.kernel.events import at_open, finish, manage
 from backend.backtest.kernel.limits import begin_day, breaches, watch_limits
-from backend.backtest.kernel.money import accrue_swap, balance, equity_with, worth
+from backend.backtest.kernel.money import accrue_swap, balance, equity_at_marks, worth
 from backend.backtest.kernel.records import (
     LONG,
     LONG_EXIT,
@@ -69,6 +62,7 @@ def advance_one(
     and target lie outside the bar.
     """
     desk, lane = desks[0], lanes[0]
+    lane.is_open = lane.now = 1
     atr_bits = sig.atr.view(np.int64)
     time, flags = feed.time, sig.flags
     equities = curve.equity
@@ -120,11 +114,11 @@ def advance_one(
                 _load_plain(feed, sig, atr_bits, lane, i)
             else:
                 _load(feed, sig, atr_bits, lane, i)
-            at_open(lanes, desk, trades, 0)
-            inside(lanes, desk, trades, 0)
+            accrue_swap(lane, desk, lane.server_before, lane.server)
+            at_open(lanes, desk, trades)
+            meet_inside(lanes, desk, trades)
             if i == last:
                 finish(lanes, desk, trades, 0)
-            mark(lane)
             _close_instant(lanes, desk, lane.close_time)
             equities[instant] = desk.equity
             _note(curve, desk, instant, desk.low)
@@ -248,20 +242,16 @@ def advance_many(
         server = desk.server
         for s in range(len(lanes)):
             lane = lanes[s]
+            lane.now = 0
             if lane.is_open == 0 and lane.next_bar < lane.end and feed.time[lane.next_bar] == now:
                 _load(feed, sig, atr_bits, lane, lane.next_bar)
                 lane.next_bar += 1
-                lane.is_open = 1
+                lane.is_open = lane.now = 1
                 server = lane.server
         for s in range(len(lanes)):  # the night ends for all at once, also where no bar opens
             accrue_swap(lanes[s], desk, desk.server, server)
         desk.server = server
-        for s in range(len(lanes)):
-            if lanes[s].is_open != 0 and lanes[s].time == now:
-                held_at_open(lanes, desk, trades, s)
-        for s in range(len(lanes)):
-            if lanes[s].is_open != 0 and lanes[s].time == now:
-                sent_at_open(lanes, desk, s)
+        at_open(lanes, desk, trades)
     return True
 
 
@@ -270,13 +260,12 @@ def _close_all(lanes: Any, desk: Any, trades: Any, now: int) -> bool:
     some = False
     for s in range(len(lanes)):
         lane = lanes[s]
-        if lane.is_open != 0 and lane.close_time == now:
-            some = True
-            inside(lanes, desk, trades, s)
-            mark(lane)
+        lane.now = 1 if lane.is_open != 0 and lane.close_time == now else 0
+        some |= lane.now != 0
+    if some:
+        meet_inside(lanes, desk, trades)
     for s in range(len(lanes)):  # the data end at the close, after what happened inside the bars of others
-        lane = lanes[s]
-        if lane.is_open != 0 and lane.close_time == now and lane.next_bar == lane.end:
+        if lanes[s].now != 0 and lanes[s].next_bar == lanes[s].end:
             finish(lanes, desk, trades, s)
     return some
 
@@ -288,7 +277,7 @@ def _note(curve: Curve, desk: Any, instant: int, lowest: float) -> None:
 
 def _close_instant(lanes: Any, desk: Any, at: int) -> None:
     """Equity at an instant at which bars closed and its lowest since the one before, with what they mean."""
-    desk.equity = equity_with(lanes, desk, -1, 0)
+    desk.equity = equity_at_marks(lanes, desk)
     desk.low = min(desk.low, desk.equity)
     if desk.margin > 0 and desk.low < desk.min_level * desk.margin:
         desk.min_level = desk.low / desk.margin

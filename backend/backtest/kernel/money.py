@@ -46,13 +46,12 @@ def balance(desk: Any) -> float:
     return float(desk.balance / desk.digits_scale)
 
 
-def equity_with(lanes: Any, desk: Any, s: int, price: int) -> float:
-    """Equity with the position of lane `s` at a mirrored price and all others at their last one."""
+def equity_at_marks(lanes: Any, desk: Any) -> float:
+    """Equity with each position at the price at which it could last be closed."""
     total = balance(desk)
-    for other in range(len(lanes)):
-        lane = lanes[other]
-        if lane.side != 0:
-            total += floating(lane, desk, price if other == s else lane.mark)
+    for s in range(len(lanes)):
+        if lanes[s].side != 0:
+            total += floating(lanes[s], desk, lanes[s].mark)
     return total
 
 
@@ -67,29 +66,41 @@ def refill_margin(lanes: Any, desk: Any) -> None:
     for s in range(len(lanes)):
         if lanes[s].side != 0:
             open_positions += 1
-            total += _margin_of_symbol(lanes, s)
+            if _is_first(lanes, s):
+                total += _netted(lanes, s, 0, 0.0, 0.0)
     desk.margin = total
     desk.open_positions = open_positions
 
 
-def _margin_of_symbol(lanes: Any, s: int) -> float:
-    """Margin of a symbol's positions, told by the first lane that has one; 0 by the others."""
-    lane = lanes[s]
-    same_lots, same, other_lots, other = 0.0, 0.0, 0.0, 0.0
+def margin_with(lanes: Any, desk: Any, s: int, lots: float, margin: float) -> float:
+    """Margin in use once the resting order of a lane is filled, which takes so much by itself."""
+    own = _netted(lanes, s, 0, 0.0, 0.0)
+    return float(desk.margin - own + _netted(lanes, s, lanes[s].r_side, lots, margin))
+
+
+def _is_first(lanes: Any, s: int) -> bool:
+    """Whether no lane before this one has a position of its symbol."""
+    first = True
+    for t in range(s):
+        first &= lanes[t].side == 0 or lanes[t].symbol != lanes[s].symbol
+    return first
+
+
+def _netted(lanes: Any, s: int, side: int, lots: float, margin: float) -> float:
+    """Margin of all positions of a lane's symbol, and of so much more on a side."""
+    long_lots, longs = (lots, margin) if side > 0 else (0.0, 0.0)
+    short_lots, shorts = (lots, margin) if side < 0 else (0.0, 0.0)
     for t in range(len(lanes)):
         beside = lanes[t]
-        if beside.side == 0 or beside.symbol != lane.symbol:
+        if beside.side == 0 or beside.symbol != lanes[s].symbol:
             continue
-        if t < s:
-            return 0.0
-        lots = beside.steps * beside.volume_step
-        if beside.side == lane.side:
-            same_lots += lots
-            same += beside.margin
+        if beside.side > 0:
+            long_lots += beside.steps * beside.volume_step
+            longs += beside.margin
         else:
-            other_lots += lots
-            other += beside.margin
-    taken: float = netted_margin(same_lots, same, other_lots, other, float(lane.hedged_share))
+            short_lots += beside.steps * beside.volume_step
+            shorts += beside.margin
+    taken: float = netted_margin(long_lots, longs, short_lots, shorts, float(lanes[s].hedged_share))
     return taken
 
 

@@ -60,6 +60,7 @@ EXTRA_REFUSALS: Final = (
     "partial_below_minimum",
     "order_too_close",
     "target_too_close",
+    "order_rejected",
 )
 (
     LEVELS,
@@ -72,6 +73,7 @@ EXTRA_REFUSALS: Final = (
     PARTIAL_TOO_SMALL,
     ORDER_TOO_CLOSE,
     TARGET_TOO_CLOSE,
+    ORDER_REJECTED,
 ) = range(EXTRA, EXTRA + len(EXTRA_REFUSALS))
 
 HOURS: Final = 168
@@ -185,6 +187,7 @@ LANE: Final = np.dtype(
         # ----- what changes
         # position; side 0 is none
         ("side", "i8"),
+        ("ticket", "i8"),  # of the order that opened it, counted from 1 as they are sent
         ("steps", "i8"),
         ("entry_level", "i8"),
         ("entry_gap", "i8"),
@@ -209,6 +212,7 @@ LANE: Final = np.dtype(
         ("mark", "i8"),  # mirrored price at which it could last be closed
         # resting order; kind side 0 is none
         ("r_side", "i8"),
+        ("r_ticket", "i8"),
         ("r_kind", "i8"),
         ("r_level", "i8"),
         ("r_stop", "i8"),
@@ -235,6 +239,7 @@ LANE: Final = np.dtype(
         ("q_weekend", "f8"),
         ("next_bar", "i8"),  # path bar that opens next
         ("is_open", "i8"),  # whether the bar at hand has not closed yet
+        ("now", "i8"),  # whether it opens, or closes, at this instant
         # pace
         ("closed_bar", "i8"),  # −1 is never
         ("entries_day", "i8"),
@@ -305,6 +310,7 @@ DESK: Final = np.dtype(
         ("in_position", "i8"),
         ("signals", "i8"),
         ("trades", "i8"),
+        ("tickets", "i8"),
         ("instants", "i8"),
         ("server", "i8"),  # server time up to which swap is booked, where lanes share the account
         ("moves", "i8"),  # of the curve
@@ -313,6 +319,7 @@ DESK: Final = np.dtype(
         ("min_level", "f8"),
         ("open_positions", "i8"),
         # ----- worked on at a decision
+        ("symbols", "i8"),
         ("units", "i8"),  # of the exposure that are in use
         ("exposure", "f8", (MOST_UNITS,)),
         ("state", "f8", (len(State),)),

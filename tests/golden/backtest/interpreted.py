@@ -32,6 +32,7 @@ _MODULES: Final[tuple[str, ...]] = (
     "backend.backtest.kernel.limits",
     "backend.backtest.kernel.fills",
     "backend.backtest.kernel.booking",
+    "backend.backtest.kernel.broker",
     "backend.backtest.kernel.deciding",
     "backend.backtest.kernel.events",
     "backend.backtest.kernel.loop",

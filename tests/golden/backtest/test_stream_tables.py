@@ -76,24 +76,24 @@ def opposite_with(**specification: Any) -> Job:
 def test_a_hedged_pair_takes_the_margin_of_its_larger_side_once() -> None:
     # long 0.50 at 10110: 550.55. The spread of 5.00 is then lost: 99.95 ÷ 200 = 0.49 short at 10100: 539.49.
     # unhedged 0.01 of the long, 11.011; hedged 0.49 at (550.55 + 539.49) ÷ 0.99 a lot: 539.5149
-    # the worst: the long at 10050, −30.00, the short at the open, −4.90
+    # the worst: at 10050 the long has −30.00 and the short +19.60; at 10150 they have +20.00 and −29.40
     result = run(opposite())
     assert sorted(held(result)) == [("EURUSD", "0.49"), ("EURUSD", "0.50")]
-    assert result.min_margin_level == pytest.approx((10_000 - 30.0 - 4.9) / (11.011 + 539.51487), abs=1e-5)
+    assert result.min_margin_level == pytest.approx((10_000 - 30.0 + 19.6) / (11.011 + 539.51487), abs=1e-5)
 
 
 def test_a_hedged_pair_takes_what_the_broker_says_a_hedged_lot_takes() -> None:
     # as above, and half of the hedged 0.49: 539.5149 ÷ 2
     result = run(opposite_with(margin_hedged=D(50_000)))
     assert result.min_margin_level == pytest.approx(
-        (10_000 - 30.0 - 4.9) / (11.011 + 539.51487 / 2), abs=1e-5
+        (10_000 - 30.0 + 19.6) / (11.011 + 539.51487 / 2), abs=1e-5
     )
 
 
 def test_a_hedged_pair_takes_its_larger_side_where_the_broker_counts_that() -> None:
     # the long alone: 0.50 × 1,101.10
     result = run(opposite_with(margin_larger_leg=True))
-    assert result.min_margin_level == pytest.approx((10_000 - 30.0 - 4.9) / 550.55, abs=1e-5)
+    assert result.min_margin_level == pytest.approx((10_000 - 30.0 + 19.6) / 550.55, abs=1e-5)
 
 
 def test_a_netting_account_gives_a_symbol_to_one_strategy() -> None:
@@ -359,3 +359,65 @@ def test_a_yen_account_books_whole_yen() -> None:
     trade = only(result)
     assert (trade.volume, trade.commission, trade.net) == (D("0.50"), D(334), D(19_666))
     assert result.balance == D(1_019_666)
+
+
+# --- several strategies on one symbol: its price is one
+
+
+def test_two_positions_of_one_symbol_fall_together() -> None:
+    # 0.10 USD a point together: 9.00 are 90 points. The older one is closed at 10020, the other is carried
+    falls: Row = (10100, 10110, 10010, 10050, QUIET)
+    rows = [START, SIGNAL, STILL, falls, STILL]
+    job = pair(rows, rows, "EURUSD", rules={"max_risk_pct": 0.001}, balance="11020")
+    result = run(on_account(job, leverage=1, stop_out=1.0))
+    assert [(t.strategy, t.exit_reason, t.exit_price, str(t.net)) for t in result.trades] == [
+        ("TABLE", Reason.STOP_OUT, D("1.10020"), "-4.50"),
+        ("TABLE1", Reason.END, D("1.10100"), "-0.50"),
+    ]
+
+
+def test_the_stop_of_one_comes_before_the_target_of_another() -> None:
+    # short at 10100 to 9700, its ask comes to 9610; long at 10110 with the stop at 9910
+    falls: Row = (10100, 10150, 9600, 9650, QUIET)
+    result = run(pair([START, SELL_SIGNAL, CALM, falls], [START, SIGNAL, CALM, falls], "EURUSD", rules=BOTH))
+    assert [(t.side.sign, t.exit_reason, t.exit_price) for t in result.trades] == [
+        (1, Reason.STOP, D("1.09910")),
+        (-1, Reason.TARGET, result.trades[1].initial_target),
+    ]
+
+
+def test_at_an_open_the_broker_comes_before_the_desk() -> None:
+    # the long was to leave; the short's stop lies under the open
+    up: Row = (10400, 10450, 10350, 10400, QUIET)
+    longs = [START, SIGNAL, (*CALM[:4], EXIT_LONG), up]
+    result = run(pair(longs, [START, SELL_SIGNAL, CALM, up], "EURUSD", rules=BOTH))
+    assert [(t.side.sign, t.exit_reason, t.exit_price) for t in result.trades] == [
+        (-1, Reason.GAP_STOP, D("1.10410")),
+        (1, Reason.EXIT_RULE, D("1.10400")),
+    ]
+
+
+# --- orders share the margin: at 1:1 and 0.1 % each 0.05 lots of 10,000 USD, one of them at a time
+
+BETTER = {"order": {"type": "limit", "offset_atr": 0.5, "expiry_bars": None}}
+THIN: dict[str, Any] = {"max_risk_pct": 0.001}
+
+
+def beside_an_order(first: list[Row], second: list[Row]) -> Job:
+    """A limit 100 points under the reference on EURUSD, market orders on GBPUSD."""
+    job = together(table(first, rules=THIN | BETTER), table(second, symbol="GBPUSD", rules=THIN))
+    return on_account(job, leverage=1, stop_out=0.0)
+
+
+def test_an_order_for_which_another_has_left_no_margin_is_rejected() -> None:
+    # 5,505.50 are taken by GBPUSD when EURUSD comes to 10010, where it needs 5,500.50 of 4,494
+    falls: Row = (10100, 10110, 9990, 10100, QUIET)
+    result = run(beside_an_order([START, SIGNAL, STILL, CALM, falls], [*LONGS, CALM]))
+    assert (held(result), result.refusals) == ([("GBPUSD", "0.05")], {"order_rejected": 1})
+
+
+def test_an_order_that_the_open_fills_takes_margin_before_anything_is_sent() -> None:
+    # EURUSD is bought at 10010 with a bid of 9990: 9,999 − 5,500.50 = 4,498.50 carry 0.04 at 110,110
+    gap: Row = (9990, 10050, 9980, 10000, QUIET)
+    result = run(beside_an_order([START, SIGNAL, STILL, gap, gap], [START, CALM, SIGNAL, CALM, CALM]))
+    assert sorted(held(result)) == [("EURUSD", "0.05"), ("GBPUSD", "0.04")]

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from backend.backtest.model import Job
+from backend.backtest.model import Job, Stream
 from backend.backtest.running import run_backtest
 from backend.risk.limits import DailyLoss, Drawdown
 from backend.strategies.model import OrderType
@@ -206,6 +206,34 @@ def several(seed: int, count: int = 60) -> Job:
     return replace(job, streams=tuple(replace(stream, first=2) for stream in job.streams))
 
 
+def several_with_orders(seed: int) -> Job:
+    """The same with orders that rest, on an account that cannot carry them all."""
+    rng = np.random.default_rng(seed + 9)
+    job = several(seed)
+
+    def with_order(stream: Stream) -> Stream:
+        rules = stream.strategy.strategy
+        kind = OrderType(rng.choice(["market", "limit", "limit", "stop"]))
+        offset = None if kind is OrderType.MARKET else float(rng.choice([0.1, 0.5, 1.0]))
+        expiry = None if kind is OrderType.MARKET else [None, 1, 3][rng.integers(3)]
+        order = rules.order.model_copy(update={"type": kind, "offset_atr": offset, "expiry_bars": expiry})
+        changed = rules.model_copy(update={"order": order})
+        return replace(
+            stream,
+            strategy=stream.strategy.model_copy(update={"strategy": changed}),
+            instrument=replace(stream.instrument, stops_level=0),
+        )
+
+    limits = job.limits.model_copy(
+        update={"margin_limit": 1.0, "open_risk_limit": 1.0, "exposure_cap": 1000.0}
+    )
+    return on_account(
+        replace(job, streams=tuple(with_order(stream) for stream in job.streams), limits=limits),
+        leverage=int(rng.choice([5, 10, 20, 30])),
+        stop_out=float(rng.choice([0.5, 0.9, 0.99, 1.0])),
+    )
+
+
 def assert_same(job: Job) -> Outcome:
     """Trade by trade: times, prices, volumes, stops, reasons, costs; and the money at the end."""
     fast, reference = run_backtest(job), run_through_terminal(job)
@@ -230,11 +258,17 @@ def test_the_broker_ends_the_same_positions_at_the_same_prices(seed: int) -> Non
     assert_same(near_the_stop_out(seed))
 
 
+@example(seed=826)  # a bar that reaches the target of one and the stop of the other on the same symbol
 @example(seed=21798578)  # one symbol's data end at the close of the bar in which another is stopped
 @example(seed=3865042)  # the night ends for a symbol that has no bar at midnight, too
 @given(seed=st.integers(0, 2**31 - 1))
 def test_several_strategies_and_symbols_on_one_account(seed: int) -> None:
     assert_same(several(seed))
+
+
+@given(seed=st.integers(0, 2**31 - 1))
+def test_orders_of_several_strategies_share_the_margin_of_one_account(seed: int) -> None:
+    assert_same(several_with_orders(seed))
 
 
 def test_a_position_that_an_order_opened_inside_a_bar_is_stopped_out_at_its_close() -> None:
