@@ -23,7 +23,7 @@ from backend.cli.jobs import finish, queued
 from backend.cli.journal import replay, verify_journal
 from backend.cli.kill import kill
 from backend.cli.news import news
-from backend.cli.output import console, moment, print_json, show, span, table
+from backend.cli.output import console, lasting_console, moment, print_json, show, span, table
 from backend.cli.parity import parity
 from backend.cli.sql import sql
 from backend.cli.trades import trades
@@ -110,7 +110,7 @@ def up(
         from backend.cli.announce import announce_when_ready
 
         announce_when_ready(settings)
-    code = run_desk(settings, console(stderr=as_json))
+    code = run_desk(settings, lasting_console(stderr=as_json))
     if as_json:
         print_json({"state": "ended", "code": code})
     raise typer.Exit(code)

@@ -1,9 +1,12 @@
 """How answers look: JSON for programs, tables and colours for people."""
 
 import json
+import os
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, TextIO, cast
 
 import typer
 
@@ -36,10 +39,61 @@ def console(*, stderr: bool = False) -> "Console":
     """Where a person reads; a pipe or a file, which has no width, gets one that suits a log."""
     from rich.console import Console
 
-    made = Console(stderr=stderr, highlight=False)
+    return _fitted(Console(stderr=stderr, highlight=False))
+
+
+def lasting_console(*, stderr: bool = False) -> "Console":
+    """The same for what goes on where nobody reads any more: its window was closed, its pipe has ended."""
+    from rich.console import Console
+
+    reader = cast("IO[str]", Reader(sys.stderr if stderr else sys.stdout))
+    return _fitted(Console(file=reader, highlight=False))
+
+
+def _fitted(made: "Console") -> "Console":
     if not made.is_terminal:
         made.width = PIPED_WIDTH
     return made
+
+
+class Reader:
+    """A stream whose end is no failure: from then on nothing is written.
+
+    Args:
+        stream: Standard output or error.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.encoding = stream.encoding
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        with self._while_there():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand on what was written."""
+        with self._while_there():
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        """Whether a person looks."""
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        """Its number."""
+        return self._stream.fileno()
+
+    @contextmanager
+    def _while_there(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())  # also what is still held, at the latest at exit
+            os.close(nowhere)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, cut: Collection[str] = ()) -> "Table":
