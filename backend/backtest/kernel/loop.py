@@ -96,8 +96,9 @@ def advance_one(
                 ends = min(ends + 1, until)
                 if instant == 0:
                     _note(curve, desk, 0, desk.equity)
+                level = desk.equity
                 for at in range(instant, instant + ends - i):
-                    equities[at] = desk.equity
+                    equities[at] = level
             elif skips and lane.leave == NONE:
                 ends = _hold(feed, flags, lane, desk, curve, i, until, instant, midnight)
             if ends > i:
