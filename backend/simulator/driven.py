@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from backend.core.errors import Invalid
+from backend.mt5 import constants as mt5
+from backend.mt5.mapping import exact
 from backend.mt5.structures import (
     AccountInfo,
     OrderCheckResult,
@@ -61,7 +63,6 @@ class DrivenAccount:
         self._broker = Broker(self.book, account, self._prices)
         self._calendar = Calendar(self.book, account, self._prices)
         self._moves: list[Move] = []
-        self._before: dict[str, Quote] = {}
 
     def begin(self, bars: Mapping[str, DrivenBar]) -> None:
         """Go to the open of the next bars, by symbol: midnights and expiries before it first, then the open.
@@ -82,8 +83,6 @@ class DrivenAccount:
             Move(symbol=symbol, time_ms=at_ms, bid=bar.bid, ask=bar.ask)
             for symbol, bar in sorted(bars.items())
         ]
-        known = {symbol: self._prices.quote(symbol) for symbol in bars}
-        self._before = {symbol: quote for symbol, quote in known.items() if quote is not None}
         self._prices.trading = frozenset(bars)
         for move in self._moves:
             self._broker.matcher.open(move)
@@ -108,9 +107,12 @@ class DrivenAccount:
         return self._broker.send(request, self.book.seen_ms)
 
     def rest(self, request: TradeRequest) -> OrderSendResult:
-        """order_send of a pending order as if it had been a moment before the open, which may fill it."""
+        """order_send of a limit order as if it had been there before the open, which may fill it."""
         (move,) = (move for move in self._moves if move.symbol == request.symbol)
-        self._prices.set(move.symbol, self._before.get(move.symbol, Quote(move.bid.open, move.ask.open)))
+        tick = self._prices.specs[move.symbol].instrument.tick_size
+        buys = request.type == mt5.ORDER_TYPE_BUY_LIMIT
+        before = exact(request.price) + (tick if buys else -tick)
+        self._prices.set(move.symbol, Quote(before, before))
         result = self._broker.send(request, self.book.seen_ms)
         self._prices.set(move.symbol, Quote(move.bid.open, move.ask.open))
         order = self.book.orders.get(result.order)

@@ -47,8 +47,8 @@ class Run:
         self.begin(opened, high, low, close, after=after)
         self.account.end()
 
-    def send(self, kind: int, pips: float = 0, **fields: Any) -> int:
-        """A request whose prices are in pips; the ticket of its order."""
+    def send(self, kind: int, pips: float = 0, *, before: bool = False, **fields: Any) -> int:
+        """A request whose prices are in pips, maybe from before the open; the ticket of its order."""
         action = 1 if kind in {BUY, SELL} else 5
         for name in ("sl", "tp", "stoplimit"):
             if name in fields:
@@ -62,7 +62,7 @@ class Run:
             price=float(price(pips)) if action == 5 else 0.0,
             **fields,
         )
-        result = self.account.send(request)
+        result = self.account.rest(request) if before else self.account.send(request)
         assert result.retcode in {10_008, 10_009}, result
         return result.order
 
@@ -307,3 +307,25 @@ def test_a_position_that_a_bar_left_unclear_stays_so_whoever_closes_it() -> None
     )
     assert run.account.send(closing).retcode == 10_009
     assert run.closed() == [(0, "asked", True)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "levels", "at", "filled"),
+    [
+        (BUY_LIMIT, LONG, 5, [5]),  # the ask opens at 2: at its own price, no better
+        (BUY_LIMIT, LONG, 2, [2]),
+        (BUY_LIMIT, LONG, 1.9, []),
+        (SELL_LIMIT, SHORT, -4, [-4]),  # the bid opens at 0
+        (SELL_LIMIT, SHORT, 0, [0]),
+        (SELL_LIMIT, SHORT, 0.1, []),
+    ],
+)
+def test_a_limit_that_was_there_before_the_open_is_filled_by_it(
+    kind: int, levels: dict[str, Any], at: float, filled: list[float]
+) -> None:
+    run = Run()
+    run.bar(0, 1, -1, 0)
+    run.begin(0, 1, -1, 0)
+    run.send(kind, at, before=True, **levels)
+    assert run.opened() == filled
+    assert len(run.account.orders()) == 1 - len(filled)
