@@ -2,9 +2,9 @@
 
 Starts a desk of its own with the built page, opens it in the system's Chromium without a screen and
 measures what a person would feel: the dashboard's first paint and when it can be used, the script of the
-first page as it crosses the wire, how long a record of the desk takes to the screen, and how smoothly
-100,000 bars are panned.
-Every frame is drawn by the processor. Exit code 1 where a goal is missed.
+first page as it crosses the wire, how long a record of the desk takes to the screen, how smoothly
+100,000 bars are panned and the 10,000 decisions of the desk's files are scrolled, and what a tab that is open
+for eight hours grows. Every frame is drawn by the processor. Exit code 1 where a goal is missed.
 """
 
 import os
@@ -15,22 +15,44 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 
 import psutil
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from backend.core.clock import SystemClock
 from backend.core.timeframes import Timeframe
+from backend.journal.journal import Journal
 from backend.simulator.market import SyntheticMarket
+from backend.storage.files import FileStorage
 from tests.acceptance.desk_process import READY, DeskProcess, start_desk
 from tests.acceptance.hands import unused_port
+from tests.benchmarks.bench_decisions import made, written
+from tests.console.visits import addresses
 from tests.fakes.desk import ROOT
 from tests.fakes.market_hours import open_clock
 
 FIRST_PAINT, INTERACTIVE, SCRIPT, EVENT = 1.0, 1.5, 350_000, 0.3
-FRAMES, BARS = 50.0, 100_000
+FRAMES, BARS, DECISIONS, ROWS = 50.0, 100_000, 10_000, 100
+HOURS, TIMES, DECIDED, GROWTH = 8, 240, 400, 50e6
 ROUNDS = 5
+FASTER = """(times) => {
+  window.asked_ = window.told_ = 0;
+  const fetched = window.fetch, Source = window.EventSource, Then = Date;
+  const { setTimeout: once, setInterval: always } = window;
+  window.fetch = (...given) => { window.asked_ += 1; return fetched(...given); };
+  window.EventSource = class extends Source { constructor(...given) { super(...given);
+    for (const kind of ['job', 'journal']) this.addEventListener(kind, () => { window.told_ += 1; }); } };
+  window.setTimeout = (work, after, ...rest) => once(work, (after ?? 0) / times, ...rest);
+  window.setInterval = (work, after, ...rest) => always(work, (after ?? 0) / times, ...rest);
+  const began = Then.now();
+  const now = () => began + (Then.now() - began) * times;
+  window.Date = class extends Then { constructor(...given) { super(...(given.length ? given : [now()])); }
+    static now() { return now(); } };
+}"""
+"""Counts what a page asks and is told, and lets its clock and timers run so many times as fast."""
 USABLE = """() => { const look = () =>
   document.querySelector('main .card .num') && document.querySelector('header button')
   ? requestAnimationFrame(() => { window.usable_ = performance.now(); }) : requestAnimationFrame(look);
@@ -168,12 +190,133 @@ def panned(browser: Browser, desk: DeskProcess, goals: Goals) -> None:
     page.context.close()
 
 
+def scrolled(browser: Browser, desk: DeskProcess, goals: Goals) -> None:
+    """Turn the wheel from the newest decision to the oldest one, pages being read on the way."""
+    page = opened(browser, desk.url)
+    page.goto("/decisions")
+    table = page.get_by_role("grid", name="Decisions")
+    table.get_by_role("row").nth(20).wait_for()
+    box = table.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.evaluate(
+        """() => { const table = document.querySelector('[role=grid]');
+          window.rows_ = 0;
+          new MutationObserver(() => {
+            window.rows_ = Math.max(window.rows_, table.querySelectorAll('.body [role=row]').length);
+          }).observe(table, { subtree: true, childList: true }); }"""
+    )
+    ends = """() => { const table = document.querySelector('[role=grid]');
+      return [Number(table.getAttribute('aria-rowcount')) - 1,
+              table.scrollHeight - table.scrollTop - table.clientHeight]; }"""
+
+    def wheel() -> None:
+        deadline = time.monotonic() + 120
+        while True:
+            for _ in range(10):
+                page.mouse.wheel(0, 400)
+            rows, left = page.evaluate(ends)
+            if rows >= DECISIONS and left < 1:
+                return
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{rows} rows, {left} px from the end")
+
+    rate = frames(page, wheel)
+    last = table.get_by_role("row").last
+    if last.get_attribute("aria-rowindex") != str(page.evaluate(ends)[0] + 1):
+        raise AssertionError("the last row is not drawn")
+    goals.at_least(f"{DECISIONS:,} decisions scrolled", rate, FRAMES, "frames/s")
+    goals.at_most("rows drawn at once", page.evaluate("window.rows_"), ROWS, "rows")
+    page.context.close()
+
+
+def heap(page: Page) -> float:
+    """Bytes that the page's script holds once what nobody holds is gone."""
+    inside = page.context.new_cdp_session(page)
+    inside.send("HeapProfiler.enable")
+    for _ in range(3):  # what a finalizer lets go of goes with the next one
+        inside.send("HeapProfiler.collectGarbage")
+    inside.send("Performance.enable")
+    told = inside.send("Performance.getMetrics")["metrics"]
+    inside.detach()
+    return float(next(one["value"] for one in told if one["name"] == "JSHeapUsedSize"))
+
+
+def asked_a_second(browser: Browser, url: str) -> float:
+    """Requests that the dashboard makes in a second while nothing happens."""
+    page = opened(browser, url)
+    page.add_init_script(f"({FASTER})(1)")
+    page.goto("/")
+    page.wait_for_timeout(5000)
+    before = page.evaluate("window.asked_")
+    page.wait_for_timeout(20_000)
+    count = page.evaluate("window.asked_") - before
+    page.context.close()
+    return float(count) / 20
+
+
+def kept_open(browser: Browser, desk: DeskProcess, goals: Goals) -> None:
+    """A working day of one tab whose clock and timers run faster: the dashboard polls and hears of what the
+    desk does, and every page is looked at once an hour.
+
+    Where fewer requests fit into the time than eight hours bring, what it grew by them counts for as many.
+    """
+    wanted = asked_a_second(browser, desk.url) * HOURS * 3600
+    page = opened(browser, desk.url)
+    page.add_init_script(f"({FASTER})({TIMES})")
+    page.goto("/")
+    page.get_by_role("status").filter(has_text="Live").wait_for()
+    paths = [*addresses(desk.get).values(), "/"]
+    for _ in range(3):  # every page's code is read and compiled, every cache holds what it may
+        looked_at(page, paths)
+    before, asked, told = heap(page), page.evaluate("window.asked_"), page.evaluate("window.told_")
+    busy(page, desk, HOURS * 3600 / TIMES)
+    sat = heap(page)
+    asked, told = page.evaluate("window.asked_") - asked, page.evaluate("window.told_") - told
+    for _ in range(HOURS):
+        looked_at(page, paths)
+    walked = heap(page) - sat
+    grown = max(0.0, sat - before) * max(1.0, wanted / asked) + max(0.0, walked)
+    print(f"{'':<46} {before / 1e6:>9.1f} MB before")
+    print(f"{'':<46} {(sat - before) / 1e6:>+9.1f} MB by {asked} of {wanted:.0f} requests and {told} events")
+    print(f"{'':<46} {walked / 1e6:>+9.1f} MB by {HOURS} times {len(paths)} pages")
+    if told < DECIDED:
+        raise AssertionError(f"only {told} events were heard")
+    goals.at_most(f"growth of an open tab in {HOURS} h", grown, GROWTH, "MB", 1e-6)
+    page.context.close()
+
+
+def busy(page: Page, desk: DeskProcess, seconds: float) -> None:
+    """Much is decided, run and recorded, evenly over that time."""
+    journal = Journal(FileStorage(desk.home / "data"), SystemClock())
+    fresh = islice(made(DECISIONS + DECIDED), DECISIONS, None)
+    began, acts = time.monotonic(), ("halt", "resume") * (DECIDED // 20)
+    for number, act in enumerate(acts, 1):
+        desk.post(f"/api/control/{act}", {"reason": "measured"}).raise_for_status()
+        desk.post("/api/celery/tasks/data/collect-market-data").raise_for_status()
+        journal.append_many(list(islice(fresh, DECIDED // len(acts))), actor="benchmark")
+        page.wait_for_timeout(max(0, (began + seconds * number / len(acts) - time.monotonic()) * 1000))
+
+
+def looked_at(page: Page, paths: Sequence[str]) -> None:
+    """Each page in turn, until it shows what it has."""
+    for path in paths:
+        page.evaluate("(path) => history.pushState({}, '', path)", path)
+        page.wait_for_timeout(200)
+        until(
+            page,
+            "document.querySelector('main').textContent && "
+            "!document.querySelector('main .mantine-Skeleton-root')",
+        )
+
+
 def main() -> int:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     goals = Goals()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         shutil.copytree(ROOT / "config", home / "config")
+        written(home / "data", DECISIONS)
         env = dict(os.environ) | {"MT5UI_HOME": folder, "MT5UI_SERVER_CLOCK": open_clock()}
         desk = start_desk(home, unused_port(), env)
         try:
@@ -189,6 +332,8 @@ def main() -> int:
                 first_page(browser, desk.url, goals)
                 event(browser, desk, goals)
                 panned(browser, desk, goals)
+                scrolled(browser, desk, goals)
+                kept_open(browser, desk, goals)
                 browser.close()
         finally:
             desk.destroy()

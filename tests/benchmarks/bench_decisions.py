@@ -12,8 +12,9 @@ import sys
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -39,32 +40,41 @@ WANTED = (
 )
 
 
-def written(folder: Path) -> None:
-    """So many decisions as the desk makes them, over forty days."""
+def made(count: int) -> Iterator[Entry]:
+    """So many decisions as the desk makes them, for its journal; they vary in what one filters by."""
     from tests.fakes.desk import simulated_desk  # what measures is to carry what the API carries
 
     with tempfile.TemporaryDirectory() as sample:
         desk = simulated_desk(Path(sample), datetime(2026, 3, 4, 10, 0, 5, tzinfo=UTC))
         desk.ideas.evaluate_all(trigger="benchmark")
         shapes = [dict(record.payload) for record in desk.journal.newest(kind=Kind.DECISION)]
+    each = max(1, count // DAYS)
+    for number in range(count):
+        changes: dict[str, Any] = {
+            "id": f"d-{number:024x}",
+            "decided_at": iso(_noon(number // each)),
+            "strategy_id": f"S{number % 20}",
+            "symbol": ("EURUSD", "XAUUSD", "GBPUSD", "USDJPY")[number % 4],
+            "action": ("observe", "blocked", "wait_rr", "open_or_scale")[number // 4 % 4],
+            "signal": (None, None, "long", "short")[number // 16 % 4],
+            "refusals": [{"check": ("news_embargo", "session", "exposure")[number % 3]}],
+        }
+        payload = shapes[number % len(shapes)] | changes
+        yield Entry(kind=Kind.DECISION, payload=payload, key=str(payload["id"]))
+
+
+def written(folder: Path, count: int = COUNT) -> None:
+    """Keep so many of them over forty days below a data folder, as the desk does."""
     storage = FileStorage(folder, fsync=False)
-    each = COUNT // DAYS
+    entries = made(count)
     for day in range(DAYS):
-        at = BEGIN + timedelta(days=day, hours=12)
-        entries = []
-        for number in range(day * each, (day + 1) * each):
-            changes: dict[str, Any] = {
-                "id": f"d-{number:024x}",
-                "decided_at": iso(at),
-                "strategy_id": f"S{number % 20}",
-                "symbol": ("EURUSD", "XAUUSD", "GBPUSD", "USDJPY")[number % 4],
-                "action": ("observe", "blocked", "wait_rr", "open_or_scale")[number // 4 % 4],
-                "signal": (None, None, "long", "short")[number // 16 % 4],
-                "refusals": [{"check": ("news_embargo", "session", "exposure")[number % 3]}],
-            }
-            payload = shapes[number % len(shapes)] | changes
-            entries.append(Entry(kind=Kind.DECISION, payload=payload, key=str(payload["id"])))
-        Journal(storage, FixedClock(at)).append_many(entries, actor="benchmark")
+        Journal(storage, FixedClock(_noon(day))).append_many(
+            list(islice(entries, count // DAYS)), actor="benchmark"
+        )
+
+
+def _noon(day: int) -> datetime:
+    return BEGIN + timedelta(days=day, hours=12)
 
 
 def milliseconds(work: Callable[[], object]) -> float:

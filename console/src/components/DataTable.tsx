@@ -1,6 +1,6 @@
 import { Button, Group } from "@mantine/core";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
+import { memo, useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 import { csv } from "@/lib/format";
 import { common } from "@/lib/strings";
 
@@ -17,6 +17,9 @@ export type Column<T> = {
   /** The whole breadth of the card on a phone. */
   wide?: boolean;
 };
+
+/** Rows from the end at which more are asked for: what a hand scrolls while the desk answers. */
+const NEAR = 60;
 
 /**
  * A table of any length: only what is in sight is drawn. A click on a title sorts (unknown last), j and k
@@ -51,8 +54,9 @@ export function DataTable<T>(props: {
     });
   }, [rows, columns, order]);
   const virtual = useVirtualizer({ count: sorted.length, getScrollElement: () => scroll.current, estimateSize: () => 29, overscan: 12 });
-  const last = virtual.getVirtualItems().at(-1)?.index ?? -1;
-  const atEnd = last >= sorted.length - 12;
+  const inSight = virtual.getVirtualItems();
+  const last = inSight.at(-1)?.index ?? -1;
+  const atEnd = last >= sorted.length - NEAR;
   useEffect(() => {
     if (atEnd) onEnd?.();
   }, [atEnd, sorted.length, onEnd]);
@@ -67,6 +71,10 @@ export function DataTable<T>(props: {
     setAt(next);
     virtual.scrollToIndex(next);
   };
+  const pick = useCallback((row: T, index: number) => {
+    setAt(index);
+    onOpen?.(row);
+  }, [onOpen]);
   const save = (): void => {
     const text = csv([columns.map(({ title }) => title), ...sorted.map((row) => columns.map(({ value }) => value(row)))]);
     const link = document.createElement("a");
@@ -96,27 +104,41 @@ export function DataTable<T>(props: {
             );
           })}
         </div>
-        <div className="body" role="rowgroup" style={{ height: virtual.getTotalSize(), position: "relative" }}>
-          {virtual.getVirtualItems().map(({ index, start }) => {
-            const row = sorted[index];
-            if (row === undefined) return null;
-            return (
-              <div
-                key={id(row)} ref={virtual.measureElement} data-index={index} role="row" aria-rowindex={index + 2} aria-selected={index === at} className="tr"
-                style={{ gridTemplateColumns: tracks, position: "absolute", inset: "0 0 auto 0", transform: `translateY(${start}px)`, cursor: onOpen ? "pointer" : "default" }}
-                onClick={() => {
-                  setAt(index);
-                  onOpen?.(row);
-                }}
-              >
-                {columns.map(({ key, title, cell, value, right, wide }) => (
-                  <span key={key} role="gridcell" data-label={title} className={[right ? "num right" : "", wide ? "wide" : ""].join(" ").trim()}>{cell ? cell(row) : (value(row) ?? common.unknown)}</span>
-                ))}
-              </div>
-            );
-          })}
+        <div className="body" style={{ height: virtual.getTotalSize(), position: "relative" }}>
+          <div role="rowgroup" style={{ position: "absolute", inset: "0 0 auto 0", transform: `translateY(${inSight[0]?.start ?? 0}px)` }}>
+            {inSight.map(({ index }) => {
+              const row = sorted[index];
+              return row === undefined ? null : <Line key={id(row)} row={row} index={index} columns={columns} tracks={tracks} chosen={index === at} measure={virtual.measureElement} pick={pick} opens={onOpen !== undefined} />;
+            })}
+          </div>
         </div>
       </div>
     </div>
   );
 }
+
+/** One row, drawn again only where something of it changed: a scroll draws those that come into sight. */
+function LineOf<T>(props: {
+  row: T;
+  index: number;
+  columns: readonly Column<T>[];
+  tracks: string;
+  chosen: boolean;
+  measure: (element: HTMLDivElement | null) => void;
+  pick: (row: T, index: number) => void;
+  opens: boolean;
+}): ReactNode {
+  const { row, index, columns, tracks, chosen, measure, pick, opens } = props;
+  return (
+    <div
+      ref={measure} data-index={index} role="row" aria-rowindex={index + 2} aria-selected={chosen} className="tr"
+      style={{ gridTemplateColumns: tracks, cursor: opens ? "pointer" : "default" }}
+      onClick={() => pick(row, index)}
+    >
+      {columns.map(({ key, title, cell, value, right, wide }) => (
+        <span key={key} role="gridcell" data-label={title} className={[right ? "num right" : "", wide ? "wide" : ""].join(" ").trim()}>{cell ? cell(row) : (value(row) ?? common.unknown)}</span>
+      ))}
+    </div>
+  );
+}
+const Line = memo(LineOf) as typeof LineOf;

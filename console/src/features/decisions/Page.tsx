@@ -9,7 +9,7 @@ import { WhyNot } from "./WhyNot";
 import { DataTable, type Column } from "@/components/DataTable";
 import { StateOf } from "@/components/StateOf";
 import { useFilters } from "@/lib/address";
-import { api, take, type Schemas } from "@/lib/api";
+import { api, take } from "@/lib/api";
 import { clock } from "@/lib/format";
 import { useLog } from "@/lib/log";
 import { common, decisions as words } from "@/lib/strings";
@@ -34,25 +34,37 @@ export function Page(): ReactNode {
   );
 }
 
-const PAGE = 500;
-const rowsOf = ({ items }: Schemas["DecisionPage"]): readonly Row[] => items;
-const idOf = (row: Row): string => String(row.seq);
+const PAGE = 100;
 
-const COLUMNS: readonly Column<Row>[] = [
-  { key: "at", title: words.at, wide: true, width: "140px", value: (row) => of(row).bar_close, cell: (row) => <time className="num dim" dateTime={of(row).bar_close} title="UTC">{clock(Date.parse(of(row).bar_close), 0, { seconds: false })}</time> },
-  { key: "symbol", title: words.symbol, width: "124px", value: (row) => `${of(row).symbol} ${of(row).timeframe}`, cell: (row) => <b>{of(row).symbol} {of(row).timeframe}</b> },
+/** What the river shows of a decision. The rest, ten times as much, is read where one is opened. */
+type Line = { key: string; id: string; closed: string; market: string; signal: string | null; said: string; strategy: string; action: string; checks: string; score: number | null; idea: string | null };
+function lineOf(row: Row): Line {
+  const made = of(row);
+  return {
+    key: String(row.seq), id: row.id ?? "", closed: made.bar_close, market: `${made.symbol} ${made.timeframe}`, signal: made.signal, said: sentence(made), strategy: made.strategy_id,
+    action: plain(made.action), checks: made.refusals.map(({ check }) => plain(check)).join(", "), score: made.confidence?.score ?? null, idea: made.idea_id,
+  };
+}
+type Lines = { items: readonly Line[]; next_cursor: string | null };
+const rowsOf = ({ items }: Lines): readonly Line[] => items;
+const idOf = ({ key }: Line): string => key;
+async function read(query: ReturnType<typeof useWanted>["query"], cursor: string | undefined): Promise<Lines> {
+  const { items, next_cursor } = await take(api.GET("/api/decisions", { params: { query: { ...query, limit: PAGE, ...(cursor && { cursor }) } } }));
+  return { items: items.map(lineOf), next_cursor };
+}
+
+const COLUMNS: readonly Column<Line>[] = [
+  { key: "at", title: words.at, wide: true, width: "140px", value: ({ closed }) => closed, cell: ({ closed }) => <time className="num dim" dateTime={closed} title="UTC">{clock(Date.parse(closed), 0, { seconds: false })}</time> },
+  { key: "symbol", title: words.symbol, width: "124px", value: ({ market }) => market, cell: ({ market }) => <b>{market}</b> },
   {
-    key: "said", title: words.said, wide: true, width: "minmax(240px, 4fr)", value: (row) => sentence(of(row)),
-    cell: (row) => {
-      const made = of(row);
-      return <Link to={`/decisions/${row.id ?? ""}`} title={sentence(made)} style={{ color: "inherit", textDecoration: "none" }}><Said text={sentence(made)} signal={made.signal} /></Link>;
-    },
+    key: "said", title: words.said, wide: true, width: "minmax(240px, 4fr)", value: ({ said }) => said,
+    cell: ({ id, said, signal }) => <Link to={`/decisions/${id}`} title={said} style={{ color: "inherit", textDecoration: "none" }}><Said text={said} signal={signal} /></Link>,
   },
-  { key: "strategy", title: words.strategy, wide: true, width: "208px", value: (row) => of(row).strategy_id, cell: (row) => <Link to={`/strategies/${of(row).strategy_id}`}>{of(row).strategy_id}</Link> },
-  { key: "action", title: words.action, width: "112px", value: (row) => plain(of(row).action) },
-  { key: "checks", title: words.checks, wide: true, width: "minmax(120px, 1fr)", value: (row) => of(row).refusals.map(({ check }) => plain(check)).join(", ") },
-  { key: "score", title: words.score, width: "70px", right: true, value: (row) => of(row).confidence?.score ?? null, cell: (row) => <span title={words.scoreTip}>{fixedScore(of(row).confidence?.score ?? null)}</span> },
-  { key: "idea", title: words.ideaColumn, width: "70px", value: (row) => of(row).idea_id ?? "", cell: (row) => (of(row).idea_id ? <Link to={`/ideas/${String(of(row).idea_id)}`}>{words.ideaColumn}</Link> : common.unknown) },
+  { key: "strategy", title: words.strategy, wide: true, width: "208px", value: ({ strategy }) => strategy, cell: ({ strategy }) => <Link to={`/strategies/${strategy}`}>{strategy}</Link> },
+  { key: "action", title: words.action, width: "112px", value: ({ action }) => action },
+  { key: "checks", title: words.checks, wide: true, width: "minmax(120px, 1fr)", value: ({ checks }) => checks },
+  { key: "score", title: words.score, width: "70px", right: true, value: ({ score }) => score, cell: ({ score }) => <span title={words.scoreTip}>{fixedScore(score)}</span> },
+  { key: "idea", title: words.ideaColumn, width: "70px", value: ({ idea }) => idea ?? "", cell: ({ idea }) => (idea ? <Link to={`/ideas/${idea}`}>{words.ideaColumn}</Link> : common.unknown) },
 ];
 
 function Said({ text, signal }: { text: string; signal: string | null }): ReactNode {
@@ -68,10 +80,10 @@ function River(): ReactNode {
   const key = JSON.stringify(query);
   const { head, rows, more } = useLog({
     noun: "decisions", filters: [key], every: 30_000, rows: rowsOf, id: idOf,
-    page: (cursor) => take(api.GET("/api/decisions", { params: { query: { ...query, limit: PAGE, ...(cursor && { cursor }) } } })),
+    page: (cursor) => read(query, cursor),
   });
   const stats = useQuery({ queryKey: ["decisions", "stats", key], queryFn: () => take(api.GET("/api/decisions/stats", { params: { query } })), placeholderData: (before) => before });
-  const open = useCallback((row: Row) => void navigate({ to: `/decisions/${row.id ?? ""}` }), [navigate]);
+  const open = useCallback(({ id }: Line) => void navigate({ to: `/decisions/${id}` }), [navigate]);
   return (
     <StateOf query={head} what={words.title} height={480} isEmpty={({ items }) => items.length === 0} empty={words.none}>
       {() => (
