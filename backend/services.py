@@ -452,6 +452,7 @@ class Services:
             self.control.limits,
             magic=self._settings.magic,
             owners=self.idea_book.owners,
+            first_stops=self.idea_book.first_stops,
         )
 
     @cached_property

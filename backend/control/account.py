@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, Protocol
 
@@ -42,6 +42,21 @@ class Positions(Protocol):
         """All open positions, ours and others'."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class PositionRisk:
+    """What a position may still lose; None where it cannot be told.
+
+    Attributes:
+        money: Account currency, from its worth now down to its stop; None also without a stop.
+        in_r: The same in R, which is what its first stop would have lost.
+        moved_r: How far its price has moved for it since the open, in R.
+    """
+
+    money: Decimal | None = None
+    in_r: Decimal | None = None
+    moved_r: Decimal | None = None
+
+
 class DeskAccount:
     """The account now.
 
@@ -53,6 +68,7 @@ class DeskAccount:
         limits: The limits in force.
         magic: Number of the desk's own trades.
         owners: Tells whose the trades of ours are.
+        first_stops: The stops that positions began with, by their identifiers.
     """
 
     def __init__(
@@ -65,6 +81,7 @@ class DeskAccount:
         *,
         magic: int,
         owners: Callable[[], Owners] = dict,
+        first_stops: Callable[[], Mapping[int, float]] = dict,
     ) -> None:
         self._records = records
         self._positions = positions
@@ -73,6 +90,7 @@ class DeskAccount:
         self._limits = limits
         self._magic = magic
         self._owners = owners
+        self._first_stops = first_stops
 
     def state(self, unknown: Unknown | None = None) -> AccountState:
         """Money, trades, exposure and risk at this instant.
@@ -104,6 +122,37 @@ class DeskAccount:
         limits = self._limits()
         account, money = self._records.observe(limits.reset_tz)
         return with_references(account_state(account, (), self._instrument, _logged), money, limits), money
+
+    def risks(self, positions: Iterable[Position], currency: str) -> list[PositionRisk]:
+        """What each of these positions may still lose, by the rule of the gate's open risk.
+
+        Args:
+            positions: From the terminal.
+            currency: Of the account.
+        """
+        held = tuple(positions)
+        first = self._first_stops() if self._magic in {one.magic for one in held} else {}
+        return [self._risk(one, currency, first.get(one.identifier)) for one in held]
+
+    def _risk(self, position: Position, currency: str, first: float | None) -> PositionRisk:
+        trade, now = _of_position(position), _exact(position.price_current)
+        moved = None
+        if first is not None:
+            distance = (trade.price - _exact(first)) * trade.side.sign
+            moved = (now - trade.price) * trade.side.sign / distance if distance > 0 else None
+        try:
+            known = self._instrument(trade.symbol)
+            money = _at_risk(trade, known, currency, now)
+            unit = None
+            if first is not None:
+                rate = conversion(known, currency)
+                unit = trade.lots * loss_per_lot(known, trade.side, trade.price, _exact(first), rate)
+        except DeskError as error:
+            _logged(trade.symbol, error)
+            return PositionRisk(moved_r=moved)
+        return PositionRisk(
+            money=money, in_r=money / unit if money is not None and unit else None, moved_r=moved
+        )
 
 
 def with_references(state: AccountState, money: Money, limits: RiskLimits) -> AccountState:

@@ -107,6 +107,11 @@ class IdeaBook:
                 found.update({int(number): str(idea["strategy_id"]) for number in numbers if number})
         return found
 
+    def first_stops(self) -> dict[int, float]:
+        """The stops that open positions began with, by the identifiers of the positions."""
+        began = [idea.get("position") or {} for idea in self.find(Status.OPEN)]
+        return {int(one["id"]): one["initial_stop"] for one in began if one.get("initial_stop") is not None}
+
     def get(self, idea_id: str) -> Idea:
         """The idea of that id; `NotFound` if there is none."""
         name = self._name(idea_id)

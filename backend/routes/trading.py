@@ -5,9 +5,10 @@ that has lost its trade server still shows what it knew (`connected` is false th
 nothing proves nothing: then there is a 503, too.
 """
 
-from collections.abc import Sized
+from collections.abc import Iterable, Sequence, Sized
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import dropwhile
 from typing import Annotated, Final, Literal
 
@@ -81,6 +82,22 @@ class PositionRow(BaseModel):
     comment: str
     opened_at: datetime
     updated_at: datetime
+    at_risk: float | None = Field(
+        description="What it can still lose down to its stop, from its worth now, in account currency; "
+        "null without a stop, or where it cannot be told"
+    )
+    at_risk_r: float | None = Field(
+        description="The same in R, which is what its first stop would have lost; null where it is not known"
+    )
+    moved_r: float | None = Field(description="How far its price has moved for it since the open, in R")
+
+
+class OpenRisk(BaseModel):
+    """What all open positions together can still lose down to their stops."""
+
+    money: float | None = Field(description="Account currency; null where that of a position is")
+    r: float | None = Field(description="In R, each position by its own; null where that of a position is")
+    without_stop: int = Field(description="Positions whose loss nothing bounds")
 
 
 class PositionList(BaseModel):
@@ -89,6 +106,7 @@ class PositionList(BaseModel):
     at: datetime = Field(description="Desk time")
     connected: Connected
     items: list[PositionRow]
+    open_risk: OpenRisk
 
 
 class OrderRow(BaseModel):
@@ -174,10 +192,16 @@ def positions(request: Request) -> PositionList:
     """Open positions; an empty list means that there are none, never that they are not known."""
     services = desk(request)
     found = services.terminal.positions()
+    items = _positions(services, found)
     return PositionList(
         at=services.clock.now(),
         connected=_connected(services, found),
-        items=[_position(services, one) for one in found],
+        items=items,
+        open_risk=OpenRisk(
+            money=_sum(one.at_risk for one in items),
+            r=_sum(one.at_risk_r for one in items),
+            without_stop=sum(one.stop is None for one in items),
+        ),
     )
 
 
@@ -193,7 +217,7 @@ def position(request: Request, ticket: int) -> PositionRow:
             f"There is no open position {ticket}; /api/deals?position={ticket} tells how it ended",
             ticket=ticket,
         )
-    return _position(services, found)
+    return _positions(services, (found,))[0]
 
 
 @router.get("/orders", responses=refusals(503))
@@ -286,9 +310,34 @@ def _connected(services: Desk, found: Sized) -> bool:
     return connected
 
 
-def _position(services: Desk, one: Position) -> PositionRow:
-    side: Literal["buy", "sell"] = "buy" if one.buy else "sell"
-    return PositionRow(**asdict(one), side=side, ours=one.magic == services.settings.magic)
+def _positions(services: Desk, found: Sequence[Position]) -> list[PositionRow]:
+    if not found:
+        return []
+    risks = services.account.risks(found, services.terminal.account().currency)
+    return [
+        PositionRow(
+            **asdict(one),
+            side="buy" if one.buy else "sell",
+            ours=one.magic == services.settings.magic,
+            at_risk=_rounded(risk.money, 2),
+            at_risk_r=_rounded(risk.in_r, 4),
+            moved_r=_rounded(risk.moved_r, 4),
+        )
+        for one, risk in zip(found, risks, strict=True)
+    ]
+
+
+def _rounded(value: Decimal | None, digits: int) -> float | None:
+    return None if value is None else round(float(value), digits)
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    total = 0.0
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return round(total, 4)
 
 
 def _order(services: Desk, one: Order) -> OrderRow:

@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
+from backend.accounts.service import MoneyRecords
 from backend.app import create_app
+from backend.control.account import DeskAccount
 from backend.core.clock import FixedClock, iso, parse_iso
 from backend.mt5.api import CallFailed
 from backend.mt5.client import MT5Client
 from backend.mt5.dealer import Dealer
 from backend.mt5.orders import OrderRequest
 from backend.mt5.words import Filling, OrderType, TradeAction
+from backend.risk.limits import RiskLimits
 from backend.simulator.build import build_simulated_terminal
 from backend.simulator.faults import Fault, Faults
 from backend.simulator.terms import BrokerTerms
@@ -44,6 +47,20 @@ class Stage:
         self.client = MT5Client(self.terminal, Names(), CLOCK)
         desk = fake_desk(home, terminal=self.client, dealer=self.dealer)
         object.__setattr__(desk, "clock", FixedClock(NOW))
+        self.first_stops: dict[int, float] = {}
+        records = MoneyRecords(
+            desk.storage, self.client, self.dealer, desk.clock, CLOCK, lambda held, at: None
+        )
+        account = DeskAccount(
+            records,
+            self.client,
+            self.dealer,
+            self.client.instrument,
+            RiskLimits,
+            magic=OURS,
+            first_stops=lambda: self.first_stops,
+        )
+        object.__setattr__(desk, "account", account)
         self.http = TestClient(create_app(desk, host="127.0.0.1"), base_url=BASE)
 
     def get(self, path: str, **query: Any) -> Any:
@@ -107,7 +124,12 @@ def test_the_account(stage: Callable[..., Stage]) -> None:
 
 def test_positions_ours_and_others(stage: Callable[..., Stage]) -> None:
     desk = stage()
-    assert desk.get("/api/positions") == {"at": iso(NOW), "connected": True, "items": []}
+    assert desk.get("/api/positions") == {
+        "at": iso(NOW),
+        "connected": True,
+        "items": [],
+        "open_risk": {"money": 0.0, "r": 0.0, "without_stop": 0},
+    }
     ours = desk.deal("0.3", stop=Decimal("1.0"))
     others = desk.deal("0.1", OrderType.SELL, magic=0, comment="")
     told = {row["ticket"]: row for row in desk.get("/api/positions")["items"]}
@@ -120,6 +142,23 @@ def test_positions_ours_and_others(stage: Callable[..., Stage]) -> None:
     assert row["opened_at"].endswith("Z")
     assert (told[others]["side"], told[others]["ours"]) == ("sell", False)
     assert desk.get(f"/api/positions/{ours}") == row
+
+
+def test_open_risk_of_each_position_and_of_all(stage: Callable[..., Stage]) -> None:
+    desk = stage()
+    entry = desk.client.quote(EURO).ask
+    stop = entry - Decimal("0.0100")
+    ticket = desk.deal("0.3", stop=stop)
+    desk.first_stops[ticket] = float(entry - Decimal("0.0200"))
+    answer = desk.get("/api/positions")
+    (row,) = answer["items"]
+    left = 0.3 * 100_000 * (row["price_current"] - float(stop))
+    assert row["at_risk"] == pytest.approx(left, abs=0.01)
+    assert row["at_risk_r"] == pytest.approx(left / (0.3 * 100_000 * 0.02), abs=1e-4)
+    assert row["moved_r"] == pytest.approx((row["price_current"] - row["price_open"]) / 0.02, abs=1e-4)
+    assert answer["open_risk"] == {"money": row["at_risk"], "r": row["at_risk_r"], "without_stop": 0}
+    desk.deal("0.1", OrderType.SELL, magic=0)
+    assert desk.get("/api/positions")["open_risk"] == {"money": None, "r": None, "without_stop": 1}
 
 
 def test_pending_orders_and_what_became_of_them(stage: Callable[..., Stage]) -> None:

@@ -139,6 +139,11 @@ def test_a_changed_idea_is_approved_becomes_a_position_and_is_closed(
     (position,) = desk.wait_until(opened, 30, "the idea is a position")
     assert (position["stop"], position["volume"]) == (wide, 0.03)
 
+    risk = page.locator(".card", has=page.get_by_role("heading", name="Open risk"))
+    page.goto("/")
+    expect(risk).to_contain_text(re.compile(r"−[01]\.\d\d R"), timeout=WAIT)  # of its first stop, spread included
+    expect(risk).to_contain_text(re.compile(r"−\d+\.\d\d USD · −0\.\d\d %"))
+
     page.goto("/positions")
     row = page.get_by_role("row").filter(has_text=str(position["ticket"]))
     expect(row).to_contain_text(f"{wide:.5f}", timeout=WAIT)

@@ -45,12 +45,19 @@ export function Moment({ at }: { at: string | null | undefined }): ReactNode {
   return <time className="num" dateTime={at} title={`${text(at, true)} ${shell.clocks[name]} · ${clock(Date.parse(at), 0)} UTC`}>{text(at)}</time>;
 }
 
-/** An instant (ISO with offset) as its age, by desk time or by `wall` time (jobs); broker, local and UTC on hover. */
-export function RelativeTime({ at, wall = false }: { at: string | null | undefined; wall?: boolean }): ReactNode {
+/** Milliseconds by which two clocks of one desk may differ. */
+const SKEW = 60_000;
+
+/**
+ * An instant (ISO with offset) as its age, by desk time or by `wall` time (jobs); broker, local and UTC on hover.
+ * `past`: it has happened; what lies ahead of the desk all the same, since a replay began earlier again, is shown as its date.
+ */
+export function RelativeTime({ at, wall = false, past = false }: { at: string | null | undefined; wall?: boolean; past?: boolean }): ReactNode {
   const now = useNow();
   const { deskAhead, wallAhead, brokerOffset } = useClocks();
   if (!at) return <span className="num">{common.unknown}</span>;
   const when = Date.parse(at);
+  const today = now + (wall ? wallAhead : deskAhead);
   const lines = [
     brokerOffset === null ? "" : `${clock(when, brokerOffset)} ${shell.broker}`,
     `${clock(when, localOffset(when))} ${shell.local}`,
@@ -58,7 +65,7 @@ export function RelativeTime({ at, wall = false }: { at: string | null | undefin
   ];
   return (
     <Tooltip label={lines.filter(Boolean).join(" · ")}>
-      <time className="num dim" dateTime={at} tabIndex={0}>{relative(when, now + (wall ? wallAhead : deskAhead))}</time>
+      <time className="num dim" dateTime={at} tabIndex={0}>{past && when > today + SKEW ? clock(when, brokerOffset ?? 0, { seconds: false }) : relative(when, today)}</time>
     </Tooltip>
   );
 }

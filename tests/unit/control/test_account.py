@@ -10,7 +10,7 @@ import pytest
 
 from backend.accounts.record import How
 from backend.accounts.service import Money, MoneyRecords
-from backend.control.account import DeskAccount, with_references
+from backend.control.account import DeskAccount, PositionRisk, with_references
 from backend.core.errors import DeskError, NotFound
 from backend.core.instruments import Instrument
 from backend.risk.limits import RiskLimits, parse_limits
@@ -30,6 +30,7 @@ class Desk(OrderDesk):
     def __init__(self, data: Path) -> None:
         super().__init__(data)
         self.owners: dict[int, str] = {}
+        self.first_stops: dict[int, float] = {}
         self.unknown: set[str] = set()
         records = MoneyRecords(
             FileStorage(data, fsync=False), self.client, self.dealer, self, UTC_CLOCK, lambda held, at: None
@@ -42,6 +43,7 @@ class Desk(OrderDesk):
             RiskLimits,
             magic=MAGIC,
             owners=lambda: self.owners,
+            first_stops=lambda: self.first_stops,
         )
 
     def instrument(self, symbol: str) -> Instrument:
@@ -51,6 +53,9 @@ class Desk(OrderDesk):
 
     def state(self) -> AccountState:
         return self.account.state()
+
+    def risks(self) -> list[PositionRisk]:
+        return self.account.risks(self.client.positions(), "USD")
 
 
 @pytest.fixture
@@ -135,6 +140,26 @@ def test_the_day_s_loss_counts_from_the_reset_and_not_from_the_balance_now(desk:
     )
     state = desk.state()
     assert (str(state.balance), state.day_loss) == ("9480.0", Decimal(520))
+
+
+def test_the_risk_of_a_position_in_money_and_in_what_its_first_stop_would_have_lost(desk: Desk) -> None:
+    ticket = desk.open(BUY, 0.5, sl=1.0902)  # at 1.1002: 100 pips of 5 USD are 1 R
+    desk.first_stops[ticket] = 1.0902
+    desk.stage.price(1.1052)
+    desk.stage.done({"action": 6, "symbol": "EURUSD", "position": ticket, "sl": 1.1027})
+    (risk,) = desk.risks()
+    assert (risk.money, risk.in_r, risk.moved_r) == (Decimal(125), Decimal("0.25"), Decimal("0.5"))
+    assert desk.state().open_risk == risk.money
+
+
+def test_what_is_not_known_of_a_position_is_told_as_unknown(desk: Desk) -> None:
+    desk.stage.deal(BUY, 1.0, magic=HERS, sl=1.0990)
+    desk.stage.deal(BUY, 1.0, magic=MAGIC)
+    others, bare = desk.risks()
+    assert (others.money, others.in_r, others.moved_r) == (Decimal(100), None, None)
+    assert (bare.money, bare.in_r, bare.moved_r) == (None, None, None)
+    desk.unknown.add("EURUSD")
+    assert {one.money for one in desk.risks()} == {None}
 
 
 REFERENCES: list[tuple[dict[str, Any], dict[str, Any], int, int]] = [

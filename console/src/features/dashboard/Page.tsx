@@ -97,7 +97,7 @@ function Decisions(): ReactNode {
               <b>{made.symbol} {made.timeframe}</b>: <span className={made.signal === "long" ? "up" : made.signal === "short" ? "down" : ""}>{made.signal ?? made.action.replaceAll("_", " ")}</span>
               {made.reasons.length > 0 && <span className="dim">, {made.reasons.slice(0, 3).join("; ")}</span>}
             </span>
-            <RelativeTime at={at} />
+            <RelativeTime past at={at} />
           </div>
         );
       })}

@@ -1,10 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { openRisk } from "./risk";
 import { Money } from "@/components/Numbers";
 import { StateOf } from "@/components/StateOf";
 import type { Schemas } from "@/lib/api";
-import { money, percent } from "@/lib/format";
+import { inR, money, percent } from "@/lib/format";
 import * as read from "@/lib/queries";
 import { common, dashboard as words } from "@/lib/strings";
 
@@ -33,13 +32,12 @@ export function Safety(): ReactNode {
       <section className="card span3" title={words.riskTip}>
         <h2>{words.risk}</h2>
         <StateOf query={positions} what={words.risk}>
-          {({ items }) => {
-            const { money: atRisk, unbounded } = openRisk(items);
+          {({ open_risk: { money: atRisk, r, without_stop: unbounded } }) => {
             return (
               <>
-                <Big>{unbounded > 0 || atRisk === null ? common.unknown : money(-atRisk, currency)}</Big>
-                <div className={unbounded > 0 ? "danger" : "dim"}>
-                  {unbounded > 0 ? words.noStop(unbounded) : account.data && atRisk !== null ? percent(atRisk / account.data.equity) : common.unknown}
+                <Big>{r === null ? money(atRisk === null ? null : -atRisk, currency) : inR(-r)}</Big>
+                <div className={unbounded > 0 ? "danger" : "dim num"}>
+                  {unbounded > 0 ? words.noStop(unbounded) : atRisk === null ? common.notKnown : `${money(-atRisk, currency)} · ${account.data ? percent(-atRisk / account.data.equity, 2, true) : common.unknown}`}
                 </div>
                 <div className="dim">{words.equity} <Money value={account.data?.equity} currency={currency} digits={account.data?.currency_digits ?? 2} plain /></div>
               </>

@@ -8,7 +8,7 @@ import { JsonView } from "@/components/JsonView";
 import { Price, RelativeTime } from "@/components/Numbers";
 import { StateOf } from "@/components/StateOf";
 import { api, take, type Schemas } from "@/lib/api";
-import { digitsOf, lots } from "@/lib/format";
+import { digitsOf, lots, money } from "@/lib/format";
 import { tell } from "@/lib/mutation";
 import { common, decisions as words } from "@/lib/strings";
 
@@ -32,7 +32,7 @@ function Shown({ row }: { row: Row }): ReactNode {
           <p style={{ margin: "0 0 8px" }}>{sentence(made)}</p>
           <Facts rows={[
             [words.action, plain(made.action)],
-            [words.decidedAt, <RelativeTime key="at" at={made.decided_at} />],
+            [words.decidedAt, <RelativeTime key="at" past at={made.decided_at} />],
             [words.strategy, <Link key="strategy" to={`/strategies/${made.strategy_id}`}>{made.strategy_id}</Link>],
             [words.toIdea, made.idea_id ? <Link key="idea" to={`/ideas/${made.idea_id}`}>{made.idea_id}</Link> : words.noIdea],
             [words.actor, row.actor],
@@ -44,7 +44,7 @@ function Shown({ row }: { row: Row }): ReactNode {
         <section className="card span4"><h2>{words.replay}</h2><Replay id={row.id ?? ""} /></section>
         <section className="card span8"><h2>{words.conditionsTitle}</h2><Conditions made={made} /></section>
         <div className="span4" style={{ display: "grid", gap: 16 }}>
-          <section className="card"><h2>{words.levels}</h2><LevelsOf made={made} /></section>
+          <section className="card"><h2>{words.levels}</h2><LevelsOf made={made} currency={currencyOf(row)} /></section>
           <section className="card"><h2 title={words.partsTip}>{words.parts}</h2><Score made={made} /></section>
         </div>
         <section className="card span12"><h2 title={words.gateTip}>{words.gate}</h2><Gate made={made} /></section>
@@ -86,7 +86,13 @@ function ConditionRow({ one }: { one: Condition }): ReactNode {
   );
 }
 
-function LevelsOf({ made }: { made: Decision }): ReactNode {
+/** Of the account that it was decided for; "" where its inputs are not kept any more. */
+function currencyOf({ inputs }: Row): string {
+  const account = inputs?.["account"] as { content?: { currency?: unknown } | null } | undefined;
+  return typeof account?.content?.currency === "string" ? account.content.currency : "";
+}
+
+function LevelsOf({ made, currency }: { made: Decision; currency: string }): ReactNode {
   const { levels, size } = made;
   if (!levels) return <div className="dim">{words.noLevels}</div>;
   const digits = digitsOf(levels.tick_size);
@@ -98,8 +104,8 @@ function LevelsOf({ made }: { made: Decision }): ReactNode {
       [words.rr, figure(levels.reward_to_risk)],
       [words.atr, figure(made.atr)],
       [words.lots, <span key="l" title={size ? `${words.limitedBy} ${plain(size.limited_by)}` : ""}>{lots(size?.lots)}</span>],
-      [words.risk, figure(size?.risk_taken)],
-      [words.margin, figure(size?.margin)],
+      [words.risk, money(size?.risk_taken, currency, { signed: false })],
+      [words.margin, money(size?.margin, currency, { signed: false })],
     ]} />
   );
 }

@@ -70,7 +70,7 @@ function Known({ idea, back }: { idea: Idea; back: () => void }): ReactNode {
             {idea.decision_id && <> · <Link to={`/decisions/${idea.decision_id}`}>{words.decision}</Link></>}
             {idea.position && <> · <Link to="/positions" search={(idea.result ? { tab: "deals", position: idea.position.id } : { ticket: idea.position.ticket })}>{words.position} {idea.position.ticket}</Link></>}
             {!idea.position && idea.order && <> · <Link to="/positions" search={{ tab: "orders", ticket: idea.order.ticket }}>{words.order} {idea.order.ticket}</Link></>}
-            {" · "}{words.made} <RelativeTime at={idea.created_at} />
+            {" · "}{words.made} <RelativeTime past at={idea.created_at} />
             {waits(idea) && <> · <span className="warn">{words.expires} <RelativeTime at={idea.expires_at} /></span></>}
           </div>
         </div>

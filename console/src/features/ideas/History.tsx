@@ -26,7 +26,7 @@ export function History({ idea }: { idea: Idea }): ReactNode {
           <li key={step.version}>
             <span className={turnedDown ? "warn" : ""}><b>{turnedDown ? words.refusedAct : (words.act[step.action] ?? step.action)}</b></span>
             <span className="dim"> {words.by} {step.by}</span>
-            <span className="ideas-when"><RelativeTime at={step.at} /></span>
+            <span className="ideas-when"><RelativeTime past at={step.at} /></span>
             {step.why && <div>{step.why}</div>}
             {changes(step) && <div className="dim num ideas-wrap">{changes(step)}</div>}
             {refusals(step).map((reason) => <div key={reason} className="warn">{reason}</div>)}

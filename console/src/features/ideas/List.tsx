@@ -34,7 +34,7 @@ export function IdeaTable({ ideas, group, open, more }: { ideas: readonly Idea[]
         { key: "exit", title: col.exit, value: ({ result }) => result?.exit_reason.replaceAll("_", " ") ?? null, width: "104px" },
       );
     if (group === "rejected") made.push({ key: "why", title: col.why, value: ({ history }) => history.at(-1)?.why ?? null, cell: ({ history }) => <span className="dim" title={history.at(-1)?.why}>{history.at(-1)?.why}</span>, width: "minmax(120px, 1.4fr)" });
-    made.push({ key: "made", title: col.made, value: ({ created_at }) => created_at, cell: ({ created_at }) => <RelativeTime at={created_at} />, right: true, width: "104px" });
+    made.push({ key: "made", title: col.made, value: ({ created_at }) => created_at, cell: ({ created_at }) => <RelativeTime past at={created_at} />, right: true, width: "104px" });
     if (group === "waiting") made.push({ key: "ends", title: col.ends, value: ({ expires_at }) => expires_at, cell: ({ expires_at }) => <RelativeTime at={expires_at} />, right: true, width: "96px" });
     return made;
   }, [group]);
@@ -57,7 +57,7 @@ export function IdeaList({ ideas, at, more }: { ideas: readonly Idea[]; at: stri
                 <span><b>{idea.symbol}</b> <span className="dim">{idea.timeframe}</span> {sideOf(idea.side)}</span>
                 <span className="num right">{idea.result ? <Money value={idea.result.net} /> : <>{idea.confidence?.toFixed(1) ?? ""} <span className="dim">{ratio(idea.reward_to_risk)}</span></>}</span>
                 <span className="dim">{idea.strategy_id ?? words.noStrategy}</span>
-                <span className="right">{waits(idea) ? <span className="warn">{words.expires} <RelativeTime at={idea.expires_at} /></span> : <RelativeTime at={idea.created_at} />}</span>
+                <span className="right">{waits(idea) ? <span className="warn">{words.expires} <RelativeTime at={idea.expires_at} /></span> : <RelativeTime past at={idea.created_at} />}</span>
               </Link>
             </li>
           );

@@ -15,7 +15,7 @@ import { common, positions as words } from "@/lib/strings";
 const { col } = words;
 const DAY = 86_400_000;
 const COLUMNS: Column<Deal>[] = [
-  { key: "time", title: col.time, value: ({ time }) => time, cell: ({ time }) => <RelativeTime at={time} />, width: "116px" },
+  { key: "time", title: col.time, value: ({ time }) => time, cell: ({ time }) => <RelativeTime past at={time} />, width: "116px" },
   { key: "symbol", title: col.symbol, value: ({ symbol }) => symbol, cell: ({ symbol }) => <b>{symbol || common.unknown}</b>, width: "92px" },
   { key: "type", title: col.type, value: ({ type }) => type, cell: ({ type }) => (type === "buy" || type === "sell" ? sideOf(type) : type), width: "88px" },
   { key: "entry", title: col.entry, value: ({ entry }) => entry, width: "72px" },

@@ -38,7 +38,7 @@ export function OneOrder({ one, idea, may, shut }: { one: Order; idea: Known | u
     <Stack gap="sm">
       <span><b>{one.symbol}</b> {sideOf(one.type)} <span className="num">{lots(one.volume_left)}</span> {!one.ours && <span className="warn">{words.foreign}</span>}</span>
       <div className="dim">
-        {words.col.placed} <RelativeTime at={one.placed_at} /> · {words.col.expires} {one.expires_at ? <RelativeTime at={one.expires_at} /> : words.gtc}
+        {words.col.placed} <RelativeTime past at={one.placed_at} /> · {words.col.expires} {one.expires_at ? <RelativeTime at={one.expires_at} /> : words.gtc}
         {idea && <> · <Link to={`/ideas/${idea.id}`}>{words.idea}</Link></>}
       </div>
       <LevelChart symbol={one.symbol} timeframe="M15" digits={digits} height={260} levels={{ entry: at("price"), stop: at("stop"), target: at("target") }} editable={may ? ["entry", "stop", "target"] : []} onDrop={(name, value) => set(LINE[name], value)} />

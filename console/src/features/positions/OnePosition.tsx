@@ -3,7 +3,7 @@ import { notifications } from "@mantine/notifications";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState, type ReactNode } from "react";
-import { moved, NOUNS, worthAt, type Known, type Position } from "./model";
+import { NOUNS, worthAt, type Known, type Position } from "./model";
 import { Distance, digitsFor, sideOf } from "./Tables";
 import { LevelChart } from "@/components/LevelChart";
 import { Money, Price, RelativeTime } from "@/components/Numbers";
@@ -51,7 +51,7 @@ export function OnePosition({ one, idea, may }: { one: Position; idea: Known | u
         <b style={{ fontSize: 18 }}><Money value={one.profit} currency={currency} /></b>
       </Row>
       <div className="dim">
-        <span className="num">{price(one.price_open, digits)}</span> → <Price value={one.price_current} digits={digits} /> · <span title={words.rTip}>{inR(moved(one, idea?.position?.initial_stop))}</span> · {words.col.opened} <RelativeTime at={one.opened_at} />
+        <span className="num">{price(one.price_open, digits)}</span> → <Price value={one.price_current} digits={digits} /> · <span title={words.rTip}>{inR(one.moved_r)}</span> · {words.col.opened} <RelativeTime past at={one.opened_at} />
         {idea && <> · <Link to={`/ideas/${idea.id}`}>{words.idea}</Link></>}
       </div>
       <Distance one={one} />
@@ -120,7 +120,7 @@ function Deals({ one, digits }: { one: Position; digits: number }): ReactNode {
       <h2>{words.deals}</h2>
       <StateOf query={query} what={words.tabs.deals} isEmpty={({ items }) => items.length === 0} empty={words.noDealsYet}>
         {({ items }) => items.map((deal) => (
-          <div key={deal.ticket} className="row"><span className="what">{deal.entry} {sideOf(deal.type)} <span className="num">{lots(deal.volume)} @ {price(deal.price, digits)}</span></span><Money value={deal.net} /><RelativeTime at={deal.time} /></div>
+          <div key={deal.ticket} className="row"><span className="what">{deal.entry} {sideOf(deal.type)} <span className="num">{lots(deal.volume)} @ {price(deal.price, digits)}</span></span><Money value={deal.net} /><RelativeTime past at={deal.time} /></div>
         ))}
       </StateOf>
     </section>

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useMemo, type ReactNode } from "react";
-import { moved, type Known, type Order, type Position } from "./model";
+import type { Known, Order, Position } from "./model";
 import { DataTable, type Column } from "@/components/DataTable";
 import { Money, Price, RelativeTime } from "@/components/Numbers";
 import { between, digitsOf, inR, lots, money, price } from "@/lib/format";
@@ -33,16 +33,23 @@ export function PositionTable({ rows, known, open }: { rows: readonly Position[]
       level("stop", col.stop),
       { key: "between", title: col.between, value: (one) => between(one.price_current, one.stop, one.target), cell: (one) => <Distance one={one} />, width: "minmax(110px, 1fr)" },
       level("target", col.target),
-      { key: "r", title: col.r, value: (one) => moved(one, known.get(one.ticket)?.position?.initial_stop), cell: (one) => <span title={words.rTip}>{inR(moved(one, known.get(one.ticket)?.position?.initial_stop))}</span>, right: true, width: "80px" },
+      { key: "r", title: col.r, value: ({ moved_r }) => moved_r, cell: ({ moved_r }) => <span title={words.rTip}>{inR(moved_r)}</span>, right: true, width: "80px" },
+      { key: "risk", title: col.risk, value: ({ at_risk }) => at_risk, cell: (one) => <AtRisk one={one} currency={currency} />, right: true, width: "112px" },
       { key: "swap", title: col.swap, value: ({ swap }) => swap, cell: ({ swap }) => <Money value={swap} />, right: true, width: "72px" },
       { key: "profit", title: col.profit, value: ({ profit }) => profit, cell: ({ profit }) => <b><Money value={profit} currency={currency} /></b>, right: true, width: "120px" },
-      { key: "opened", title: col.opened, value: ({ opened_at }) => opened_at, cell: ({ opened_at }) => <RelativeTime at={opened_at} />, right: true, width: "112px" },
+      { key: "opened", title: col.opened, value: ({ opened_at }) => opened_at, cell: ({ opened_at }) => <RelativeTime past at={opened_at} />, right: true, width: "112px" },
       { key: "idea", title: col.idea, value: ({ ticket }) => known.get(ticket)?.id ?? null, cell: ({ ticket, ours }) => ideaLink(known.get(ticket), ours), width: "104px" },
       { key: "ticket", title: col.ticket, value: ({ ticket }) => ticket, right: true, width: "88px" },
     ];
   }, [known, currency]);
   const total = rows.reduce((sum, { profit, swap }) => sum + profit + swap, 0);
   return <DataTable label={words.tabs.positions} rows={rows} columns={columns} id={({ ticket }) => ticket} onOpen={({ ticket }) => open(ticket)} height="calc(100dvh - 250px)" actions={<span className="dim">{words.total} <Money value={total} currency={currency} /></span>} />;
+}
+
+/** What a position may still lose down to its stop: money, and R on hover. */
+function AtRisk({ one: { at_risk, at_risk_r, stop }, currency }: { one: Position; currency: string | undefined }): ReactNode {
+  if (stop === null) return <span className="danger" title={words.noStopTip}>{words.noStop}</span>;
+  return <span title={at_risk_r === null ? words.riskTip : `${inR(-at_risk_r)}; ${words.riskTip}`}>{money(at_risk === null ? null : -at_risk, currency)}</span>;
 }
 
 /** Where the price stands between stop and target. */
@@ -67,7 +74,7 @@ export function OrderTable({ rows, known, open }: { rows: readonly Order[]; know
       { key: "away", title: col.away, value: away, cell: (one) => <span title={words.awayTip}>{money(away(one), "", { digits: digits(one) })}</span>, right: true, width: "96px" },
       level("stop", col.stop), level("target", col.target),
       { key: "expires", title: col.expires, value: ({ expires_at }) => expires_at, cell: ({ expires_at }) => (expires_at ? <RelativeTime at={expires_at} /> : <span className="dim">{words.gtc}</span>), width: "minmax(110px, 1fr)" },
-      { key: "placed", title: col.placed, value: ({ placed_at }) => placed_at, cell: ({ placed_at }) => <RelativeTime at={placed_at} />, right: true, width: "112px" },
+      { key: "placed", title: col.placed, value: ({ placed_at }) => placed_at, cell: ({ placed_at }) => <RelativeTime past at={placed_at} />, right: true, width: "112px" },
       { key: "idea", title: col.idea, value: ({ ticket }) => known.get(ticket)?.id ?? null, cell: ({ ticket, ours }) => ideaLink(known.get(ticket), ours), width: "104px" },
       { key: "ticket", title: col.ticket, value: ({ ticket }) => ticket, right: true, width: "88px" },
     ];

@@ -4,18 +4,12 @@ export type Position = Schemas["PositionRow"];
 export type Order = Schemas["OrderRow"];
 export type Deal = Schemas["DealRow"];
 /** What of an idea its position and its order are shown with. */
-export type Known = { id: string; tick_size: number; stop: number; position?: { ticket: number; initial_stop: number } | null; order?: { ticket: number } | null };
+export type Known = { id: string; tick_size: number; stop: number; position?: { ticket: number } | null; order?: { ticket: number } | null };
 
 /** Nouns whose figures change when something is dealt. */
 export const NOUNS = ["positions", "orders", "deals", "account", "risk", "trade-ideas", "trades"];
 
 const way = ({ side }: Position): 1 | -1 => (side === "buy" ? 1 : -1);
-
-/** The move since the open in multiples of the first stop's distance; null where that is not known. */
-export function moved(one: Position, initialStop: number | undefined): number | null {
-  const risk = initialStop === undefined ? 0 : (one.price_open - initialStop) * way(one);
-  return risk > 0 ? ((one.price_current - one.price_open) * way(one)) / risk : null;
-}
 
 /** What a position would be worth at a level, by what its move so far was worth; null where it has not moved. */
 export function worthAt(one: Position, level: number | null): number | null {

@@ -43,7 +43,7 @@ export function Control(): ReactNode {
             <h2>{words.halts}</h2>
             {control.halts.length === 0 && <div className="dim">{words.noHalts}</div>}
             {control.halts.map((halt) => (
-              <div key={halt.kind} className="row danger"><span className="what">{halt.kind.replaceAll("_", " ")}: {halt.reason} <span className="dim">{words.by} {halt.by}</span></span><RelativeTime at={halt.at} /></div>
+              <div key={halt.kind} className="row danger"><span className="what">{halt.kind.replaceAll("_", " ")}: {halt.reason} <span className="dim">{words.by} {halt.by}</span></span><RelativeTime past at={halt.at} /></div>
             ))}
             {trade && <Halt />}
           </section>

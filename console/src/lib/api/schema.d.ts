@@ -6148,6 +6148,27 @@ export interface components {
          */
         OnOpposite: "ignore" | "close" | "reverse";
         /**
+         * OpenRisk
+         * @description What all open positions together can still lose down to their stops.
+         */
+        OpenRisk: {
+            /**
+             * Money
+             * @description Account currency; null where that of a position is
+             */
+            money: number | null;
+            /**
+             * R
+             * @description In R, each position by its own; null where that of a position is
+             */
+            r: number | null;
+            /**
+             * Without Stop
+             * @description Positions whose loss nothing bounds
+             */
+            without_stop: number;
+        };
+        /**
          * Operand
          * @description A value that a condition compares.
          */
@@ -6363,12 +6384,23 @@ export interface components {
             connected: boolean;
             /** Items */
             items: components["schemas"]["PositionRow"][];
+            open_risk: components["schemas"]["OpenRisk"];
         };
         /**
          * PositionRow
          * @description An open position.
          */
         PositionRow: {
+            /**
+             * At Risk
+             * @description What it can still lose down to its stop, from its worth now, in account currency; null without a stop, or where it cannot be told
+             */
+            at_risk: number | null;
+            /**
+             * At Risk R
+             * @description The same in R, which is what its first stop would have lost; null where it is not known
+             */
+            at_risk_r: number | null;
             /** Broker Symbol */
             broker_symbol: string;
             /** Comment */
@@ -6380,6 +6412,11 @@ export interface components {
             identifier: number;
             /** Magic */
             magic: number;
+            /**
+             * Moved R
+             * @description How far its price has moved for it since the open, in R
+             */
+            moved_r: number | null;
             /**
              * Opened At
              * Format: date-time

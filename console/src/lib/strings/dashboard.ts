@@ -9,7 +9,7 @@ export const dashboard = {
   noMargin: "no margin in use",
   stopOut: (level: string): string => `stop-out at ${level}`,
   noStop: (n: number): string => `${n} without a stop: risk not bounded`,
-  riskTip: "Money lost at the stops of all open positions, by the terminal's present profit, as a share of equity",
+  riskTip: "What all open positions can still lose from here down to their stops: in R (what the first stop of each would have lost), in money, and as a share of equity",
   dayTip: "Equity at the day's reset minus equity now, against the day's limit",
   drawdownTip: "Peak minus equity now, against the drawdown limit",
   marginTip: "Equity divided by margin in use, as the terminal says it",

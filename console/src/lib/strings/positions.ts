@@ -20,9 +20,12 @@ export const positions = {
   total: "Total",
   col: {
     ticket: "Ticket", symbol: "Symbol", side: "Side", lots: "Lots", open: "Open", now: "Now", stop: "Stop", target: "Target", between: "Stop · target",
-    r: "R", swap: "Swap", profit: "Profit", opened: "Opened", idea: "Idea", type: "Type", price: "Price", left: "Left", away: "Away", expires: "Expires",
+    r: "R", risk: "At risk", swap: "Swap", profit: "Profit", opened: "Opened", idea: "Idea", type: "Type", price: "Price", left: "Left", away: "Away", expires: "Expires",
     placed: "Placed", time: "Time", entry: "Entry", net: "Net", commission: "Costs", reason: "Reason", comment: "Comment", position: "Position",
   },
+  riskTip: "What it can still lose from here down to its stop, as the gate counts open risk",
+  noStop: "no stop",
+  noStopTip: "Nothing bounds what it can lose",
   rTip: "Move since the open as multiples of the distance to its first stop (from its idea)",
   awayTip: "Distance from the price now",
   gtc: "until cancelled",
