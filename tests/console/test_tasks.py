@@ -4,6 +4,7 @@ import json
 import re
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 
 import httpx
 import psutil
@@ -89,6 +90,43 @@ def test_a_waiting_task_is_cancelled_by_the_second_click_and_never_begins(
         worker.resume()
     found = job(desk, task_id)
     assert (found["state"], found["started_at"]) == ("cancelled", None)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="a process cannot be stopped here")
+def test_a_running_backtest_is_cancelled_in_the_list_and_its_process_ends(
+    page: Page, desk: DeskProcess
+) -> None:
+    body = {"symbol": "EURUSD", "strategy_name": "EURUSD_M15_MOMENTUM", "days": 3650}
+    task_id = desk.post("/api/celery/tasks/ai/backtest", body).json()["task_id"]
+
+    def computing() -> list[psutil.Process]:
+        found = []
+        for one in desk.processes():
+            with suppress(psutil.NoSuchProcess):
+                if one.cmdline()[1:] == ["-m", "backend.backtest"]:
+                    found.append(one)
+        return found
+
+    (process,) = desk.wait_until(computing, 30, "the backtest computes")
+    process.suspend()  # it is at it for as long as this test looks
+    try:
+        page.goto("/tasks")
+        row = page.locator(".row", has=page.get_by_role("link", name="backtest_strategy"))
+        expect(row).to_contain_text("running")
+        row.get_by_role("button", name="Cancel").click()
+        found = job(desk, task_id)
+        assert (found["state"], found["cancel_requested"]) == ("started", False)
+        row.get_by_role("button", name="Click again to cancel it").click()
+        expect(row).to_have_count(0)
+    finally:
+        if process.is_running():
+            process.resume()
+    assert job(desk, task_id)["state"] == "cancelled"
+    process.wait(10)
+    page.goto(f"/tasks/{task_id}")
+    expect(page.locator("h1 + b")).to_contain_text("cancelled")
+    expect(page.get_by_role("button", name="Retry")).to_be_visible()
+    assert desk.get("/api/backtests").json()["items"] == []
 
 
 def test_a_schedule_is_paused_and_goes_on(page: Page, desk: DeskProcess, schedule: str) -> None:
