@@ -18,7 +18,9 @@ from backend.jobs.views import JobState, WorkerView
 from backend.routes.access import DeskRoute, actor, desk, submitter
 from backend.routes.errors import refusals, to_json
 from backend.routes.lookup import require_strategy, require_symbol
+from backend.strategies.fields import MAX_RISK_FRACTION, Fraction, Real
 from backend.strategies.files import require_traded
+from backend.trading.desk import Mode
 
 router = APIRouter(prefix="/api/celery", tags=["celery"], route_class=DeskRoute)
 
@@ -61,6 +63,20 @@ class BacktestBody(_Body):
     symbol: str = Field(min_length=1, max_length=64, description="Canonical symbol, such as EURUSD")
     strategy_name: str = Field(min_length=1, max_length=200, description="Id or name of a strategy")
     days: StrictInt = Field(30, ge=1, le=3650, description="How many days of history, up to now")
+    mode: Mode | None = Field(None, description="Who decides, instead of the desk's mode")
+    balance: Annotated[Real, Field(gt=0)] | None = Field(None, description="At the start, account currency")
+    risk: Annotated[Fraction, Field(gt=0, le=MAX_RISK_FRACTION)] | None = Field(
+        None, description="Of one trade, as a fraction: 0.01 is 1 %; instead of the strategy's and the desk's"
+    )
+    commission_per_lot: Annotated[Real, Field(ge=0)] | None = Field(
+        None, description="Account currency per lot and side"
+    )
+    slippage_points: Annotated[Real, Field(ge=0)] | None = Field(
+        None, description="Of a market or stop order"
+    )
+    spread_points: Annotated[StrictInt, Field(ge=0)] | None = Field(
+        None, description="The spread is at least so wide in each hour"
+    )
 
 
 class _Upkeep(_Body):
@@ -196,7 +212,7 @@ async def backtest(request: Request, body: BacktestBody, key: IdempotencyKey = N
     strategy = await to_thread.run_sync(require_strategy, desk(request), body.strategy_name)
     require_traded(strategy, body.symbol)
     what = f"Backtest of {strategy.id} on {body.symbol} over {body.days} days"
-    kwargs = {"symbol": body.symbol, "strategy_name": strategy.id, "days": body.days}
+    kwargs = body.model_dump(mode="json", exclude_none=True) | {"strategy_name": strategy.id}
     return await _queue(request, _AI + "backtest_strategy", what, kwargs, key)
 
 

@@ -147,6 +147,14 @@ def parse_limit_changes(items: Iterable[str]) -> dict[str, Any]:
     return changes
 
 
+def parse_mode(text: str) -> Mode:
+    """A mode by its word; `Invalid` for another one."""
+    try:
+        return Mode(text)
+    except ValueError:
+        raise Invalid("bad_argument", f"mode is {text!r}; it may be {', '.join(Mode)}", key="mode") from None
+
+
 def parse_costs(items: Iterable[str]) -> CostChanges:
     """Costs from ``key=value`` texts and JSON files with the same keys, the last winning.
 

@@ -32,6 +32,7 @@ ENDPOINTS: Final = {
 _JOB_ID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}")
 _WORDS: Final = {"true": True, "false": False}
 _INTEGER: Final = re.compile(r"-?[0-9]{1,15}")
+_NUMBER: Final = re.compile(r"-?[0-9]{1,15}\.[0-9]{1,15}")
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout and nothing else.")]
 
@@ -120,7 +121,9 @@ def _argument(text: str) -> tuple[str, Any]:
     name, sign, value = text.partition("=")
     if not sign or not name:
         raise Invalid("bad_argument", f"{text!r} is not NAME=VALUE, such as symbol=EURUSD")
-    return name, int(value) if _INTEGER.fullmatch(value) else _WORDS.get(value, value)
+    if _INTEGER.fullmatch(value):
+        return name, int(value)
+    return name, float(value) if _NUMBER.fullmatch(value) else _WORDS.get(value, value)
 
 
 def _show_jobs(page: Any, *, as_json: bool) -> None:

@@ -1,5 +1,6 @@
 """What each task is called, where it runs and what it takes: checked before anything is queued."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,8 +18,8 @@ class Parameter:
     """One argument of a task.
 
     Attributes:
-        kind: str, int or bool.
-        default: Its value when it is not given; `REQUIRED` where it must be.
+        kind: str, int, float or bool.
+        default: Its value when it is not given; None leaves it out, `REQUIRED` where it must be given.
         minimum: Smallest integer, or None.
         maximum: Largest integer, or None.
     """
@@ -30,7 +31,10 @@ class Parameter:
 
     def check(self, name: str, value: Any) -> Any:
         """The value, or `Invalid` ``bad_argument`` saying what is allowed."""
-        good = isinstance(value, self.kind) and isinstance(value, bool) == (self.kind is bool)
+        kinds = (int, float) if self.kind is float else self.kind
+        good = isinstance(value, kinds) and isinstance(value, bool) == (self.kind is bool)
+        if good and self.kind is float:
+            good = math.isfinite(value)
         if good and self.kind is int:
             good = (self.minimum is None or value >= self.minimum) and (
                 self.maximum is None or value <= self.maximum
@@ -50,6 +54,8 @@ class Parameter:
         """What may be given, in words."""
         if self.kind is bool:
             return "true or false"
+        if self.kind is float:
+            return "a number"
         if self.kind is int:
             if self.minimum is not None and self.maximum is not None:
                 return f"an integer from {self.minimum} to {self.maximum}"
@@ -140,7 +146,7 @@ class TaskSpec:
                     argument=name,
                     allowed=parameter.allowed(),
                 )
-            else:
+            elif parameter.default is not None:
                 values[name] = parameter.default
         return values
 

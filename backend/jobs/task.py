@@ -3,6 +3,7 @@
 import inspect
 import typing
 from collections.abc import Callable, Mapping
+from types import NoneType
 from typing import Any
 
 from celery import Celery, Task, states
@@ -121,9 +122,11 @@ def _parameters(work: Callable[..., Any], bounds: Mapping[str, tuple[int, int]])
     hints = typing.get_type_hints(work)
     found = {}
     for name, parameter in inspect.signature(work).parameters.items():
-        kind = hints.get(name)
-        if kind not in {int, str, bool}:
-            raise TypeError(f"{work.__qualname__}: {name} is {kind}; tasks take texts, integers and booleans")
+        hint = hints.get(name)
+        kinds = set(typing.get_args(hint)) - {NoneType} or {hint}
+        if len(kinds) > 1 or not kinds <= {int, float, str, bool}:
+            raise TypeError(f"{work.__qualname__}: {name} is {hint}; tasks take texts, numbers and booleans")
+        (kind,) = kinds
         low, high = bounds.get(name, (None, None))
         default = REQUIRED if parameter.default is inspect.Parameter.empty else parameter.default
         found[name] = Parameter(kind=kind, default=default, minimum=low, maximum=high)

@@ -1,5 +1,6 @@
 """Evaluation and backtests."""
 
+from decimal import Decimal
 from typing import Any
 
 from backend.celery_app import desk_task
@@ -26,11 +27,35 @@ def evaluate_on_bar_close() -> dict[str, Any]:
 
 
 @desk_task(queue="ai_evaluation", deadline=1800, bounds={"days": (1, 3650)})
-def backtest_strategy(symbol: str, strategy_name: str, days: int = 30) -> dict[str, Any]:
-    """Backtest one strategy of one symbol over the last days of its history."""
-    from backend.backtest.request import Request
+def backtest_strategy(
+    symbol: str,
+    strategy_name: str,
+    days: int = 30,
+    mode: str | None = None,
+    balance: float | None = None,
+    risk: float | None = None,
+    commission_per_lot: float | None = None,
+    slippage_points: float | None = None,
+    spread_points: int | None = None,
+) -> dict[str, Any]:
+    """Backtest one strategy of one symbol over the last days of its history; the rest as `mt5ui backtest`."""
+    from backend.backtest.request import Request, parse_costs, parse_mode
 
-    return services().backtests.run(Request(strategy=strategy_name, symbols=(symbol,), days=days))
+    costs = {
+        "commission_per_lot": commission_per_lot,
+        "slippage_points": slippage_points,
+        "spread_points": spread_points,
+    }
+    request = Request(
+        strategy=strategy_name,
+        symbols=(symbol,),
+        days=days,
+        mode=None if mode is None else parse_mode(mode),
+        balance=None if balance is None else Decimal(repr(balance)),
+        risk=risk,
+        costs=parse_costs(f"{name}={value}" for name, value in costs.items() if value is not None),
+    )
+    return services().backtests.run(request)
 
 
 @desk_task(queue="research", deadline=1800)

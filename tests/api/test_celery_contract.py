@@ -187,6 +187,46 @@ def test_a_strategy_may_be_called_by_its_name_and_runs_under_its_id(
     assert desk.jobs.get(answer.json()["task_id"]).kwargs["strategy_name"] == "EURUSD_H1"
 
 
+TRIED: dict[str, Any] = {
+    "mode": "autonomous",
+    "balance": 25_000,
+    "risk": 0.0025,
+    "commission_per_lot": 3.5,
+    "slippage_points": 0,
+    "spread_points": 12,
+}
+
+
+def test_a_backtest_takes_mode_balance_risk_and_costs(client: TestClient, desk: FakeDesk) -> None:
+    body = {"symbol": "EURUSD", "strategy_name": "EURUSD_H1", "days": 90}
+    answer = post(client, "/tasks/ai/backtest", body | TRIED)
+    assert desk.jobs.get(answer.json()["task_id"]).kwargs == body | TRIED
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("mode", "reckless", "'observe', 'supervised' or 'autonomous'"),
+        ("balance", 0, "greater than 0"),
+        ("risk", 0.5, "Did you mean percent? 0.5 % is written 0.005"),
+        ("commission_per_lot", -1, "greater than or equal to 0"),
+        ("slippage_points", "many", "a number is wanted"),
+        ("spread_points", 1.5, "valid integer"),
+    ],
+)
+def test_what_a_backtest_cannot_take_is_told_at_its_field(
+    client: TestClient, desk: FakeDesk, field: str, value: Any, says: str
+) -> None:
+    answer = post(
+        client, "/tasks/ai/backtest", {"symbol": "EURUSD", "strategy_name": "EURUSD_H1", field: value}
+    )
+    assert answer.status_code == 422
+    (problem,) = answer.json()["error"]["details"]["problems"]
+    assert problem["at"] == f"body.{field}"
+    assert says in problem["reason"]
+    assert desk.jobs.rows == {}
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_with_the_broker_down_a_post_is_503_and_its_row_is_closed_as_refused(
     client: TestClient, desk: FakeDesk, path: str

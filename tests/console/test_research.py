@@ -44,6 +44,27 @@ def test_what_the_desk_refuses_stands_beside_the_field(page: Page, wrongs: Wrong
     wrongs.expected("422")
 
 
+def test_a_run_with_money_and_costs_of_its_own(page: Page, desk: DeskProcess, wrongs: Wrongs) -> None:
+    page.goto("/research")
+    page.get_by_role("textbox", name="Mode").click()
+    page.get_by_role("option", name="autonomous").click()
+    page.get_by_label("Balance at the start").fill("25000")
+    risk = page.get_by_label("Risk of a trade in %")
+    risk.fill("30")
+    page.get_by_label("Spread at least").fill("40")
+    start(page, "30")
+    expect(risk).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_text("0.3 is 30 % of the account in one trade")).to_be_visible()
+    wrongs.expected("422")
+    risk.fill("0.25")
+    page.get_by_role("button", name="Start").click()
+    page.get_by_role("link", name="Open the report").click(timeout=60_000)
+    expect(page).to_have_url(re.compile(r"/research/[0-9a-f]{16}$"))
+    report = desk.get(f"/api/backtests/{page.url.rsplit('/', 1)[1]}").json()["report"]
+    assert (report["limits"]["mode"], float(report["account"]["balance"])) == ("autonomous", 25_000)
+    assert report["streams"][0]["strategy"]["strategy"]["max_risk_pct"] == 0.0025
+
+
 def test_filters_outlive_a_reload_and_what_passes_nothing_says_so(page: Page) -> None:
     page.goto("/research?strategy=XAUUSD_H1&from=2090-01-01")
     page.reload()

@@ -26,10 +26,19 @@ export function Start(): ReactNode {
   );
 }
 
+type Values = { strategy_name: string; symbol: string; days: number; mode: Schemas["Mode"] | null } & Record<"balance" | "risk" | "commission_per_lot" | "slippage_points" | "spread_points", number | string>;
+const MODES: Schemas["Mode"][] = ["observe", "supervised", "autonomous"];
+
+/** What was filled in; the desk's own counts for the rest. Risk is typed in percent and asked as a fraction. */
+function asked({ strategy_name, symbol, days, mode, risk, ...rest }: Values): Schemas["BacktestBody"] {
+  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== ""));
+  return { strategy_name, symbol, days, ...(mode && { mode }), ...(risk !== "" && { risk: Number(risk) / 100 }), ...given };
+}
+
 function Form({ started }: { started: (task: string) => void }): ReactNode {
   const { data } = useQuery(strategies);
   const [key, setKey] = useState(idempotencyKey);
-  const form = useForm<Schemas["BacktestBody"]>({ initialValues: { strategy_name: "", symbol: "", days: 30 } });
+  const form = useForm<Values>({ initialValues: { strategy_name: "", symbol: "", days: 30, mode: null, balance: "", risk: "", commission_per_lot: "", slippage_points: "", spread_points: "" } });
   const start = useWrite((body: Schemas["BacktestBody"]) => take(api.POST("/api/celery/tasks/ai/backtest", { body, params: { header: { "Idempotency-Key": key } } })), {
     nouns: ["tasks"],
     done: ({ task_id }) => {
@@ -44,7 +53,7 @@ function Form({ started }: { started: (task: string) => void }): ReactNode {
   const chosen = data?.strategies.find(({ id }) => id === form.values.strategy_name);
   const symbols = chosen ? [...new Set([chosen.symbol, ...chosen.symbols])] : [];
   return (
-    <form onSubmit={form.onSubmit((body) => start.mutate(body))}>
+    <form onSubmit={form.onSubmit((values) => start.mutate(asked(values)))}>
       <Group gap={8} align="flex-start" className="filters">
         <Select
           size="xs" w={240} label={words.strategy} required searchable data={(data?.strategies ?? []).map(({ id }) => id)} {...form.getInputProps("strategy_name")}
@@ -55,6 +64,12 @@ function Form({ started }: { started: (task: string) => void }): ReactNode {
         />
         <Select size="xs" w={130} label={words.symbol} required data={symbols} {...form.getInputProps("symbol")} />
         <NumberInput size="xs" w={150} label={words.days} required allowDecimal={false} {...form.getInputProps("days")} />
+        <Select size="xs" w={140} label={words.mode} placeholder={words.ofDesk} clearable data={MODES} {...form.getInputProps("mode")} />
+        <NumberInput size="xs" w={130} label={words.balance} placeholder={words.ofAccount} thousandSeparator="," {...form.getInputProps("balance")} />
+        <NumberInput size="xs" w={120} label={words.riskPercent} placeholder={words.ofStrategy} step={0.25} decimalScale={3} {...form.getInputProps("risk")} />
+        <NumberInput size="xs" w={150} label={words.commission} placeholder={words.learned} {...form.getInputProps("commission_per_lot")} />
+        <NumberInput size="xs" w={130} label={words.slippage} placeholder={words.learned} {...form.getInputProps("slippage_points")} />
+        <NumberInput size="xs" w={130} label={words.spread} placeholder={words.recorded} {...form.getInputProps("spread_points")} />
         <Button size="xs" mt={22} type="submit" loading={start.isPending}>{words.starting}</Button>
         <span className="dim" style={{ marginTop: 26 }}>{words.startHelp}</span>
       </Group>

@@ -3047,11 +3047,38 @@ export interface components {
          */
         BacktestBody: {
             /**
+             * Balance
+             * @description At the start, account currency
+             */
+            balance?: number | null;
+            /**
+             * Commission Per Lot
+             * @description Account currency per lot and side
+             */
+            commission_per_lot?: number | null;
+            /**
              * Days
              * @description How many days of history, up to now
              * @default 30
              */
             days: number;
+            /** @description Who decides, instead of the desk's mode */
+            mode?: components["schemas"]["Mode"] | null;
+            /**
+             * Risk
+             * @description Of one trade, as a fraction: 0.01 is 1 %; instead of the strategy's and the desk's
+             */
+            risk?: number | null;
+            /**
+             * Slippage Points
+             * @description Of a market or stop order
+             */
+            slippage_points?: number | null;
+            /**
+             * Spread Points
+             * @description The spread is at least so wide in each hour
+             */
+            spread_points?: number | null;
             /**
              * Strategy Name
              * @description Id or name of a strategy

@@ -1,7 +1,9 @@
 export const research = {
   title: "Research", one: "Backtest report", compareTitle: "Two backtests",
   start: "Start a run", strategy: "Strategy", symbol: "Symbol", days: "Days of history", daysHelp: "Up to the present; 1 to 3,650",
-  startHelp: "Uses the desk's stored history, its costs and the limits in force.", starting: "Start",
+  startHelp: "Uses the desk's stored history; for what is left empty, the desk's own mode, costs and limits.", starting: "Start",
+  mode: "Mode", balance: "Balance at the start", riskPercent: "Risk of a trade in %", commission: "Commission a lot, a side", slippage: "Slippage in points", spread: "Spread at least",
+  ofDesk: "the desk's", ofAccount: "the account's", ofStrategy: "the strategy's", learned: "as known", recorded: "as recorded",
   running: (what: string): string => `Running ${what}`, waitingFor: "waits for a worker", bars: (done: number, total: number): string => `${done.toLocaleString("en-US")} of ${total.toLocaleString("en-US")} bars`,
   cancelRun: "Cancel run", cancelAction: "cancel", finished: "Finished", openReport: "Open the report", failed: "It did not finish", dismiss: "Dismiss", task: "Task",
   runs: "Runs", none: "No backtest is kept that passes. Start one here, or by `mt5ui backtest`.",
