@@ -1,5 +1,6 @@
 """/api/strategies, reading: the strategy files as they load, what is wrong with them, and their language."""
 
+from dataclasses import asdict
 from itertools import dropwhile
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from backend.routes.ports import Desk
 from backend.strategies.files import LoadedStrategies
 from backend.strategies.model import Strategy, dumped
 from backend.strategies.schema import strategy_schema
+from backend.strategies.sessions import SESSIONS
 from backend.strategies.validation import facts_table, functions_table, series_table
 
 router = APIRouter(prefix="/api/strategies", tags=["strategies"], route_class=DeskRoute)
@@ -67,11 +69,21 @@ class Word(BaseModel):
     meaning: str
 
 
+class SessionHours(BaseModel):
+    """When a session is on: whole hours of a city's own clock."""
+
+    name: str
+    zone: str = Field(description="Whose clock, such as Europe/London")
+    start: int = Field(description="Its first hour")
+    end: int = Field(description="The hour at which it is over")
+
+
 class Language(BaseModel):
     """What expressions are made of, for completion in an editor."""
 
     series: list[Word]
     functions: list[Word]
+    sessions: list[SessionHours]
 
 
 @router.get("", responses=refusals(422))
@@ -133,10 +145,11 @@ def facts() -> Facts:
 
 @router.get("/language", responses=refusals())
 def language() -> Language:
-    """The series and functions of expressions with usage and meaning."""
+    """The series and functions of expressions with usage and meaning, and the hours of the sessions."""
     return Language(
         series=[Word(**word) for word in series_table()],
         functions=[Word(**word) for word in functions_table()],
+        sessions=[SessionHours(name=name, **asdict(hours)) for name, hours in SESSIONS.items()],
     )
 
 

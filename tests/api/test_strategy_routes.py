@@ -104,6 +104,7 @@ def test_the_language_is_told_with_usage_and_meaning(client: TestClient) -> None
     assert len(told["functions"]) == 34
     assert len(told["series"]) == 8
     assert all(one["usage"] and one["meaning"] for one in (*told["functions"], *told["series"]))
+    assert {"name": "London", "zone": "Europe/London", "start": 8, "end": 17} in told["sessions"]
     assert not [one for one in told["functions"] if one["name"].startswith(("is_", "median", "diverges"))]
 
 

@@ -5,20 +5,10 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from backend.strategies.sessions import SESSIONS
-from tests.acceptance.clones import ROOT
 from tests.acceptance.desk_process import DeskProcess
 from tests.console.conftest import Wrongs
 
 pytestmark = [pytest.mark.full, pytest.mark.acceptance, pytest.mark.xdist_group("console"), pytest.mark.timeout(240)]
-
-
-def test_the_bands_of_the_chart_are_the_hours_that_the_desk_trades_by() -> None:
-    text = (ROOT / "console/src/features/market/sessions.ts").read_text(encoding="utf-8")
-    rows = re.findall(r'\{ name: "(\w+)", zone: "([\w/]+)", start: (\d+), end: (\d+) \}', text)
-    assert {(name, zone, int(start), int(end)) for name, zone, start, end in rows} == {
-        (name, one.zone, one.start, one.end) for name, one in SESSIONS.items()
-    }
 
 
 def test_every_enabled_symbol_is_watched_and_the_address_keeps_what_was_chosen(

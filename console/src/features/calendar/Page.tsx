@@ -1,3 +1,4 @@
+import "./calendar.css";
 import { Button, Chip, Drawer, Group, Select, TextInput } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useQuery } from "@tanstack/react-query";

@@ -1,3 +1,4 @@
+import "./market.css";
 import { Chip, Group, SegmentedControl, Select } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";

@@ -1,4 +1,5 @@
 import { Select } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import type { IChartApi, ISeriesApi, LogicalRange, MouseEventParams } from "lightweight-charts";
 import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
@@ -8,7 +9,7 @@ import { layoutOf, Legend, roomFor, useDrawn, useStudy } from "./Studied";
 import { useQuote } from "./Watchlist";
 import { PriceChart } from "@/components/PriceChart";
 import { StateOf } from "@/components/StateOf";
-import type { Schemas } from "@/lib/api";
+import { api, take, type Schemas } from "@/lib/api";
 import { duration } from "@/lib/format";
 import { market as words } from "@/lib/strings";
 
@@ -74,7 +75,9 @@ export function Panel(props: {
   }, [ready, bid]);
   useDrawn(ready?.chart, layout, chart);
   const markers = useMemo(() => drawn(chart, marks, seconds), [chart, marks, seconds]);
-  const bands = useMemo(() => (sessions && seconds <= 14_400 ? sessionBands(chart) : []), [chart, sessions, seconds]);
+  const { data: language } = useQuery({ queryKey: ["strategies", "language"], queryFn: () => take(api.GET("/api/strategies/language")), staleTime: Infinity });
+  const hours = sessions && seconds <= 14_400 ? language?.sessions : undefined;
+  const bands = useMemo(() => (hours ? sessionBands(chart, hours) : []), [chart, hours]);
   return (
     <section className="card" aria-label={words.chart(symbol, timeframe)}>
       <div className="marketbar">

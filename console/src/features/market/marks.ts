@@ -2,7 +2,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import type { SeriesMarker, Time } from "lightweight-charts";
 import { useMemo } from "react";
 import type { Chart } from "./bars";
-import { barAt, inSessions } from "./sessions";
+import { barAt, inSessions, type SessionHours } from "./sessions";
 import type { Band } from "@/components/PriceChart";
 import { api, take } from "@/lib/api";
 import { lots, price } from "@/lib/format";
@@ -66,9 +66,9 @@ export function drawn(chart: Chart, marks: readonly Mark[], seconds: number): Se
   });
 }
 
-export function sessionBands(chart: Chart): Band[] {
+export function sessionBands(chart: Chart, sessions: readonly SessionHours[]): Band[] {
   const from = Math.max(0, chart.utc.length - 3000);
-  return inSessions(chart.utc.slice(from)).flatMap((span): Band[] => {
+  return inSessions(chart.utc.slice(from), sessions).flatMap((span): Band[] => {
     const [first, last] = [chart.bars[from + span.from], chart.bars[from + span.to]];
     return first && last ? [{ from: first.time, to: last.time, colour: SESSION_COLOURS[span.name] ?? "transparent" }] : [];
   });

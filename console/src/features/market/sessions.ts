@@ -1,12 +1,8 @@
 import type { UTCTimestamp } from "lightweight-charts";
+import type { Schemas } from "@/lib/api";
 
-/** Hours of a city's own clock; backend/strategies/sessions.py has the same table, and a test holds them together. */
-export const SESSIONS: readonly { name: string; zone: string; start: number; end: number }[] = [
-  { name: "Sydney", zone: "Australia/Sydney", start: 8, end: 17 },
-  { name: "Tokyo", zone: "Asia/Tokyo", start: 9, end: 18 },
-  { name: "London", zone: "Europe/London", start: 8, end: 17 },
-  { name: "NewYork", zone: "America/New_York", start: 8, end: 17 },
-];
+/** Hours of a city's own clock, as the desk tells them. */
+export type SessionHours = Schemas["SessionHours"];
 
 const HOUR = 3600;
 
@@ -26,9 +22,9 @@ function offsets(zone: string): (at: number) => number {
 }
 
 /** Which bars, by index from and to, lie in each session; bars open at `times` (UTC seconds, ascending). */
-export function inSessions(times: readonly number[]): { name: string; from: number; to: number }[] {
+export function inSessions(times: readonly number[], sessions: readonly SessionHours[]): { name: string; from: number; to: number }[] {
   const spans: { name: string; from: number; to: number }[] = [];
-  for (const { name, zone, start, end } of SESSIONS) {
+  for (const { name, zone, start, end } of sessions) {
     const offset = offsets(zone);
     let open: { name: string; from: number; to: number } | null = null;
     times.forEach((at, index) => {

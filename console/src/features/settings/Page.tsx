@@ -1,3 +1,4 @@
+import "./settings.css";
 import { Select } from "@mantine/core";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { lazy, Suspense, type ComponentType, type ReactNode } from "react";

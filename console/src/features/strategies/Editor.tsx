@@ -1,3 +1,4 @@
+import "./strategies.css";
 import { Alert, Button, Group } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";

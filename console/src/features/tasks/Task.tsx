@@ -1,3 +1,4 @@
+import "./tasks.css";
 import { ActionIcon, Group } from "@mantine/core";
 import { IconCopy } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";

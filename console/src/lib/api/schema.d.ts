@@ -1867,7 +1867,7 @@ export interface paths {
         };
         /**
          * Language
-         * @description The series and functions of expressions with usage and meaning.
+         * @description The series and functions of expressions with usage and meaning, and the hours of the sessions.
          */
         get: operations["language_api_strategies_language_get"];
         put?: never;
@@ -5578,6 +5578,8 @@ export interface components {
             functions: components["schemas"]["Word"][];
             /** Series */
             series: components["schemas"]["Word"][];
+            /** Sessions */
+            sessions: components["schemas"]["SessionHours"][];
         };
         /**
          * LimitsChange
@@ -7502,6 +7504,29 @@ export interface components {
             /** Symbol */
             symbol: string;
             timeframe: components["schemas"]["Timeframe"];
+        };
+        /**
+         * SessionHours
+         * @description When a session is on: whole hours of a city's own clock.
+         */
+        SessionHours: {
+            /**
+             * End
+             * @description The hour at which it is over
+             */
+            end: number;
+            /** Name */
+            name: string;
+            /**
+             * Start
+             * @description Its first hour
+             */
+            start: number;
+            /**
+             * Zone
+             * @description Whose clock, such as Europe/London
+             */
+            zone: string;
         };
         /**
          * SessionList
