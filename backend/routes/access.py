@@ -7,6 +7,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from backend.routes.errors import REFUSAL
 from backend.routes.peers import Peer, Peers
 from backend.routes.ports import Desk
 from backend.routes.refusing import not_allowed, not_signed_in
@@ -25,7 +26,8 @@ _BEARER: Final = "bearer "
 class DeskRoute(APIRoute):
     """A route that asks first who is there and whether they may, before it reads anything else.
 
-    What it asks for stands in `backend.routes.rights`, and in its description as ``x-right``.
+    What it asks for stands in `backend.routes.rights`, and in its description as ``x-right``. An error that
+    says no shape of its own has that of all refusals.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **given: Any) -> None:
@@ -34,6 +36,9 @@ class DeskRoute(APIRoute):
         open_ = self.right is Right.OPEN
         given["openapi_extra"] = {**extra, "x-right": str(self.right), **({} if open_ else _SECURITY)}
         super().__init__(path, endpoint, **given)
+        shaped = {"model", "content"}
+        refused = [s for s, told in self.responses.items() if int(s) >= 400 and not told.keys() & shaped]  # noqa: PLR2004 - errors
+        self.response_fields |= dict.fromkeys(refused, REFUSAL)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, behind the question."""

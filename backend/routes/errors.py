@@ -9,6 +9,7 @@ from typing import Any, Final
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.utils import create_model_field
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
@@ -51,8 +52,15 @@ class ErrorBody(BaseModel):
     error: ErrorDetail
 
 
+REFUSAL: Final = create_model_field("Refusal", ErrorBody, mode="serialization")
+"""The shape once for all routes: FastAPI would make it anew for each status of each, at every start."""
+
+
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The error answers of a route for OpenAPI: those given, and those that any route can give."""
+    """The error answers of a route for OpenAPI: those given, and those that any route can give.
+
+    Their shape is `REFUSAL`; a `DeskRoute` adds it.
+    """
     meaning = {
         400: "The request cannot be read",
         401: "Nobody is signed in, or what they came with is not valid any more",
@@ -69,7 +77,7 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     named = {422} if 404 in statuses else set()  # noqa: PLR2004 - what is looked up is checked first
     unread = {400} if 413 in statuses else set()  # noqa: PLR2004 - a body that is no text is neither read nor judged
     given = sorted({401, 403, 500, *named, *unread, *statuses})
-    return {status: {"model": ErrorBody, "description": meaning[status]} for status in given}
+    return {status: {"description": meaning[status]} for status in given}
 
 
 def to_json(value: Any) -> bytes:
