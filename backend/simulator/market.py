@@ -23,8 +23,9 @@ from backend.simulator.tick_paths import WIDEST_SPREAD, bar_so_far, ticks_of
 Ints = npt.NDArray[np.int64]
 
 HISTORY_MONTHS = 36
-_KEPT_WEEKS = 2_000  # of H1 bars, about 7 kB each
-_HOUR = 3_600
+_KEPT = Timeframe.M15  # bars of its multiples are made of these
+_KEPT_WEEKS = 1_600  # of ten symbols for three years, about 27 kB each
+_MINUTES_PER_HOUR = 60
 _WEEK_SECONDS = WEEK_MINUTES * 60
 _MINUTES_PER_ROUND = 40_320  # worked on at once: stays in the processor's cache
 _WEEKS_PER_ROUND = 4
@@ -39,7 +40,7 @@ class SyntheticMarket:
 
     def __init__(self, seed: int, symbols: tuple[SymbolSpec, ...] = SYMBOLS) -> None:
         self._makers = {spec.name: _Maker(seed, spec) for spec in symbols}
-        self._hours: OrderedDict[tuple[str, int], Columns] = OrderedDict()
+        self._weeks: OrderedDict[tuple[str, int], Columns] = OrderedDict()
 
     def symbols(self) -> tuple[SymbolSpec, ...]:
         """The ten."""
@@ -101,11 +102,11 @@ class SyntheticMarket:
         end = int(close_of(timeframe, open_of(timeframe, last)))  # exclusive
         if start >= end:
             return EMPTY
-        if timeframe.seconds >= _HOUR:
-            # Whole hours from memory, the present hour from its minutes.
-            turn = min(end, present - present % _HOUR)
-            parts = [self._whole_hours(maker, start, turn)] if start < turn else []
-            parts.append(aggregate(self._minutes(maker, max(start, turn), end, at_ms), Timeframe.H1))
+        if timeframe.seconds % _KEPT.seconds == 0:
+            # Whole quarters from memory, the present one from its minutes.
+            turn = min(end, int(open_of(_KEPT, present)))
+            parts = [self._whole_quarters(maker, start, turn)] if start < turn else []
+            parts.append(aggregate(self._minutes(maker, max(start, turn), end, at_ms), _KEPT))
             return aggregate(joined(parts), timeframe)
         # A span is whole days, so no bar is cut; minutes of one span are dropped before the next is made.
         spans = [(begin, min(begin + _SPAN_SECONDS, end)) for begin in range(start, end, _SPAN_SECONDS)]
@@ -120,31 +121,31 @@ class SyntheticMarket:
         ticks = maker.ticks_of_minute(present)
         return joined([whole, bar_so_far(ticks[ticks["time_msc"] <= at_ms], maker.spec.point)])
 
-    def _whole_hours(self, maker: "_Maker", start: int, end: int) -> Columns:
-        """H1 bars that open in [start, end), all of them over; remembered by week."""
+    def _whole_quarters(self, maker: "_Maker", start: int, end: int) -> Columns:
+        """M15 bars that open in [start, end), all of them over; remembered by week."""
         week_first = (start + WEEK_START * 60) // _WEEK_SECONDS
         week_last = (end - 1 + WEEK_START * 60) // _WEEK_SECONDS
         self._make_weeks(
-            maker, [w for w in range(week_first, week_last + 1) if (maker.spec.name, w) not in self._hours]
+            maker, [w for w in range(week_first, week_last + 1) if (maker.spec.name, w) not in self._weeks]
         )
         parts = []
         for week in range(week_first, week_last + 1):
             key = (maker.spec.name, week)
-            self._hours.move_to_end(key)
-            parts.append(self._hours[key])
-        while len(self._hours) > _KEPT_WEEKS:
-            self._hours.popitem(last=False)
+            self._weeks.move_to_end(key)
+            parts.append(self._weeks[key])
+        while len(self._weeks) > _KEPT_WEEKS:
+            self._weeks.popitem(last=False)
         return joined(parts).between(start, end - 1)
 
     def _make_weeks(self, maker: "_Maker", weeks: list[int]) -> None:
-        """Remember the H1 bars of these weeks, made a few weeks at a time."""
+        """Remember the M15 bars of these weeks, made a few weeks at a time."""
         for at in range(0, len(weeks), _WEEKS_PER_ROUND):
             some = weeks[at : at + _WEEKS_PER_ROUND]
             minutes = joined([maker.minutes(*_week_minutes(first, last)) for first, last in _runs(some)])
-            hours = aggregate(minutes, Timeframe.H1)
+            quarters = aggregate(minutes, _KEPT)
             for week in some:
                 first, end = _week_minutes(week, week)
-                self._hours[maker.spec.name, week] = hours.between(first * 60, end * 60 - 1).copy()
+                self._weeks[maker.spec.name, week] = quarters.between(first * 60, end * 60 - 1).copy()
 
     def _maker(self, symbol: str) -> "_Maker":
         try:
@@ -176,7 +177,7 @@ class _Maker:
         self._spread_key = key_of(seed, spec.name, "spread")
         self._tick_key = key_of(seed, spec.name, "tick")
         self._recent: dict[int, Records] = {}
-        self._hour: tuple[int, int, Columns] | None = None
+        self._hour: tuple[int, Columns] | None = None
         self._scale = spec.volatility / (52 * WEEK_ACTIVITY) ** 0.5  # of log price, per √activity
         self._level = spec.price * 10**spec.digits  # in points
         places = np.arange(WEEK_MINUTES)
@@ -190,17 +191,24 @@ class _Maker:
         return minute - inside + int(self._last_open[inside])
 
     def minutes(self, first: int, end: int) -> Columns:
-        """M1 bars of the minutes [first, end) since 1970 on the server's clock; some are remembered."""
+        """M1 bars of the minutes [first, end) since 1970 on the server's clock."""
+        hour = first // _MINUTES_PER_HOUR
+        if first < end <= (hour + 1) * _MINUTES_PER_HOUR:
+            return self._of_hour(hour).between(first * 60, end * 60 - 1)
+        return joined(
+            [
+                self._round(at, min(at + _MINUTES_PER_ROUND, end))
+                for at in range(first, end, _MINUTES_PER_ROUND)
+            ]
+        )
+
+    def _of_hour(self, hour: int) -> Columns:
+        """M1 bars of an hour, which cost little more than one; the last is remembered, being the present."""
         known = self._hour
-        if known is not None and known[:2] == (first, end):
-            return known[2]
-        parts = [
-            self._round(at, min(at + _MINUTES_PER_ROUND, end)) for at in range(first, end, _MINUTES_PER_ROUND)
-        ]
-        made = joined(parts)
-        if end - first <= _HOUR // 60:  # the present hour's, for which each look at a symbol asks
-            self._hour = first, end, made
-        return made
+        if known is None or known[0] != hour:
+            first = hour * _MINUTES_PER_HOUR
+            known = self._hour = hour, self._round(first, first + _MINUTES_PER_HOUR)
+        return known[1]
 
     def ticks(self, first: int, last: int) -> Records:
         """Ticks of the minutes [first, last] since 1970 on the server's clock."""
