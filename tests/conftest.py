@@ -1,10 +1,11 @@
 """What every test may ask for."""
 
+import gc
 import os
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,17 @@ def desk_env(desk_home: Path) -> Callable[..., dict[str, str]]:
         return kept | {"MT5UI_HOME": str(desk_home), "PYTHONPATH": str(ROOT)} | extra
 
     return build
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays: who looks for garbage need not go through 8,000 tests and all modules."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)
