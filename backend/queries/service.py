@@ -143,6 +143,8 @@ class _Session:
             },
         )
         self.connection.execute("SET TimeZone = 'UTC'")
+        # where the main module has no file, DuckDB takes its reader for a person and writes among the answer
+        self.connection.execute("SET enable_progress_bar = false")
 
     def check(self, sql: str) -> Question:
         """The question, if it only reads."""

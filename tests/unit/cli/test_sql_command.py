@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +13,8 @@ import pytest
 
 from backend.cli.main import main
 from tests.unit.queries.desk import Desk
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,19 @@ def test_json_is_one_document_with_exact_money_and_every_column(run: Run) -> Non
     page = json.loads(run(QUESTION, "--json", "--limit", 2).out)
     assert (page["row_count"], page["more"]) == (2, True)
     assert json.loads(run("SELECT id FROM ideas", "--json").out)["rows"] == []
+
+
+def test_no_progress_is_written_into_an_answer_that_takes_long(tmp_path: Path) -> None:
+    home = {"MT5UI_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    question = "SELECT current_setting('enable_progress_bar') AS shown"
+    said = subprocess.run(
+        [sys.executable, "-c", "from backend.cli.main import main; main()", "sql", question, "--csv"],
+        env=dict(os.environ) | home,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (said.returncode, said.stdout) == (0, "shown\nFalse\n"), said.stderr
 
 
 def test_an_answer_of_any_size_comes_whole(run: Run) -> None:
