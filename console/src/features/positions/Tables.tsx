@@ -23,23 +23,23 @@ export function PositionTable({ rows, known, open }: { rows: readonly Position[]
   const { data: account } = useQuery(read.account);
   const currency = account?.currency;
   const columns = useMemo((): Column<Position>[] => {
-    const level = (key: "price_open" | "stop" | "target", title: string): Column<Position> => ({ key, title, value: (one) => one[key], cell: (one) => price(one[key], digitsOfPosition(one, known.get(one.ticket))), right: true, width: "92px" });
+    const level = (key: "price_open" | "stop" | "target", title: string): Column<Position> => ({ key, title, value: (one) => one[key], cell: (one) => price(one[key], digitsOfPosition(one, known.get(one.ticket))), right: true, width: "84px" });
     return [
       { key: "symbol", title: col.symbol, value: ({ symbol }) => symbol, cell: ({ symbol }) => <b>{symbol}</b>, width: "92px" },
       { key: "side", title: col.side, value: ({ side }) => side, cell: ({ side }) => sideOf(side), width: "72px" },
       { key: "lots", title: col.lots, value: ({ volume }) => volume, cell: ({ volume }) => lots(volume), right: true, width: "84px" },
       level("price_open", col.open),
-      { key: "now", title: col.now, value: (one) => one.price_current, cell: (one) => <Price value={one.price_current} digits={digitsOfPosition(one, known.get(one.ticket))} />, right: true, width: "96px" },
+      { key: "now", title: col.now, value: (one) => one.price_current, cell: (one) => <Price value={one.price_current} digits={digitsOfPosition(one, known.get(one.ticket))} />, right: true, width: "92px" },
       level("stop", col.stop),
-      { key: "between", title: col.between, value: (one) => between(one.price_current, one.stop, one.target), cell: (one) => <Distance one={one} />, width: "minmax(110px, 1fr)" },
+      { key: "between", title: col.between, value: (one) => between(one.price_current, one.stop, one.target), cell: (one) => <Distance one={one} />, width: "minmax(100px, 1fr)" },
       level("target", col.target),
-      { key: "r", title: col.r, value: ({ moved_r }) => moved_r, cell: ({ moved_r }) => <span title={words.rTip}>{inR(moved_r)}</span>, right: true, width: "80px" },
-      { key: "risk", title: col.risk, value: ({ at_risk }) => at_risk, cell: (one) => <AtRisk one={one} currency={currency} />, right: true, width: "112px" },
+      { key: "r", title: col.r, value: ({ moved_r }) => moved_r, cell: ({ moved_r }) => <span title={words.rTip}>{inR(moved_r)}</span>, right: true, width: "76px" },
+      { key: "risk", title: col.risk, value: ({ at_risk }) => at_risk, cell: (one) => <AtRisk one={one} currency={currency} />, right: true, width: "106px" },
       { key: "swap", title: col.swap, value: ({ swap }) => swap, cell: ({ swap }) => <Money value={swap} />, right: true, width: "72px" },
-      { key: "profit", title: col.profit, value: ({ profit }) => profit, cell: ({ profit }) => <b><Money value={profit} currency={currency} /></b>, right: true, width: "120px" },
-      { key: "opened", title: col.opened, value: ({ opened_at }) => opened_at, cell: ({ opened_at }) => <RelativeTime past at={opened_at} />, right: true, width: "112px" },
-      { key: "idea", title: col.idea, value: ({ ticket }) => known.get(ticket)?.id ?? null, cell: ({ ticket, ours }) => ideaLink(known.get(ticket), ours), width: "104px" },
-      { key: "ticket", title: col.ticket, value: ({ ticket }) => ticket, right: true, width: "88px" },
+      { key: "profit", title: col.profit, value: ({ profit }) => profit, cell: ({ profit }) => <b><Money value={profit} currency={currency} /></b>, right: true, width: "108px" },
+      { key: "opened", title: col.opened, value: ({ opened_at }) => opened_at, cell: ({ opened_at }) => <RelativeTime past at={opened_at} />, right: true, width: "116px" },
+      { key: "idea", title: col.idea, value: ({ ticket }) => known.get(ticket)?.id ?? null, cell: ({ ticket, ours }) => ideaLink(known.get(ticket), ours), width: "88px" },
+      { key: "ticket", title: col.ticket, value: ({ ticket }) => ticket, right: true, width: "84px" },
     ];
   }, [known, currency]);
   const total = rows.reduce((sum, { profit, swap }) => sum + profit + swap, 0);

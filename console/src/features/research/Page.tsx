@@ -23,7 +23,7 @@ const instant = (text: string, later = 0): string | undefined => {
 const rowsOf = ({ items }: Schemas["BacktestPage"]): readonly Run[] => items;
 const idOf = ({ id }: Run): string => id;
 const share = (value: number | null): number | null => (value === null ? null : value / 100);
-const ratio = (value: number | null): string => (value === null ? common.unknown : value.toFixed(2));
+const ratio = (value: number | null): string => (value === null ? common.unknown : value.toFixed(2).replace("-", "−"));
 
 /** Kept backtests, one started, two laid over each other. */
 export function Page(): ReactNode {

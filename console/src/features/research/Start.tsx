@@ -71,8 +71,8 @@ function Form({ started }: { started: (task: string) => void }): ReactNode {
         <NumberInput size="xs" w={130} label={words.slippage} placeholder={words.learned} {...form.getInputProps("slippage_points")} />
         <NumberInput size="xs" w={130} label={words.spread} placeholder={words.recorded} {...form.getInputProps("spread_points")} />
         <Button size="xs" mt={22} type="submit" loading={start.isPending}>{words.starting}</Button>
-        <span className="dim" style={{ marginTop: 26 }}>{words.startHelp}</span>
       </Group>
+      <div className="dim" style={{ marginTop: 8 }}>{words.startHelp}</div>
     </form>
   );
 }

@@ -20,7 +20,7 @@ function inUnit(name: string, value: unknown, currency: string): string {
   if (name === "risk_of_ruin" || name === "psr" || name === "dsr") return percent(value, 1);
   if (name === "longest_underwater_days") return `${value.toFixed(0)} d`;
   if (Number.isInteger(value)) return value.toLocaleString("en-US");
-  return Math.abs(value) < TINY ? value.toExponential(1) : Math.abs(value) < 0.1 ? value.toPrecision(2) : value.toFixed(2);
+  return (Math.abs(value) < TINY ? value.toExponential(1) : Math.abs(value) < 0.1 ? value.toPrecision(2) : value.toFixed(2)).replace(/^-/, "−");
 }
 
 /** One key figure: its formula as tooltip; where it is not known, the reason. */

@@ -19,7 +19,7 @@ export const positions = {
   offline: "The terminal has lost its trade server: what it shows may be old.",
   total: "Total",
   col: {
-    ticket: "Ticket", symbol: "Symbol", side: "Side", lots: "Lots", open: "Open", now: "Now", stop: "Stop", target: "Target", between: "Stop · target",
+    ticket: "Ticket", symbol: "Symbol", side: "Side", lots: "Lots", open: "Open", now: "Now", stop: "Stop", target: "Target", between: "Stop–target",
     r: "R", risk: "At risk", swap: "Swap", profit: "Profit", opened: "Opened", idea: "Idea", type: "Type", price: "Price", left: "Left", away: "Away", expires: "Expires",
     placed: "Placed", time: "Time", entry: "Entry", net: "Net", commission: "Costs", reason: "Reason", comment: "Comment", position: "Position",
   },
