@@ -9,26 +9,23 @@ from typing import Any
 
 import pytest
 
-from backend.accounts.service import MoneyRecords
 from backend.app import create_app
-from backend.control.account import DeskAccount
 from backend.core.clock import FixedClock, iso, parse_iso
 from backend.mt5.api import CallFailed
 from backend.mt5.client import MT5Client
 from backend.mt5.dealer import Dealer
 from backend.mt5.orders import OrderRequest
 from backend.mt5.words import Filling, OrderType, TradeAction
-from backend.risk.limits import RiskLimits
 from backend.simulator.build import build_simulated_terminal
 from backend.simulator.faults import Fault, Faults
 from backend.simulator.terms import BrokerTerms
 from tests.api.conftest import BASE
 from tests.contracts.test_dealer import EURO, Names
 from tests.contracts.test_mt5_api import CLOCK, NOW
+from tests.fakes.account import OURS, desk_account
 from tests.fakes.http import TestClient
 from tests.fakes.services import fake_desk
 
-OURS = 5_100_501
 PATHS = ("/api/account", "/api/positions", "/api/positions/5", "/api/orders", "/api/orders/5", "/api/deals")
 
 
@@ -48,17 +45,8 @@ class Stage:
         desk = fake_desk(home, terminal=self.client, dealer=self.dealer)
         object.__setattr__(desk, "clock", FixedClock(NOW))
         self.first_stops: dict[int, float] = {}
-        records = MoneyRecords(
-            desk.storage, self.client, self.dealer, desk.clock, CLOCK, lambda held, at: None
-        )
-        account = DeskAccount(
-            records,
-            self.client,
-            self.dealer,
-            self.client.instrument,
-            RiskLimits,
-            magic=OURS,
-            first_stops=lambda: self.first_stops,
+        account = desk_account(
+            desk.storage, self.client, self.dealer, desk.clock, first_stops=lambda: self.first_stops
         )
         object.__setattr__(desk, "account", account)
         self.http = TestClient(create_app(desk, host="127.0.0.1"), base_url=BASE)

@@ -19,6 +19,7 @@ from backend.mt5.words import Filling, OrderType, TradeAction
 from backend.simulator.build import build_simulated_terminal
 from tests.contracts.test_dealer import EURO, Names
 from tests.contracts.test_mt5_api import CLOCK, NOW
+from tests.fakes.account import desk_account
 from tests.fakes.http_app import served
 from tests.fakes.services import fake_desk
 
@@ -38,7 +39,9 @@ def dealer(terminal: Any) -> Dealer:
 @pytest.fixture
 def run(terminal: Any, dealer: Dealer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> Any:
     monkeypatch.setenv("MT5UI_HOME", str(tmp_path / "elsewhere"))
-    desk = fake_desk(tmp_path / "desk", terminal=MT5Client(terminal, Names(), CLOCK), dealer=dealer)
+    client = MT5Client(terminal, Names(), CLOCK)
+    desk = fake_desk(tmp_path / "desk", terminal=client, dealer=dealer)
+    object.__setattr__(desk, "account", desk_account(desk.storage, client, dealer, desk.clock))
     with served(create_app(desk, host="127.0.0.1")) as url:
         monkeypatch.setenv("MT5UI_PORT", url.rsplit(":", 1)[1])
 
