@@ -38,7 +38,7 @@ export function useBars(symbol: string, timeframe: Schemas["Timeframe"], broker:
       });
     }
     return chart;
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- the age of the answer moves at each reading; bars do not
+    // oxlint-disable-next-line react/exhaustive-deps -- the age of the answer moves at each reading; bars do not
   }, [newest, past, broker]);
   const last = past?.pages[0]?.time?.at(-1);
   const gap = last !== undefined && newest?.[0] !== undefined && newest[0] > last;
