@@ -1,6 +1,6 @@
 """From a job to the arrays and records that the kernel takes."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -88,23 +88,25 @@ def tables(job: Job, reading: Reading, *, embargo: bool = True) -> Tables:
     Raises:
         Invalid: Bad bars, an unknown spread, too few bars, `first` outside the bars.
     """
-    facts, usual = _facts_and_usual(job)
-    paths = [path_of(stream) for stream in job.streams]
-    resets = resets_of(job)
-    lanes, units_named = lanes_of(job, paths)
-    signals = _signals(job, facts, embargo=embargo)
-    length = sum(len(path) - path.first for path in paths)
-    entries = int(np.count_nonzero(signals.flags & (records.LONG | records.SHORT)))
-    return Tables(
-        feed=_feed(job, paths),
-        signals=signals,
-        usual=joined_usual(usual, lanes),
-        lanes=lanes,
-        desk=desk_of(job, reading, resets, units_named),
-        resets=resets,
-        trades=np.empty((_ROWS_AN_ENTRY * entries + len(job.streams), len(COLUMNS)), dtype=np.int64),
-        curve=_curve(length, several=len(job.streams) > 1),
-    )
+    with ThreadPoolExecutor(1) as beside:
+        usual: list[Future[StreamUsual]] = []
+        facts = tuple(_facts(stream, beside, usual) for stream in job.streams)
+        paths = [path_of(stream) for stream in job.streams]
+        resets = resets_of(job)
+        lanes, units_named = lanes_of(job, paths)
+        signals = _signals(job, facts, embargo=embargo)
+        entries = int(np.count_nonzero(signals.flags & (records.LONG | records.SHORT)))
+        length = sum(len(path) - path.first for path in paths)
+        return Tables(
+            feed=_feed(job, paths),
+            signals=signals,
+            usual=joined_usual([each.result() for each in usual], lanes),
+            lanes=lanes,
+            desk=desk_of(job, reading, resets, units_named),
+            resets=resets,
+            trades=np.empty((_ROWS_AN_ENTRY * entries + len(job.streams), len(COLUMNS)), dtype=np.int64),
+            curve=_curve(length, several=len(job.streams) > 1),
+        )
 
 
 def _curve(length: int, *, several: bool) -> Curve:
@@ -116,30 +118,24 @@ def _curve(length: int, *, several: bool) -> Curve:
     )
 
 
-def _facts_and_usual(job: Job) -> tuple[tuple[ConditionArrays, ...], list[StreamUsual]]:
-    """Each stream's conditions; meanwhile its bars are checked and what is usual is counted.
+def _facts(stream: Stream, beside: Executor, usual: list[Future[StreamUsual]]) -> ConditionArrays:
+    """A stream's conditions; beside, its bars are checked and then what is usual is counted.
 
     What is wrong with bars is said first, whatever their conditions come to.
     """
-    facts, usual = [], []
-    with ThreadPoolExecutor(1) as beside:
-        for stream in job.streams:
-            strategy = compile_strategy(stream.strategy)
-            checked = beside.submit(_checked_ranges, stream)
-            try:
-                known = strategy.plain_indicators(stream.bars, beside)
-            finally:
-                ranges = checked.result()
-            usual.append(beside.submit(usual_of, stream, ranges))
-            facts.append(
-                strategy.evaluate(
-                    stream.bars,
-                    stream.higher,
-                    sessions=stream.profile.entry_sessions(stream.strategy),
-                    known=known | {strategy.atr: ranges},
-                )
-            )
-    return tuple(facts), [each.result() for each in usual]
+    strategy = compile_strategy(stream.strategy)
+    checked = beside.submit(_checked_ranges, stream)
+    usual.append(beside.submit(lambda: usual_of(stream, checked.result())))
+    try:
+        known = strategy.plain_indicators(stream.bars, beside)
+    finally:
+        ranges = checked.result()
+    return strategy.evaluate(
+        stream.bars,
+        stream.higher,
+        sessions=stream.profile.entry_sessions(stream.strategy),
+        known=known | {strategy.atr: ranges},
+    )
 
 
 def _checked_ranges(stream: Stream) -> Floats:
