@@ -95,3 +95,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         apart = [i.nodeid for i in items if i.get_closest_marker("xdist_group") and "@" not in i.nodeid]
         if apart:
             raise pytest.UsageError(f"pytest-xdist does not see the group of {apart[0]}: see pyproject.toml")
+        items[:] = spread(items)
+
+
+def spread(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Tests that start processes, and wait for them, evenly among those that compute all the time.
+
+    They end before the others do: the last one to run, alone, would leave the other cores without work.
+    """
+    waiting: dict[str, list[pytest.Item]] = {}
+    computing: list[pytest.Item] = []
+    for item in items:
+        if item.get_closest_marker("acceptance"):
+            waiting.setdefault(item.nodeid.rpartition("@")[2], []).append(item)
+        else:
+            computing.append(item)
+    total = len(items) - len(computing)
+    begun, placed = 0, [(at / len(computing), [item]) for at, item in enumerate(computing)]
+    for group in sorted(waiting.values(), key=len, reverse=True):
+        placed.append((begun / total * 0.85, group))
+        begun += len(group)
+    return [item for _, group in sorted(placed, key=lambda each: each[0]) for item in group]

@@ -73,7 +73,18 @@ def run_tests(*, full: bool, seed: int, extra: list[str], started: float) -> int
     report = ROOT / ".pytest_cache" / "report.xml"
     report.parent.mkdir(exist_ok=True)
     environment = dict(os.environ)
-    command = [PYTHON, "-m", "pytest", "-n", "3", "--dist", "loadgroup", "--durations", "15"]
+    command = [
+        PYTHON,
+        "-m",
+        "pytest",
+        "-n",
+        "4",
+        "--dist",
+        "loadgroup",
+        "--no-loadscope-reorder",
+        "--durations",
+        "15",
+    ]
     if full:
         environment["MT5UI_TEST_FULL"] = "1"
         command += [f"--hypothesis-seed={seed}", f"--junitxml={report}", "--timeout", "1200"]

@@ -1,7 +1,6 @@
 """Mode, limits and halts between real processes: in force within a second, nothing lost, nothing half."""
 
 import json
-import multiprocessing
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -18,7 +17,8 @@ from backend.journal.journal import Journal
 from backend.journal.record import Kind
 from backend.storage.files import FileStorage
 from backend.trading.desk import Mode
-from tests.fakes.evaluation_children import DEAD, DyingStorage
+from tests.fakes.children import CONTEXT, DEAD
+from tests.fakes.evaluation_children import DyingStorage
 
 WATCHERS = 3
 SOON = 1.0
@@ -28,7 +28,6 @@ NUMBERS = ("max_positions", "max_trades_per_day", "max_orders_per_minute", "max_
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
-SPAWN = multiprocessing.get_context("spawn")
 Told = Any  # a queue of (what, when)
 
 
@@ -76,10 +75,10 @@ ACTS: dict[str, Callable[[Control], object]] = {
 
 
 def test_what_one_process_does_is_in_force_in_all_within_a_second(home: Path) -> None:
-    told: Told = SPAWN.Queue()
-    done: Told = SPAWN.Queue()
-    over = SPAWN.Event()
-    watchers = [SPAWN.Process(target=watch, args=(str(home), told, over)) for _ in range(WATCHERS)]
+    told: Told = CONTEXT.Queue()
+    done: Told = CONTEXT.Queue()
+    over = CONTEXT.Event()
+    watchers = [CONTEXT.Process(target=watch, args=(str(home), told, over)) for _ in range(WATCHERS)]
     for each in watchers:
         each.start()
     try:
@@ -92,7 +91,7 @@ def test_what_one_process_does_is_in_force_in_all_within_a_second(home: Path) ->
             "resume": ("observe", "", 4),
         }
         for what, state in expected.items():
-            doer = SPAWN.Process(target=act, args=(str(home), what, done))
+            doer = CONTEXT.Process(target=act, args=(str(home), what, done))
             doer.start()
             _, finished = done.get(timeout=30)
             for _ in watchers:
@@ -117,7 +116,7 @@ def count_up(home: str, name: str) -> None:
 
 
 def test_processes_that_change_different_limits_at_once_lose_none(home: Path) -> None:
-    writers = [SPAWN.Process(target=count_up, args=(str(home), name)) for name in NUMBERS]
+    writers = [CONTEXT.Process(target=count_up, args=(str(home), name)) for name in NUMBERS]
     for each in writers:
         each.start()
     for each in writers:
@@ -178,7 +177,7 @@ def test_killed_in_the_midst_of_a_change_it_is_made_or_not(
         if what == "resume":
             others.halt(HaltKind.PERSON, "lunch", actor="anna")
         assert standing(others) == old
-        child = SPAWN.Process(target=die, args=(str(home), what, nth, torn))
+        child = CONTEXT.Process(target=die, args=(str(home), what, nth, torn))
         child.start()
         child.join(30)
         assert standing(others) in {old, new}, "never a broken one"

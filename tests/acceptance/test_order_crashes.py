@@ -5,13 +5,10 @@ is that of the connector with the request in its hands. The process that dies is
 it answers an approval or a ticket.
 """
 
-import json
 import random
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import pytest
@@ -25,61 +22,17 @@ from backend.mt5.dealer import Dealer
 from backend.mt5.words import DealEntry
 from backend.orders.intents import named_in
 from backend.simulator.faults import Fault
+from tests.fakes.children import Child
 from tests.fakes.dying_api import kept
-from tests.fakes.evaluation_children import DEAD
 from tests.fakes.live_orders import WEDNESDAY
 from tests.fakes.order_desk import OrderDesk, kill_switch
 from tests.fakes.scripted_market import START
 
-ROOT = Path(__file__).resolve().parents[2]
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
 SEEDS = [*range(10), *(pytest.param(seed, marks=pytest.mark.full) for seed in range(10, 300))]
 LIMIT = {"order_type": "limit", "offset_ticks": -50, "expiry_bars": 40}
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
-
-
-class Child:
-    """A process of the desk."""
-
-    def __init__(self, module: str, *arguments: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", f"tests.fakes.{module}", *arguments],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait(20)
-        self._process.stdout.close()
-
-    def do(self, act: str, **how: Any) -> Any:
-        """What it answers; None if it died."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"do": act, **how}) + "\n")
-        self._process.stdin.flush()
-        return self.told()
-
-    def told(self) -> Any:
-        """What it says next; None if it died."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            assert self.died()
-            return None
-        return json.loads(line)
-
-    def died(self) -> bool:
-        return self._process.wait(20) == DEAD
 
 
 def restarted(data: Path, seconds: float) -> OrderDesk:
@@ -141,10 +94,9 @@ def crash(
     script: dict[int, Fault] | None = None,
 ) -> bool:
     """Send an idea and die at that write; whether it came to that."""
-    how = {"script": {str(number): str(fault) for number, fault in (script or {}).items()}}
-    with Child("dying_orders", str(data)) as child:
-        child.do("idea", idea=idea or {})
-        return child.do("send", nth=nth, torn=torn, **how) is None
+    with Child("dying_orders", data) as child:
+        child.ask({"do": "idea", "idea": idea or {}})
+        return child.ask({"do": "send", "nth": nth, "torn": torn, "script": script or {}}) is None
 
 
 def test_at_every_write_of_a_market_order(tmp_path: Path) -> None:
@@ -176,19 +128,19 @@ def test_between_two_attempts(tmp_path: Path, nth: int) -> None:
 
 @pytest.mark.parametrize("nth", [1, 2, 3])
 def test_in_the_midst_of_recovery(tmp_path: Path, nth: int) -> None:
-    with Child("dying_orders", str(tmp_path)) as child:
-        child.do("idea")
-        child.do("send", script={"1": "no_answer_executed"})
-        child.do("recover", at=30, nth=nth)
+    with Child("dying_orders", tmp_path) as child:
+        child.ask({"do": "idea"})
+        child.ask({"do": "send", "script": {1: Fault.NO_ANSWER_EXECUTED}})
+        child.ask({"do": "recover", "at": 30, "nth": nth})
     assert check(tmp_path) == "open"
 
 
 @pytest.mark.parametrize("nth", [1, 2, 4, 6])
 def test_in_the_midst_of_the_kill_switch(tmp_path: Path, nth: int) -> None:
-    with Child("dying_orders", str(tmp_path)) as child:
-        child.do("orders")
-        child.do("open")
-        assert child.do("kill", nth=nth, torn=nth == 1) is None
+    with Child("dying_orders", tmp_path) as child:
+        child.ask({"do": "orders"})
+        child.ask({"do": "open"})
+        assert child.ask({"do": "kill", "nth": nth, "torn": nth == 1}) is None
     desk = restarted(tmp_path, 30)
     report = kill_switch(desk).pull(close=True, all_=False, actor="test", reason="again")
     assert (report["orders_left"], report["positions_left"]) == ([], [])
@@ -197,9 +149,9 @@ def test_in_the_midst_of_the_kill_switch(tmp_path: Path, nth: int) -> None:
 
 @pytest.mark.parametrize("nth", [1, 2, 3])
 def test_in_the_midst_of_a_close(tmp_path: Path, nth: int) -> None:
-    with Child("dying_orders", str(tmp_path)) as child:
-        child.do("open")
-        child.do("close", nth=nth)
+    with Child("dying_orders", tmp_path) as child:
+        child.ask({"do": "open"})
+        child.ask({"do": "close", "nth": nth})
     desk = restarted(tmp_path, 30)
     for position in desk.client.positions():
         assert desk.positions.close(position.ticket, actor="test", why="again").done
@@ -215,7 +167,7 @@ TICKET = {"symbol": "EURUSD", "side": "buy", "volume": 0.02, "stop": {"points": 
 
 def post(data: Path, what: str, nth: int, *, torn: bool = False, of: str = "") -> bool:
     """Post an approval or a ticket to an API that dies at that write of a folder; whether it came to that."""
-    with Child("dying_api", str(data), what, str(nth), "torn" if torn else "", of) as child:
+    with Child("dying_api", data, what, nth, torn, of) as child:
         told = child.told()
         path, body = f"/api/trade-ideas/{told['idea']}/approve", {}
         if what == "ticket":

@@ -1,14 +1,13 @@
 """An API in a process of its own that dies at a write if told so, over a desk with the real gate.
 
-Broker, journal and idea files are kept in the folder that it is called with. Prints the address it serves
-and, called with ``approval``, the id of an idea that waits for it. Ends without a word before the write
-number so and so of those whose names begin as told, a torn append leaving half of its bytes; or else when its
-input ends.
+Broker, journal and idea files are kept in the folder that it is called with. Tells the address it serves and,
+called with ``approval``, the id of an idea that waits for it. Ends without a word before the write
+number so and so of those whose names begin as told, a torn append leaving half of its bytes; or else when
+nobody listens any more.
 """
 
-import json
-import sys
 from datetime import datetime, timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from backend.app import create_app
@@ -16,6 +15,7 @@ from backend.core.clock import iso
 from backend.orders.tickets import Ticket
 from backend.strategies.model import OrderType
 from backend.trading.sides import Side
+from tests.fakes.children import heard
 from tests.fakes.evaluation_children import DyingStorage
 from tests.fakes.http_app import served
 from tests.fakes.live_orders import WEDNESDAY, LiveOrders
@@ -43,17 +43,13 @@ def waiting(live: LiveOrders) -> str:
     )
 
 
-def main(data: str, what: str, nth: str, torn: str, prefix: str) -> None:
+def main(talk: Connection, data: Path, what: str, nth: int, torn: bool, prefix: str) -> None:
     """Serve."""
-    storage = DyingStorage(Path(data), fsync=False)
-    live = kept(Path(data), storage=storage)
+    storage = DyingStorage(data, fsync=False)
+    live = kept(data, storage=storage)
     idea = waiting(live) if what == "approval" else None
-    desk = fake_desk(Path(data) / "api", orders=live.orders, idea_desk=live.desk.acts)
+    desk = fake_desk(data / "api", orders=live.orders, idea_desk=live.desk.acts)
     with served(create_app(desk)) as address:
-        storage.prefix, storage.nth, storage.torn = prefix, int(nth), bool(torn)
-        print(json.dumps({"url": address, "idea": idea}), flush=True)
-        sys.stdin.read()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+        storage.prefix, storage.nth, storage.torn = prefix, nth, torn
+        talk.send({"url": address, "idea": idea})
+        heard(talk)

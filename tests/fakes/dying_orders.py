@@ -1,34 +1,31 @@
 """A desk that sends orders in a process of its own, and dies at a write if told so.
 
 The broker's account is kept in the same folder, so that its writes are among those at which the process
-dies: then the connector died with the request in its hands. Reads JSON lines ``{"do": act, "at": seconds,
-"nth": number, "torn": bool, "script": {number: fault}, "idea": fields}`` and answers each with one.
+dies: then the connector died with the request in its hands. Is asked ``{"do": act, "at": seconds, "nth":
+number, "torn": bool, "script": {number: fault}, "idea": fields}``, and answers each with what became of it.
 """
 
-import json
-import sys
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from backend.simulator.faults import Fault
+from tests.fakes.children import heard
 from tests.fakes.evaluation_children import DyingStorage
 from tests.fakes.order_desk import OrderDesk, kill_switch
 from tests.fakes.scripted_market import START
 
 
-def main(data: str) -> None:
-    """Do as each line says."""
-    for line in sys.stdin:
-        asked = json.loads(line)
-        storage = DyingStorage(Path(data), fsync=False)
-        script = {int(number): Fault(fault) for number, fault in asked.get("script", {}).items()}
-        desk = OrderDesk(Path(data), script=script, storage=storage, kept=True)
+def main(talk: Connection, data: Path) -> None:
+    """Do whatever it is asked to."""
+    while asked := heard(talk):
+        storage = DyingStorage(data, fsync=False)
+        desk = OrderDesk(data, script=asked.get("script", {}), storage=storage, kept=True)
         desk.stage.now = START
         desk.stage.go(seconds=asked.get("at", 0))
         storage.prefix, storage.nth, storage.torn = "", asked.get("nth", 0), asked.get("torn", False)
         result = ACTS[asked["do"]](desk, asked)
-        print(json.dumps({"did": result, "left": storage.nth}), flush=True)
+        talk.send({"did": result, "left": storage.nth})
 
 
 def _pend(desk: OrderDesk, _: dict[str, Any]) -> list[int]:
@@ -53,7 +50,3 @@ ACTS: dict[str, Callable[[OrderDesk, dict[str, Any]], Any]] = {
     "kill": _kill,
     "close": _close,
 }
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -1,22 +1,19 @@
 """A desk in a process of its own that evaluates when told to, and dies at a write if told so.
 
-Reads JSON lines ``{"at": ISO, "prefix": name, "nth": number, "torn": bool}``; answers each with the result
-of `evaluate_all`. With `nth` it ends, without a word or any cleaning up, before the write of that number
+Is asked ``{"at": instant, "prefix": name, "nth": number, "torn": bool}``; answers each with the result of
+`evaluate_all`. With `nth` it ends, without a word or any cleaning up, before the write of that number
 among those whose name begins with `prefix`; a torn append leaves half of its bytes.
 """
 
-import json
 import os
-import sys
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from backend.core.clock import parse_iso
 from backend.storage.files import FileStorage
+from tests.fakes.children import DEAD, heard
 from tests.fakes.desk import simulated_desk
-
-DEAD = 9
 
 
 class DyingStorage(FileStorage):
@@ -53,19 +50,14 @@ class DyingStorage(FileStorage):
             os._exit(DEAD)
 
 
-def main(data: str, config: str) -> None:
-    """Evaluate for every line."""
-    storage = DyingStorage(Path(data), fsync=False)
+def main(talk: Connection, data: Path, config: Path) -> None:
+    """Evaluate whenever it is asked to."""
+    storage = DyingStorage(data, fsync=False)
     desk = None
-    for line in sys.stdin:
-        asked = json.loads(line)
-        at = parse_iso(asked["at"])
-        desk = desk or simulated_desk(Path(data), at, config=Path(config), storage=storage)
+    while asked := heard(talk):
+        at = asked["at"]
+        desk = desk or simulated_desk(data, at, config=config, storage=storage)
         desk.clock.at = at
         storage.prefix, storage.nth = asked.get("prefix", ""), asked.get("nth", 0)
         storage.torn = asked.get("torn", False)
-        print(json.dumps(desk.ideas.evaluate_all(trigger="test")), flush=True)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+        talk.send(desk.ideas.evaluate_all(trigger="test"))

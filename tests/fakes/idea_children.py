@@ -4,8 +4,8 @@ Called with the data folder and a number: it ends, without a word or any cleanin
 number; a torn append leaves half of its bytes.
 """
 
-import sys
 from datetime import UTC, datetime
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from backend.core.clock import FixedClock
@@ -51,12 +51,8 @@ def live(storage: FileStorage) -> None:
         idea = book.step("I1", act, to=to, actor="desk", entries=entries)
 
 
-def main(data: str, nth: str, torn: str) -> None:
+def main(_: Connection, data: Path, nth: int, torn: bool) -> None:
     """Go on, and die on the way."""
-    storage = DyingStorage(Path(data), fsync=False)
-    storage.nth, storage.torn = int(nth), bool(torn)
+    storage = DyingStorage(data, fsync=False)
+    storage.nth, storage.torn = nth, torn
     live(storage)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import subprocess
-import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +17,8 @@ from backend.journal.journal import Journal
 from backend.journal.record import Entry, Kind
 from backend.storage.files import FileStorage
 from tests.fakes import idea_children
-from tests.fakes.desk import ROOT, MovedClock
-from tests.fakes.evaluation_children import DEAD
+from tests.fakes.children import Child
+from tests.fakes.desk import MovedClock
 
 NOW = datetime(2026, 1, 5, 9, 1, tzinfo=UTC)
 
@@ -262,14 +260,8 @@ LIFE = (
 
 def killed(data: Path, nth: int, *, torn: bool) -> bool:
     """Whether a process that leads an idea through its life died before its write number `nth`."""
-    child = subprocess.run(
-        [sys.executable, "-m", "tests.fakes.idea_children", str(data), str(nth), "torn" if torn else ""],
-        cwd=ROOT,
-        timeout=60,
-        check=False,
-    )
-    assert child.returncode in {0, DEAD}
-    return child.returncode == DEAD
+    with Child("idea_children", data, nth, torn) as child:
+        return child.died()
 
 
 @pytest.mark.timeout(120)

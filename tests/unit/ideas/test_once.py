@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from backend.core.clock import iso
 from backend.evaluation.decision import strategy_hash
 from backend.journal.record import Kind
+from tests.fakes.children import Child
 from tests.fakes.desk import ROOT, SimulatedDesk, simulated_desk
-from tests.fakes.evaluation_children import DEAD
 
 FIRST = datetime(2026, 3, 4, 10, 0, 5, tzinfo=UTC)  # a Wednesday; the bar of 9:45 has just closed
 QUARTER = timedelta(minutes=15)
@@ -71,24 +68,10 @@ def data(tmp_path: Path, begun: Path) -> Path:
     return Path(shutil.copytree(begun, tmp_path / "data"))
 
 
-def start_child(data: Path, config: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.fakes.evaluation_children", str(data), str(config)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    )
-
-
 def killed(data: Path, config: Path, at: datetime, prefix: str, nth: int, *, torn: bool) -> bool:
     """Whether a process that evaluates at `at` died at that write; else there are not so many."""
-    child = start_child(data, config)
-    asked = {"at": iso(at), "prefix": prefix, "nth": nth, "torn": torn}
-    child.communicate(json.dumps(asked), timeout=60)
-    assert child.returncode in {0, DEAD}
-    return child.returncode == DEAD
+    with Child("evaluation_children", data, config) as child:
+        return child.ask({"at": at, "prefix": prefix, "nth": nth, "torn": torn}) is None
 
 
 def decisions(desk: SimulatedDesk) -> list[dict[str, Any]]:
@@ -252,19 +235,13 @@ def test_a_strategy_that_was_changed_is_another_one_from_then_on(
 
 
 def test_two_processes_at_once_make_one_decision_and_one_idea(data: Path, config: Path) -> None:
-    children = [start_child(data, config) for _ in range(2)]
     rounds = 6
-    for number in range(1, rounds + 1):
-        for child in children:
-            assert child.stdin is not None
-            child.stdin.write(json.dumps({"at": iso(FIRST + number * QUARTER)}) + "\n")
-            child.stdin.flush()
-        for child in children:
-            assert child.stdout is not None
-            assert json.loads(child.stdout.readline())["problems"] == []
-    for child in children:
-        child.communicate(timeout=30)
-        assert child.returncode == 0
+    with Child("evaluation_children", data, config) as one, Child("evaluation_children", data, config) as two:
+        for number in range(1, rounds + 1):
+            for child in (one, two):
+                child.tell({"at": FIRST + number * QUARTER})
+            for child in (one, two):
+                assert child.told()["problems"] == []
     desk = simulated_desk(data, FIRST + rounds * QUARTER, config=config)
     desk.ideas.evaluate_all(trigger="test")
     made = check_once(desk, bars=rounds + 1)
