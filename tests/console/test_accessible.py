@@ -10,7 +10,12 @@ from tests.acceptance.desk_process import DeskProcess
 from tests.console.visits import VIEWS, View, addresses
 from tests.fakes.desk import ROOT
 
-pytestmark = [pytest.mark.full, pytest.mark.acceptance, pytest.mark.xdist_group("console"), pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.acceptance,
+    pytest.mark.xdist_group("console"),
+    pytest.mark.timeout(900),
+]
 
 AXE = ROOT / "console/node_modules/axe-core/axe.min.js"
 ASK = """async () => (await axe.run(document, { resultTypes: ["violations"] })).violations

@@ -8,7 +8,12 @@ from playwright.sync_api import Page, expect
 
 from tests.acceptance.desk_process import DeskProcess
 
-pytestmark = [pytest.mark.full, pytest.mark.acceptance, pytest.mark.xdist_group("console"), pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.acceptance,
+    pytest.mark.xdist_group("console"),
+    pytest.mark.timeout(240),
+]
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,12 @@ from tests.acceptance.desk_process import DeskProcess
 from tests.acceptance.hands import until
 from tests.console.conftest import Wrongs
 
-pytestmark = [pytest.mark.full, pytest.mark.acceptance, pytest.mark.xdist_group("console"), pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.acceptance,
+    pytest.mark.xdist_group("console"),
+    pytest.mark.timeout(240),
+]
 
 
 @pytest.fixture(scope="module")

@@ -141,7 +141,9 @@ def test_a_changed_idea_is_approved_becomes_a_position_and_is_closed(
 
     risk = page.locator(".card", has=page.get_by_role("heading", name="Open risk"))
     page.goto("/")
-    expect(risk).to_contain_text(re.compile(r"−[01]\.\d\d R"), timeout=WAIT)  # of its first stop, spread included
+    expect(risk).to_contain_text(
+        re.compile(r"−[01]\.\d\d R"), timeout=WAIT
+    )  # of its first stop, spread included
     expect(risk).to_contain_text(re.compile(r"−\d+\.\d\d USD · −0\.\d\d %"))
 
     page.goto("/positions")

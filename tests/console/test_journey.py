@@ -45,7 +45,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory, market_data: Any) -> Iterator
     data = minutes(market_data, home / "recorded")
     env = dict(os.environ) | {"MT5UI_HOME": str(home)}
     added = [sys.executable, "-m", "backend.cli", "user", "add", NAME, "--role", "owner"]
-    subprocess.run(added, cwd=ROOT, env=env, input=f"{PASSWORD}\n", text=True, check=True, capture_output=True)
+    subprocess.run(
+        added, cwd=ROOT, env=env, input=f"{PASSWORD}\n", text=True, check=True, capture_output=True
+    )
     more = ("--host", "0.0.0.0", "--replay", str(data), "--speed", "1000000")  # noqa: S104 - see above
     desk = start_desk(home, unused_port(), env, *more)
     try:

@@ -8,7 +8,12 @@ from playwright.sync_api import Page, expect
 from tests.acceptance.desk_process import DeskProcess
 from tests.console.conftest import Wrongs
 
-pytestmark = [pytest.mark.full, pytest.mark.acceptance, pytest.mark.xdist_group("console"), pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.acceptance,
+    pytest.mark.xdist_group("console"),
+    pytest.mark.timeout(240),
+]
 
 
 def test_every_enabled_symbol_is_watched_and_the_address_keeps_what_was_chosen(

@@ -10,7 +10,12 @@ from playwright.sync_api import Page, expect
 from tests.acceptance.desk_process import DeskProcess
 from tests.console.conftest import Wrongs
 
-pytestmark = [pytest.mark.full, pytest.mark.acceptance, pytest.mark.xdist_group("console"), pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.acceptance,
+    pytest.mark.xdist_group("console"),
+    pytest.mark.timeout(240),
+]
 
 REFUSED = "Failed to load resource"
 
