@@ -22,10 +22,10 @@ PYTHON = sys.executable
 STATIC_CHECKS: dict[str, list[str]] = {  # the longest first: they run two at a time
     "console": [PYTHON, "-m", "tests.check_console"],
     "engine compiled": [PYTHON, "-m", "backend.backtest.warming"],
-    # and kept as bytecode for those that run them
-    "tests collected": [PYTHON, "-m", "pytest", "--collect-only", "-qq"],
     "types": [PYTHON, "-m", "mypy"],
     "types on Windows": [PYTHON, "-m", "mypy", "--platform", "win32", "--cache-dir", ".mypy_cache/win32"],
+    # and kept as bytecode for those that run them; it waits for the engine to be compiled
+    "tests collected": [PYTHON, "-m", "pytest", "--collect-only", "-qq"],
     "format": [PYTHON, "-m", "ruff", "format", "--check", "."],
     "lint": [PYTHON, "-m", "ruff", "check", "."],
     "description": [PYTHON, "-m", "backend.cli.description", "--check"],
