@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
+
 from backend.backtest.columns import Trade
-from backend.backtest.model import Job, Reading, Result
+from backend.backtest.model import Asks, Job, Reading, Result
 from backend.backtest.running import run_backtest
 from backend.risk.limits import RiskLimits
 from tests.fakes.backtests import LONG, QUIET, SHORT, WIDE_OPEN, Row
@@ -89,3 +91,10 @@ def together(*jobs: Job, **account: Any) -> Job:
 def on_account(job: Job, **account: Any) -> Job:
     """The job on an account with other settings."""
     return replace(job, account=replace(job.account, **account))
+
+
+def with_asks(job: Job, asks: list[tuple[int, int, int, int]]) -> Job:
+    """The job over bars whose asks were recorded."""
+    (stream,) = job.streams
+    columns = (np.array([row[at] for row in asks]) * 1e-5 + 1.0 for at in range(4))
+    return replace(job, streams=(replace(stream, asks=Asks(*columns)),))

@@ -18,6 +18,7 @@ from backend.core.timeframes import Timeframe
 from backend.economic_calendar.model import CalendarView, Event, Impact
 from backend.trading.reasons import Reason
 from tests.fakes.backtests import LONG, MONDAY, QUIET, SHORT, Row, rows_to_bars, table
+from tests.golden.backtest.hand import with_asks
 
 D = Decimal
 
@@ -37,12 +38,6 @@ CALM: Row = (10100, 10150, 10050, 10100, QUIET)
 
 def trades(job: Job, reading: Reading = Reading.WORST) -> list[Trade]:
     return list(running.run_backtest(job, reading=reading).trades)
-
-
-def with_asks(job: Job, asks: list[tuple[int, int, int, int]]) -> Job:
-    (stream,) = job.streams
-    columns = (np.array([row[at] for row in asks]) * 1e-5 + 1.0 for at in range(4))
-    return replace(job, streams=(replace(stream, asks=Asks(*columns)),))
 
 
 def with_minutes(job: Job, hour: int, rows: list[Row], minutes: list[int]) -> Job:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -28,8 +29,10 @@ from tests.golden.backtest.hand import (
     only,
     run,
     together,
+    with_asks,
 )
 
+THIN: dict[str, Any] = {"max_risk_pct": 0.001}
 GAP: Row = (9800, 9850, 9700, 9800, QUIET)
 LATE = MONDAY.replace(hour=18)
 LONGS = [START, SIGNAL, CALM, CALM]
@@ -376,6 +379,54 @@ def test_two_positions_of_one_symbol_fall_together() -> None:
     ]
 
 
+# long at 10110 and short at 10100, 0.05 each; twice the larger margin, 2 × 5,505.50, is the stop-out's level
+
+
+def stopped_beside(balance: str, last: Row, asks: tuple[int, int, int, int]) -> tuple[int, Decimal]:
+    """Side and price of what a stop-out closes in the last bar."""
+    beside = [
+        (opened + 10, high + 10, low + 10, close + 10)
+        for opened, high, low, close, _ in (START, SIGNAL, STILL)
+    ]
+    jobs = [
+        table(
+            [START, signal, STILL, last],
+            rules=BOTH | THIN,
+            balance=balance,
+            specification={"margin_larger_leg": True},
+        )
+        for signal in (SIGNAL, SELL_SIGNAL)
+    ]
+    job = together(*(with_asks(each, [*beside, asks]) for each in jobs))
+    first, *_ = run(on_account(job, leverage=1, stop_out=2.0)).trades
+    assert first.exit_reason is Reason.STOP_OUT
+    return first.side.sign, first.exit_price
+
+
+@pytest.mark.parametrize(
+    ("balance", "ask_low", "price"),
+    [
+        # 7.98 may be lost, 160 points: of the bid's way of 200 the ask goes 21, at 178 of it 18.69, so 19
+        ("11019.98", 10089, "1.09921"),
+        # it goes 10: at 168 of it 8.4, so 8
+        ("11019.98", 10100, "1.09932"),
+        # it goes half of the way: at 3 of it 1.5, so 2, and at 4 of it 2; 0.08 are 2 points
+        ("11012.08", 10010, "1.10096"),
+        # at 9 of it 4.5, so 4; 0.23 are 5 points
+        ("11012.23", 10010, "1.10091"),
+    ],
+)
+def test_the_asks_go_their_part_of_the_bids_way_down(balance: str, ask_low: int, price: str) -> None:
+    asks = (10110, 10120, ask_low, 10110)
+    assert stopped_beside(balance, (10100, 10110, 9900, 10100, QUIET), asks) == (1, D(price))
+
+
+def test_the_bids_go_their_part_of_the_asks_way_up() -> None:
+    # 7.98, 160 points: of the ask's way of 200 the bid goes 21; 179 of it are 10289
+    falls: Row = (10100, 10121, 10090, 10100, QUIET)
+    assert stopped_beside("11019.98", falls, (10110, 10310, 10100, 10110)) == (-1, D("1.10289"))
+
+
 def test_the_stop_of_one_comes_before_the_target_of_another() -> None:
     # short at 10100 to 9700, its ask comes to 9610; long at 10110 with the stop at 9910
     falls: Row = (10100, 10150, 9600, 9650, QUIET)
@@ -400,7 +451,6 @@ def test_at_an_open_the_broker_comes_before_the_desk() -> None:
 # --- orders share the margin: at 1:1 and 0.1 % each 0.05 lots of 10,000 USD, one of them at a time
 
 BETTER = {"order": {"type": "limit", "offset_atr": 0.5, "expiry_bars": None}}
-THIN: dict[str, Any] = {"max_risk_pct": 0.001}
 
 
 def beside_an_order(first: list[Row], second: list[Row]) -> Job:
