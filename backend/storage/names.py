@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import stat
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -108,6 +109,7 @@ def _is_reserved(part: str) -> bool:
     return _RESERVED.fullmatch(part.split(".", 1)[0].rstrip(" ")) is not None
 
 
+@lru_cache(maxsize=4096)  # the same few names, thousands of times
 def _fault(part: str) -> str | None:
     reason = None
     if part in {"", ".", ".."}:
