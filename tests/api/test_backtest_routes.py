@@ -24,6 +24,8 @@ from tests.fakes.services import FakeDesk, fake_desk
 from tests.fakes.signed_in import guarded
 from tests.unit.backtest.test_kernel_equals_reference import market, times
 
+pytestmark = pytest.mark.xdist_group("routes of backtests")  # what they share is made once
+
 URL = "/api/backtests"
 FILES = ("report.json", "trades.csv", "equity.parquet", "report.html", "run.json")
 IDS = [f"{number:016x}" for number in range(1, 4)]

@@ -120,6 +120,8 @@ IDEAS = [
     ("post", "/api/trade-approval/reject/{idea_id}"),
 ]
 
+pytestmark = pytest.mark.xdist_group("description")  # it is made once
+
 
 @pytest.fixture(scope="module")
 def openapi(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:

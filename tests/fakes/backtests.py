@@ -29,9 +29,11 @@ from tests.fakes.instruments import instrument
 
 def _ready() -> None:
     """The engine compiled once for all test processes, by a process of its own."""
+    done = prepare() / "ready for tests"  # the folder's name says what was compiled
     with FileLock(FOLDER.parent / ".pytest_cache" / "compiling.lock"):
-        subprocess.run([sys.executable, "-m", "backend.backtest.warming"], cwd=FOLDER.parent, check=True)
-    prepare()
+        if not done.exists():
+            subprocess.run([sys.executable, "-m", "backend.backtest.warming"], cwd=FOLDER.parent, check=True)
+            done.touch()
 
 
 _ready()

@@ -15,6 +15,8 @@ from backend.journal.record import Kind
 from backend.simulator.build import build_simulated_terminal
 from tests.fakes.desk import ROOT, SERVER, MovedClock, SimulatedDesk, simulated_desk
 
+pytestmark = pytest.mark.xdist_group("bar close")  # what they share is made once
+
 START = datetime(2026, 3, 4, 10, 0, 30, tzinfo=UTC)
 (SCHEDULE,) = (schedule for schedule in DEFAULTS if schedule.name == "evaluate-on-bar-close")
 WITHIN = timedelta(seconds=5)

@@ -20,6 +20,8 @@ from backend.market.store import MarketStore
 from backend.storage.files import FileStorage
 from tests.fakes.desk import SERVER, SimulatedDesk, simulated_desk
 
+pytestmark = pytest.mark.xdist_group("replaying")  # what they share is made once
+
 BEGIN = datetime(2026, 3, 4, 9, 0, 5, tzinfo=UTC)  # a Wednesday morning in London
 QUARTERS = 12
 
