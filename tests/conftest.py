@@ -90,7 +90,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes run the tests, those that share a desk must run in one of them."""
+    """In several processes, tests that share a desk run in one of them, and those that wait are spread."""
     if getattr(config.option, "loadgroup", False):
         apart = [i.nodeid for i in items if i.get_closest_marker("xdist_group") and "@" not in i.nodeid]
         if apart:

@@ -89,8 +89,8 @@ def tables(job: Job, reading: Reading, *, embargo: bool = True) -> Tables:
         Invalid: Bad bars, an unknown spread, too few bars, `first` outside the bars.
     """
     with ThreadPoolExecutor(1) as beside:
-        usual: list[Future[StreamUsual]] = []
-        facts = tuple(_facts(stream, beside, usual) for stream in job.streams)
+        begun = [_facts_and_usual(stream, beside) for stream in job.streams]
+        facts = tuple(known for known, _ in begun)
         paths = [path_of(stream) for stream in job.streams]
         resets = resets_of(job)
         lanes, units_named = lanes_of(job, paths)
@@ -100,7 +100,7 @@ def tables(job: Job, reading: Reading, *, embargo: bool = True) -> Tables:
         return Tables(
             feed=_feed(job, paths),
             signals=signals,
-            usual=joined_usual([each.result() for each in usual], lanes),
+            usual=joined_usual([counted.result() for _, counted in begun], lanes),
             lanes=lanes,
             desk=desk_of(job, reading, resets, units_named),
             resets=resets,
@@ -118,24 +118,25 @@ def _curve(length: int, *, several: bool) -> Curve:
     )
 
 
-def _facts(stream: Stream, beside: Executor, usual: list[Future[StreamUsual]]) -> ConditionArrays:
+def _facts_and_usual(stream: Stream, beside: Executor) -> tuple[ConditionArrays, Future[StreamUsual]]:
     """A stream's conditions; beside, its bars are checked and then what is usual is counted.
 
     What is wrong with bars is said first, whatever their conditions come to.
     """
     strategy = compile_strategy(stream.strategy)
     checked = beside.submit(_checked_ranges, stream)
-    usual.append(beside.submit(lambda: usual_of(stream, checked.result())))
+    usual = beside.submit(lambda: usual_of(stream, checked.result()))
     try:
         known = strategy.plain_indicators(stream.bars, beside)
     finally:
         ranges = checked.result()
-    return strategy.evaluate(
+    facts = strategy.evaluate(
         stream.bars,
         stream.higher,
         sessions=stream.profile.entry_sessions(stream.strategy),
         known=known | {strategy.atr: ranges},
     )
+    return facts, usual
 
 
 def _checked_ranges(stream: Stream) -> Floats:

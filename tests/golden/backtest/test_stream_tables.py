@@ -423,8 +423,8 @@ def test_the_asks_go_their_part_of_the_bids_way_down(balance: str, ask_low: int,
 
 def test_the_bids_go_their_part_of_the_asks_way_up() -> None:
     # 7.98, 160 points: of the ask's way of 200 the bid goes 21; 179 of it are 10289
-    falls: Row = (10100, 10121, 10090, 10100, QUIET)
-    assert stopped_beside("11019.98", falls, (10110, 10310, 10100, 10110)) == (-1, D("1.10289"))
+    rises: Row = (10100, 10121, 10090, 10100, QUIET)
+    assert stopped_beside("11019.98", rises, (10110, 10310, 10100, 10110)) == (-1, D("1.10289"))
 
 
 def test_the_stop_of_one_comes_before_the_target_of_another() -> None:
